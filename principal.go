@@ -1,0 +1,26 @@
+package pave
+
+import "context"
+
+// Principal is who acts, by which token, from where. It goes into every run,
+// event and audit row.
+type Principal struct {
+	User    User
+	Token   string // token id
+	Address string // remote address
+	Request string // request id
+	Command string // the pave command that made the call, "" for other clients
+}
+
+type principalKey struct{}
+
+// WithPrincipal returns a context that carries p.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalFrom returns the caller; ok is false where nobody was authenticated.
+func PrincipalFrom(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}

@@ -1,0 +1,103 @@
+package pave
+
+import "time"
+
+// A Service is what a team owns and runs. Its name is unique in the
+// organisation; its ID never changes.
+type Service struct {
+	ID           string    `json:"id"`
+	Name         Name      `json:"name"`
+	Team         Name      `json:"team"`
+	Template     string    `json:"template"`     // name and version, "go-http 1.0"
+	Environments []Name    `json:"environments"` // in order of rank
+	Revision     int       `json:"revision"`     // the newest
+	Created      time.Time `json:"created"`
+	Deleted      time.Time `json:"deleted,omitzero"` // its data is kept until KeptUntil
+	KeptUntil    time.Time `json:"kept_until,omitzero"`
+	LastRun      string    `json:"last_run"` // newest run that changed what is wanted
+}
+
+// A Team owns services.
+type Team struct {
+	ID       string    `json:"id"`
+	Name     Name      `json:"name"`
+	Services int       `json:"services"`
+	Members  int       `json:"members"`
+	Created  time.Time `json:"created"`
+}
+
+// A User is a person or a program that acts.
+type User struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Admin   bool      `json:"admin"`
+	Created time.Time `json:"created"`
+}
+
+// An Environment is a place services run in. Rank orders them: a push goes to the
+// lowest-ranked environment a service has.
+type Environment struct {
+	ID        string    `json:"id"`
+	Name      Name      `json:"name"`
+	Rank      int       `json:"rank"`
+	Protected bool      `json:"protected"`
+	Bindings  []Binding `json:"bindings"`
+}
+
+// A Binding says which provider makes resources of a kind in an environment.
+type Binding struct {
+	Kind     string            `json:"kind"`
+	Provider string            `json:"provider"`
+	Settings map[string]string `json:"settings,omitempty"`
+}
+
+// DefaultReplicas is how many processes serve a service in an environment.
+const DefaultReplicas = 2
+
+// Wanted is what is wanted of a service, as small data. The zero value wants
+// nothing: that is the state before create and after delete.
+type Wanted struct {
+	Team         Name            `json:"team,omitempty"`
+	Template     string          `json:"template,omitempty"` // name
+	Version      string          `json:"version,omitempty"`  // of the template
+	Inputs       map[string]any  `json:"inputs,omitempty"`
+	Environments []Name          `json:"environments,omitempty"`
+	Resources    []WantedBacking `json:"resources,omitempty"`
+	Replicas     int             `json:"replicas,omitempty"`
+}
+
+// WantedBacking is a resource a service asks for beside what every service gets,
+// such as a database.
+type WantedBacking struct {
+	Kind   string `json:"kind"`
+	Name   Name   `json:"name"`
+	Engine string `json:"engine"`
+}
+
+// Nothing reports whether nothing is wanted.
+func (w Wanted) Nothing() bool { return len(w.Environments) == 0 }
+
+// A Revision is one numbered state of what is wanted; it is never changed once
+// written.
+type Revision struct {
+	Service string    `json:"service"`
+	Number  int       `json:"number"`
+	Wanted  Wanted    `json:"wanted"`
+	Run     string    `json:"run"`
+	Actor   string    `json:"actor"`
+	Created time.Time `json:"created"`
+}
+
+// A Release is one built commit of a service.
+type Release struct {
+	ID      string    `json:"id"`
+	Service string    `json:"service"`
+	Number  int       `json:"number"`
+	Commit  string    `json:"commit"`
+	Dir     string    `json:"-"`       // where its tree lies
+	Command []string  `json:"command"` // argv, relative to the tree or absolute
+	Ready   string    `json:"ready"`   // path that answers 200 when it may serve
+	Run     string    `json:"run"`     // the pipeline
+	Created time.Time `json:"created"`
+	Live    []Name    `json:"live,omitempty"` // environments it serves in
+}
