@@ -1,0 +1,124 @@
+package resource
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	pave "github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/workflow"
+)
+
+// apply is the step that makes one resource so. Intent, effect, record: a crash
+// between any two of them leads to the same end, since the driver finds its
+// marker again.
+func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	var in stepInput
+	if err := json.Unmarshal(t.Input, &in); err != nil {
+		return workflow.Result{}, err
+	}
+	rec, err := c.Get(ctx, c.db, in.ID)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	d, err := c.Drivers.Get(rec.Ref.Kind, rec.Provider)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	res, err := c.describe(ctx, rec, in.Spec, in.Needs)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	done, err := c.intend(ctx, rec, t.Run.ID, t.Step, string(in.Action), t.Run.Actor)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	st, err := c.effect(ctx, d, res, done)
+	if err != nil {
+		c.noteFailure(ctx, t, rec, st, err)
+		return workflow.Result{}, err
+	}
+	workflow.Failpoint(t.Run, t.Step, "before-record")
+	if err := c.record(ctx, rec, t.Run.ID, t.Step, string(in.Action), st, in.Spec); err != nil {
+		return workflow.Result{}, err
+	}
+	if !st.Ready {
+		return workflow.Result{}, workflow.Again{After: pollEvery(t), Reason: st.Reason}
+	}
+	if st.Summary == "" {
+		st.Summary = rec.Ref.Name
+	}
+	return workflow.Result{Output: st.Outputs, Summary: st.Summary}, nil
+}
+
+// effect applies, or only observes where the effect of this very step is already
+// in the journal; what vanished meanwhile is applied again.
+func (c *Controller) effect(ctx context.Context, d Driver, res Resource, done bool) (State, error) {
+	if !done {
+		return d.Apply(ctx, res)
+	}
+	st, err := d.Observe(ctx, res)
+	if pave.CodeOf(err) == pave.NotFound {
+		return d.Apply(ctx, res)
+	}
+	return st, err
+}
+
+// noteFailure keeps what was seen of a resource whose step fails, and shows the
+// last lines of its program in the run.
+func (c *Controller) noteFailure(ctx context.Context, t *workflow.Task, rec Record, st State, cause error) {
+	if len(st.Notes) > 0 {
+		if err := t.Emit(ctx, "step.output", map[string]any{"lines": st.Notes}); err != nil {
+			c.log.Warn("last lines not told", "run", t.Run.ID, "step", t.Step, "err", err)
+		}
+	}
+	if pave.CodeOf(cause) == pave.Internal {
+		return
+	}
+	if err := c.Observed(ctx, rec.ID, false, cause.Error(), time.Now()); err != nil {
+		c.log.Warn("observation not kept", "resource", rec.ID, "err", err)
+	}
+}
+
+// pollEvery is how long to wait before the next look: 10 ms at first, so that
+// quick things cost nothing, up to 500 ms after the first seconds.
+func pollEvery(t *workflow.Task) time.Duration {
+	return min(max(time.Since(t.Started)/10, 10*time.Millisecond), 500*time.Millisecond)
+}
+
+// retireStep deletes a resource, or sets it aside where it holds data and its
+// driver can.
+func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	var in stepInput
+	if err := json.Unmarshal(t.Input, &in); err != nil {
+		return workflow.Result{}, err
+	}
+	rec, err := c.Get(ctx, c.db, in.ID)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	d, err := c.Drivers.Get(rec.Ref.Kind, rec.Provider)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	if _, err := c.intend(ctx, rec, t.Run.ID, t.Step, string(in.Action), t.Run.Actor); err != nil {
+		return workflow.Result{}, err
+	}
+	res := Resource{ID: rec.ID, Ref: rec.Ref, ExternalID: rec.ExternalID, Spec: rec.Spec}
+	state, kept, summary := pave.ResourceGone, time.Time{}, rec.Ref.Name+" deleted"
+	if k, ok := As[Keeper](d); ok && in.Action == pave.ActionAside {
+		err = k.SetAside(ctx, res)
+		state, kept = pave.ResourceAside, time.Now().Add(KeepFor)
+		summary = rec.Ref.Name + " set aside, kept until " + kept.Format(time.DateOnly)
+	} else {
+		err = d.Delete(ctx, res)
+	}
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	workflow.Failpoint(t.Run, t.Step, "before-record")
+	if err := c.retire(ctx, rec, t.Run.ID, t.Step, string(in.Action), state, kept); err != nil {
+		return workflow.Result{}, err
+	}
+	return workflow.Result{Summary: summary}, nil
+}

@@ -1,0 +1,215 @@
+package resource
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"sort"
+	"time"
+
+	pave "github.com/pave-platform/pave"
+)
+
+// Change is a change of a plan with what is needed to carry it out.
+type Change struct {
+	pave.Change
+	Node   Node   // as wanted; zero where it is deleted
+	Record Record // as journaled; zero where it is new
+}
+
+// Diff compares the wanted graph with the records of a service and with the
+// world, and returns one change for each resource: those wanted in the order of
+// the graph, then those to be deleted in reverse. Where restore is set, what was
+// set aside is brought back instead of made anew. Conflict where something
+// foreign has a name that is needed.
+func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, restore bool) ([]Change, error) {
+	var out []Change
+	for _, n := range graph {
+		ch, err := c.want(ctx, find(records, n.Ref, restore), n, graph)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ch)
+	}
+	var gone []Change
+	for _, r := range records {
+		if _, wanted := graph.Find(r.Ref); wanted || !r.Live() {
+			continue
+		}
+		ch, err := c.unwant(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		gone = append(gone, ch)
+	}
+	sort.SliceStable(gone, func(i, k int) bool { return rank(gone[i].Ref) > rank(gone[k].Ref) })
+	return append(out, gone...), nil
+}
+
+// rank orders kinds as a graph does: what others need comes first.
+func rank(r pave.Ref) int {
+	return slices.Index([]string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase,
+		pave.KindSecret, pave.KindDeployment, pave.KindRoute}, r.Kind)
+}
+
+// find returns the live record of a ref, or with restore the newest set aside.
+func find(records []Record, ref pave.Ref, restore bool) Record {
+	var aside Record
+	for _, r := range records {
+		switch {
+		case r.Ref != ref:
+		case r.Live():
+			return r
+		case restore && r.State == pave.ResourceAside:
+			aside = r
+		}
+	}
+	return aside
+}
+
+// want is the change for a resource that is wanted.
+func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph) (Change, error) {
+	ch := Change{Node: n, Record: r, Change: pave.Change{Ref: n.Ref, Provider: n.Provider, Price: "not priced"}}
+	d, err := c.Drivers.Get(n.Ref.Kind, n.Provider)
+	if err != nil {
+		return ch, err
+	}
+	res := Resource{ID: r.ID, Ref: n.Ref, ExternalID: r.ExternalID, Spec: n.Spec}
+	if r.ID == "" {
+		res.ExternalID = ExternalName(n.Ref)
+	}
+	ch.External = res.ExternalID
+	if p, ok := As[Pricer](d); ok {
+		if ch.Price, err = p.Price(ctx, res); err != nil {
+			return ch, err
+		}
+	}
+	st, err := d.Observe(ctx, res)
+	missing := pave.CodeOf(err) == pave.NotFound
+	if err != nil && !missing {
+		return ch, err
+	}
+	c.decide(&ch, r, n, st, missing)
+	ch.waitFor(graph)
+	return ch, nil
+}
+
+// decide sets the action of a change from journal and observation.
+func (c *Controller) decide(ch *Change, r Record, n Node, st State, missing bool) {
+	switch {
+	case r.ID == "" || r.State == pave.ResourcePlanned:
+		ch.Action = pave.ActionCreate
+	case r.State == pave.ResourceAside:
+		ch.Action = pave.ActionRestore
+		if missing {
+			ch.Action, ch.Detail = pave.ActionCreate, []string{"nothing is left of it: made anew"}
+		}
+	case missing:
+		ch.Action, ch.Detail = pave.ActionCreate, []string{"it vanished outside pave"}
+	case kinds[n.Ref.Kind].once:
+		ch.Action = pave.ActionKeep
+	default:
+		ch.Detail = specDiff(r.Spec, n.Spec)
+		ch.Action = pave.ActionUpdate
+		if len(ch.Detail) == 0 {
+			ch.Action = pave.ActionKeep
+		}
+	}
+}
+
+// waitFor notes what of a change is known only later.
+func (ch *Change) waitFor(graph Graph) {
+	if ch.Action == pave.ActionKeep {
+		return
+	}
+	ch.After = ch.Node.After
+	for _, need := range ch.Node.Needs {
+		if n, ok := graph.Find(need); ok && ch.After == "" && ch.Record.ID == "" {
+			ch.After = "after " + n.Ref.Kind
+		}
+	}
+}
+
+// unwant is the change for a resource that is no longer wanted.
+func (c *Controller) unwant(ctx context.Context, r Record) (Change, error) {
+	ch := Change{Record: r, Change: pave.Change{Action: pave.ActionDelete, Ref: r.Ref, Provider: r.Provider,
+		External: r.ExternalID, Price: "not priced"}}
+	d, err := c.Drivers.Get(r.Ref.Kind, r.Provider)
+	if err != nil {
+		return ch, err
+	}
+	if _, ok := As[Keeper](d); ok && r.State == pave.ResourcePresent {
+		ch.Action = pave.ActionAside
+		ch.Detail = []string{"kept until " + time.Now().Add(KeepFor).Format(time.DateOnly)}
+	}
+	if differ, ok := As[Differ](d); ok {
+		diff, err := differ.Diff(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec})
+		if err != nil && pave.CodeOf(err) != pave.NotFound {
+			return ch, err
+		}
+		ch.Lost = diff.Lost
+	}
+	return ch, nil
+}
+
+// specDiff lists the fields in which two specs differ, "replicas 2 -> 3".
+func specDiff(have, want json.RawMessage) []string {
+	var a, b map[string]any
+	if json.Unmarshal(have, &a) != nil || json.Unmarshal(want, &b) != nil {
+		return []string{"spec"}
+	}
+	keys := map[string]bool{}
+	for k := range a {
+		keys[k] = true
+	}
+	for k := range b {
+		keys[k] = true
+	}
+	var out []string
+	for k := range keys {
+		if !reflect.DeepEqual(a[k], b[k]) {
+			out = append(out, fmt.Sprintf("%s %s -> %s", k, brief(a[k]), brief(b[k])))
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+func brief(v any) string {
+	if v == nil {
+		return "nothing"
+	}
+	s := string(mustJSON(v))
+	if len(s) > 60 {
+		s = s[:57] + "..."
+	}
+	return s
+}
+
+// Preflight asks every provider that a plan creates something with whether it
+// could work at all, before anything is made. The first check that fails is the
+// error, with its fix as hint.
+func (c *Controller) Preflight(ctx context.Context, changes []Change) error {
+	for _, ch := range changes {
+		if ch.Action == pave.ActionKeep || ch.Action == pave.ActionDelete || ch.Action == pave.ActionAside {
+			continue
+		}
+		d, err := c.Drivers.Get(ch.Ref.Kind, ch.Provider)
+		if err != nil {
+			return err
+		}
+		checker, ok := As[Checker](d)
+		if !ok {
+			continue
+		}
+		for _, check := range checker.Check(ctx) {
+			if !check.OK {
+				return pave.Errorf(pave.Unavailable, "%s %s cannot be made: %s", ch.Ref.Kind, ch.External, check.Detail).
+					WithHint("%s", check.Fix)
+			}
+		}
+	}
+	return nil
+}

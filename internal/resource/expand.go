@@ -1,0 +1,133 @@
+package resource
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	pave "github.com/pave-platform/pave"
+)
+
+// Node is one wanted resource of a graph.
+type Node struct {
+	Ref      pave.Ref
+	Provider string
+	Spec     json.RawMessage
+	Needs    []pave.Ref
+	After    string // "after pipeline" while the spec is not known in full
+}
+
+// Graph is what is wanted of one service, each node after those it needs.
+type Graph []Node
+
+// Find returns the node of a ref.
+func (g Graph) Find(ref pave.Ref) (Node, bool) {
+	for _, n := range g {
+		if n.Ref == ref {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+// Subject is what Expand needs to know of a service beside what is wanted.
+type Subject struct {
+	Name pave.Name
+	UID  int
+	// Releases are the releases wanted by environment.
+	Releases map[pave.Name]pave.Release
+	// Bind says which provider makes a kind in an environment ("" for what a
+	// service has once).
+	Bind func(kind string, env pave.Name) (pave.Binding, error)
+}
+
+// Expand gives the graph of resources for what is wanted. It is pure: the same
+// input gives the same graph. Errors: Invalid where no provider is bound.
+func Expand(s Subject, w pave.Wanted) (Graph, error) {
+	if w.Nothing() {
+		return nil, nil
+	}
+	x := expansion{s: s, w: w}
+	x.repository()
+	for _, env := range w.Environments {
+		x.environment(env)
+	}
+	return x.graph, x.err
+}
+
+type expansion struct {
+	s     Subject
+	w     pave.Wanted
+	graph Graph
+	err   error
+}
+
+func (x *expansion) ref(kind string, env pave.Name, name string) pave.Ref {
+	return pave.Ref{Kind: kind, Env: env, Service: x.s.Name, Name: name}
+}
+
+// add appends a node with the bound provider; spec gets the binding's settings.
+func (x *expansion) add(ref pave.Ref, spec func(settings map[string]string) any, needs ...pave.Ref) {
+	b, err := x.s.Bind(ref.Kind, ref.Env)
+	if err != nil {
+		if x.err == nil {
+			x.err = err
+		}
+		return
+	}
+	x.graph = append(x.graph, Node{Ref: ref, Provider: b.Provider, Spec: mustJSON(spec(b.Settings)), Needs: needs})
+}
+
+func (x *expansion) repository() {
+	engine := ""
+	for _, r := range x.w.Resources {
+		if r.Kind == pave.KindDatabase {
+			engine = r.Engine
+		}
+	}
+	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any {
+		return RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template,
+			Version: x.w.Version, Inputs: x.w.Inputs, Database: engine}
+	})
+}
+
+func (x *expansion) environment(env pave.Name) {
+	name := string(x.s.Name)
+	identity := x.ref(pave.KindIdentity, env, name)
+	x.add(identity, func(map[string]string) any {
+		return IdentitySpec{Service: x.s.Name, Env: env, Team: x.w.Team, UID: x.s.UID}
+	})
+	needs := append([]pave.Ref{identity}, x.backings(env)...)
+
+	release, known := x.s.Releases[env]
+	deployment := x.ref(pave.KindDeployment, env, name)
+	x.add(deployment, func(set map[string]string) any {
+		return DeploymentSpec{Service: x.s.Name, Env: env, Team: x.w.Team, Release: release.ID,
+			Number: release.Number, Command: release.Command, Ready: release.Ready,
+			Replicas: max(1, x.w.Replicas), UID: x.s.UID, User: set["user"]}
+	}, needs...)
+	if !known && len(x.graph) > 0 {
+		x.graph[len(x.graph)-1].After = "after pipeline"
+	}
+	x.add(x.ref(pave.KindRoute, env, name), func(map[string]string) any {
+		return RouteSpec{Host: fmt.Sprintf("%s.%s.localhost", name, env), Service: x.s.Name, Env: env}
+	}, deployment)
+}
+
+// backings adds databases and the like with the secrets that hold their
+// addresses, and returns the refs a deployment needs.
+func (x *expansion) backings(env pave.Name) []pave.Ref {
+	var needs []pave.Ref
+	for _, r := range x.w.Resources {
+		backing := x.ref(r.Kind, env, string(r.Name))
+		x.add(backing, func(set map[string]string) any {
+			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true"}
+		})
+		secret := x.ref(pave.KindSecret, env, strings.ToLower(r.Kind)+"-url")
+		x.add(secret, func(map[string]string) any {
+			return SecretSpec{Key: strings.ToUpper(r.Kind) + "_URL", From: "url"}
+		}, backing)
+		needs = append(needs, secret)
+	}
+	return needs
+}

@@ -1,0 +1,116 @@
+package resource
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	pave "github.com/pave-platform/pave"
+)
+
+// The specs of the kinds. They are provider-neutral: a driver for a cluster and
+// one for a laptop read the same. All of them are small data without secrets.
+
+// RepositorySpec is a git repository whose first commit is a rendered template.
+// What it is made from counts once, at creation.
+type RepositorySpec struct {
+	Service     pave.Name      `json:"service"`
+	Team        pave.Name      `json:"team"`
+	Template    string         `json:"template"`
+	Version     string         `json:"version"`
+	Inputs      map[string]any `json:"inputs,omitempty"`
+	Database    string         `json:"database,omitempty"` // engine
+	Description string         `json:"description,omitempty"`
+}
+
+// IdentitySpec is a workload identity.
+type IdentitySpec struct {
+	Service pave.Name `json:"service"`
+	Env     pave.Name `json:"env"`
+	Team    pave.Name `json:"team"`
+	UID     int       `json:"uid"`
+}
+
+// DatabaseSpec is an own role and database for one service in one environment.
+type DatabaseSpec struct {
+	Engine string `json:"engine"`
+	Public bool   `json:"public,omitempty"` // reachable by others; a guard refuses it
+}
+
+// SecretSpec is a value for the workload alone. From says which output of the
+// needed resource it is.
+type SecretSpec struct {
+	Key  string `json:"key"`  // variable the workload sees
+	From string `json:"from"` // secret output of the needed resource
+}
+
+// DeploymentSpec runs a release as processes.
+type DeploymentSpec struct {
+	Service  pave.Name `json:"service"`
+	Env      pave.Name `json:"env"`
+	Team     pave.Name `json:"team"`
+	Release  string    `json:"release"` // id; "" until there is one
+	Number   int       `json:"number"`
+	Command  []string  `json:"command,omitempty"`
+	Ready    string    `json:"ready,omitempty"`
+	Replicas int       `json:"replicas"`
+	UID      int       `json:"uid"`            // of its processes, where the node may choose
+	User     string    `json:"user,omitempty"` // "root" is refused by a guard
+}
+
+// RouteSpec makes a deployment reachable.
+type RouteSpec struct {
+	Host    string    `json:"host"`
+	Service pave.Name `json:"service"`
+	Env     pave.Name `json:"env"`
+}
+
+// kind is what the package knows of a kind.
+type kind struct {
+	once  bool // made from its spec once: a changed spec is no update
+	title string
+}
+
+var kinds = map[string]kind{
+	pave.KindRepository: {once: true, title: "Repository"},
+	pave.KindIdentity:   {title: "Identity"},
+	pave.KindDatabase:   {title: "Database"},
+	pave.KindSecret:     {title: "Secrets"},
+	pave.KindDeployment: {title: "Deployment"},
+	pave.KindRoute:      {title: "Route"},
+}
+
+// Title is a kind's name at the start of a progress line.
+func Title(k string) string { return kinds[k].title }
+
+// ExternalName is the name a new resource gets outside: the service's, and for
+// resources of an environment "SERVICE_ENV" ('_' occurs in neither, so no two
+// collide). Long names are cut and closed with a hash: 48 characters at the most.
+func ExternalName(ref pave.Ref) string {
+	name := string(ref.Service)
+	if ref.Env != "" {
+		name += "_" + string(ref.Env)
+	}
+	if ref.Kind == pave.KindSecret {
+		name += "_" + ref.Name
+	}
+	if len(name) <= 48 {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:39] + "_" + hex.EncodeToString(sum[:4])
+}
+
+// AsideName is the name of a resource that was set aside: NAME~ID, with the end
+// of the id, so that it fits where names have 63 characters.
+func AsideName(external, id string) string {
+	return external + "~" + id[max(0, len(id)-12):]
+}
+
+func mustJSON(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // specs are plain structs
+	}
+	return b
+}
