@@ -1,0 +1,179 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	pave "github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/git"
+	"github.com/pave-platform/pave/internal/workflow"
+)
+
+// StepTimeout is how long one step of a pipeline may take.
+const StepTimeout = 15 * time.Minute
+
+// Job is one program of a pipeline.
+type Job struct {
+	ID      string // the same id is the same job, after a crash too
+	Dir     string
+	Command []string
+	Env     map[string]string
+	Secrets map[string]pave.Secret
+	Timeout time.Duration
+}
+
+// Outcome is how a job ended.
+type Outcome struct {
+	OK        bool
+	Reason    string   // "exit status 1", "timed out after 15m0s"
+	LastLines []string // of its output
+}
+
+// Jobs runs programs where they may do no harm.
+type Jobs interface {
+	// Run starts the job, or goes on with the one of the same id, and waits for
+	// its end. An error says that it could not be run; a job that fails is an
+	// Outcome.
+	Run(ctx context.Context, j Job) (Outcome, error)
+	// Prepare hands a tree to the user that jobs run as.
+	Prepare(ctx context.Context, dir string) error
+	// Env is what every job may see: caches and the allow-list of variables.
+	Env() map[string]string
+}
+
+// Scratch makes throw-away databases for tests.
+type Scratch interface {
+	// Make makes the database of an id, or finds it, and returns its address.
+	Make(ctx context.Context, id string) (pave.Secret, error)
+	Drop(ctx context.Context, id string) error
+}
+
+// Source is what the steps of one pipeline work on.
+type Source struct {
+	Repository string   `json:"repository"` // folder of the bare repository
+	Commit     string   `json:"commit"`
+	Database   bool     `json:"database"` // the service has one: tests get a throw-away one
+	Pipeline   Pipeline `json:"pipeline"`
+}
+
+// Runner has the handlers of pipeline steps.
+type Runner struct {
+	Jobs    Jobs
+	Scratch Scratch
+	Dir     string // builds lie in Dir/RUN
+}
+
+// The handlers of steps.
+const (
+	handlerSource  = "pipeline.source"
+	handlerJob     = "pipeline.job"
+	handlerCleanup = "pipeline.cleanup"
+)
+
+// Register adds the handlers to an engine.
+func (r *Runner) Register(e *workflow.Engine) {
+	e.Handle(handlerSource, r.source)
+	e.Handle(handlerJob, r.job)
+	e.Handle(handlerCleanup, r.cleanup)
+}
+
+// Tree is where the exported tree of a run lies.
+func (r *Runner) Tree(run string) string { return filepath.Join(r.Dir, run, "tree") }
+
+// Steps is the step graph of a pipeline: the exported tree, then each step of the
+// repository after the one before. The last returned key is what a release needs.
+func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
+	last = "source"
+	steps = append(steps, workflow.StepSpec{Key: last, Title: "Source", Handler: handlerSource, Input: src, Timeout: StepTimeout})
+	for _, s := range src.Pipeline.Steps {
+		steps = append(steps, workflow.StepSpec{Key: s.Name, Title: title(s.Name), Handler: handlerJob, Needs: []string{last},
+			Input: jobInput{s, src.Database}, Timeout: StepTimeout + time.Minute})
+		last = s.Name
+	}
+	return steps, last
+}
+
+// Cleanup is the last step: it removes what only the build needed, also when
+// steps failed or the run was cancelled. It waits for the steps in needs.
+func (r *Runner) Cleanup(needs ...string) workflow.StepSpec {
+	return workflow.StepSpec{Key: "cleanup", Title: "Clean-up", Handler: handlerCleanup, Needs: needs, Always: true, Quiet: true}
+}
+
+func title(name string) string { return string(name[0]-'a'+'A') + name[1:] }
+
+type jobInput struct {
+	Step     Step `json:"step"`
+	Database bool `json:"database"`
+}
+
+// source exports the commit's tree, without .git, anew each time it runs.
+func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	var src Source
+	if err := json.Unmarshal(t.Input, &src); err != nil {
+		return workflow.Result{}, err
+	}
+	tree := r.Tree(t.Run.ID)
+	if err := os.RemoveAll(tree); err != nil {
+		return workflow.Result{}, err
+	}
+	if err := os.MkdirAll(tree, 0o755); err != nil {
+		return workflow.Result{}, pave.Errorf(pave.Unavailable, "make the build folder: %w", err).WithHint("pave doctor")
+	}
+	root, err := os.OpenRoot(tree)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	defer root.Close()
+	files, err := git.Export(ctx, src.Repository, src.Commit, root)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	if err := r.Jobs.Prepare(ctx, filepath.Dir(tree)); err != nil {
+		return workflow.Result{}, err
+	}
+	return workflow.Result{Summary: fmt.Sprintf("%.7s, %d files", src.Commit, files)}, nil
+}
+
+// job runs one step of the repository. Its job's id holds the attempt of the
+// run: after a crash the same job goes on, after a retry by a person it is new.
+func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	var in jobInput
+	if err := json.Unmarshal(t.Input, &in); err != nil {
+		return workflow.Result{}, err
+	}
+	j := Job{ID: fmt.Sprintf("%s.%s.%d", t.Run.ID, t.Step, t.Run.Attempts), Dir: r.Tree(t.Run.ID),
+		Command: in.Step.Run, Env: r.Jobs.Env(), Timeout: StepTimeout}
+	if in.Step.Test && in.Database {
+		url, err := r.Scratch.Make(ctx, t.Run.ID)
+		if err != nil {
+			return workflow.Result{}, err
+		}
+		j.Secrets = map[string]pave.Secret{"DATABASE_URL": url}
+	}
+	out, err := r.Jobs.Run(ctx, j)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	if !out.OK {
+		if err := t.Emit(ctx, "step.output", map[string]any{"lines": out.LastLines}); err != nil {
+			return workflow.Result{}, err
+		}
+		return workflow.Result{}, pave.Errorf(pave.Invalid, "%v: %s", in.Step.Run, out.Reason).
+			WithHint("pave logs %.16s shows the whole output; fix it and push again", t.Run.ID)
+	}
+	return workflow.Result{Summary: "passed"}, nil
+}
+
+func (r *Runner) cleanup(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	if err := r.Scratch.Drop(ctx, t.Run.ID); err != nil {
+		return workflow.Result{}, err
+	}
+	if err := os.RemoveAll(filepath.Join(r.Dir, t.Run.ID)); err != nil {
+		return workflow.Result{}, err
+	}
+	return workflow.Result{}, nil
+}
