@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -97,8 +99,8 @@ func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
 	return steps, last
 }
 
-// Cleanup is the last step: it removes what only the build needed, also when
-// steps failed or the run was cancelled. It waits for the steps in needs.
+// Cleanup is the last step: it drops the throw-away database, also when steps
+// failed or the run was cancelled. It waits for the steps in needs.
 func (r *Runner) Cleanup(needs ...string) workflow.StepSpec {
 	return workflow.StepSpec{Key: "cleanup", Title: "Clean-up", Handler: handlerCleanup, Needs: needs, Always: true, Quiet: true}
 }
@@ -168,12 +170,36 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 	return workflow.Result{Summary: "passed"}, nil
 }
 
+// cleanup drops the throw-away database. The tree of a pipeline that failed stays
+// for a retry; Prune removes it later.
 func (r *Runner) cleanup(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
 	if err := r.Scratch.Drop(ctx, t.Run.ID); err != nil {
 		return workflow.Result{}, err
 	}
-	if err := os.RemoveAll(filepath.Join(r.Dir, t.Run.ID)); err != nil {
-		return workflow.Result{}, err
+	dir := filepath.Join(r.Dir, t.Run.ID)
+	if _, err := os.Stat(r.Tree(t.Run.ID)); errors.Is(err, fs.ErrNotExist) {
+		return workflow.Result{}, os.RemoveAll(dir)
 	}
 	return workflow.Result{}, nil
+}
+
+// Prune removes build folders that nobody touched since before.
+func (r *Runner) Prune(before time.Time) error {
+	entries, err := os.ReadDir(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.ModTime().After(before) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(r.Dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
