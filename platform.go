@@ -60,9 +60,9 @@ type Reader interface {
 	Status(ctx context.Context, name string) (Status, error)
 	// Explain lists each resource of a service, observed now.
 	Explain(ctx context.Context, name string) ([]Resource, error)
-	Resources(ctx context.Context, service string) ([]Resource, error)
-	Releases(ctx context.Context, service string) ([]Release, error)
-	Templates(ctx context.Context) ([]Template, error)
+	ListResources(ctx context.Context, service string) ([]Resource, error)
+	ListReleases(ctx context.Context, service string) ([]Release, error)
+	ListTemplates(ctx context.Context) ([]Template, error)
 	Environments(ctx context.Context) ([]Environment, error)
 	Teams(ctx context.Context) ([]Team, error)
 	Entities(ctx context.Context, service string) ([]Entity, error)

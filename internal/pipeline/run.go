@@ -140,6 +140,11 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	return workflow.Result{Summary: fmt.Sprintf("%.7s, %d files", src.Commit, files)}, nil
 }
 
+// JobID is the id of the job of a run's step.
+func JobID(run pave.Run, step string) string {
+	return fmt.Sprintf("%s.%s.%d", run.ID, step, run.Attempts)
+}
+
 // job runs one step of the repository. Its job's id holds the attempt of the
 // run: after a crash the same job goes on, after a retry by a person it is new.
 func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
@@ -147,7 +152,7 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 	if err := json.Unmarshal(t.Input, &in); err != nil {
 		return workflow.Result{}, err
 	}
-	j := Job{ID: fmt.Sprintf("%s.%s.%d", t.Run.ID, t.Step, t.Run.Attempts), Dir: r.Tree(t.Run.ID),
+	j := Job{ID: JobID(t.Run, t.Step), Dir: r.Tree(t.Run.ID),
 		Command: in.Step.Run, Env: r.Jobs.Env(), Timeout: StepTimeout}
 	if in.Step.Test && in.Database {
 		url, err := r.Scratch.Make(ctx, t.Run.ID)

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -13,15 +12,7 @@ import (
 // between any two of them leads to the same end, since the driver finds its
 // marker again.
 func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
-	var in stepInput
-	if err := json.Unmarshal(t.Input, &in); err != nil {
-		return workflow.Result{}, err
-	}
-	rec, err := c.Get(ctx, c.db, in.ID)
-	if err != nil {
-		return workflow.Result{}, err
-	}
-	d, err := c.Drivers.Get(rec.Ref.Kind, rec.Provider)
+	in, rec, d, err := c.target(ctx, t.Input)
 	if err != nil {
 		return workflow.Result{}, err
 	}
@@ -89,15 +80,7 @@ func pollEvery(t *workflow.Task) time.Duration {
 // retireStep deletes a resource, or sets it aside where it holds data and its
 // driver can.
 func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
-	var in stepInput
-	if err := json.Unmarshal(t.Input, &in); err != nil {
-		return workflow.Result{}, err
-	}
-	rec, err := c.Get(ctx, c.db, in.ID)
-	if err != nil {
-		return workflow.Result{}, err
-	}
-	d, err := c.Drivers.Get(rec.Ref.Kind, rec.Provider)
+	in, rec, d, err := c.target(ctx, t.Input)
 	if err != nil {
 		return workflow.Result{}, err
 	}
@@ -121,4 +104,26 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 		return workflow.Result{}, err
 	}
 	return workflow.Result{Summary: summary}, nil
+}
+
+// PutBack applies the last good spec of a resource again, outside of any step's
+// own change: what a rollout does when its release did not become ready.
+func (c *Controller) PutBack(ctx context.Context, service string, n Node) error {
+	rec, err := c.Live(ctx, c.db, service, n.Ref)
+	if err != nil {
+		return err
+	}
+	d, err := c.Drivers.Get(rec.Ref.Kind, rec.Provider)
+	if err != nil {
+		return err
+	}
+	res, err := c.describe(ctx, rec, n.Spec, n.Needs)
+	if err != nil {
+		return err
+	}
+	st, err := d.Apply(ctx, res)
+	if err != nil {
+		return err
+	}
+	return c.record(ctx, rec, rec.Run, "put-back", string(pave.ActionUpdate), st, n.Spec)
 }

@@ -41,10 +41,12 @@ func (c *Controller) Register(e *workflow.Engine) {
 
 // stepInput is what a step needs to know; it holds no secret.
 type stepInput struct {
-	ID     string          `json:"id"`
-	Action pave.Action     `json:"action"`
-	Spec   json.RawMessage `json:"spec,omitempty"`
-	Needs  []pave.Ref      `json:"needs,omitempty"`
+	ID      string          `json:"id,omitempty"` // "" is the live resource of service and ref
+	Service string          `json:"service"`
+	Ref     pave.Ref        `json:"ref"`
+	Action  pave.Action     `json:"action"`
+	Spec    json.RawMessage `json:"spec,omitempty"`
+	Needs   []pave.Ref      `json:"needs,omitempty"`
 }
 
 // StepKey is the key of the step that changes a resource: its kind, and its
@@ -56,21 +58,41 @@ func StepKey(ref pave.Ref) string {
 	return ref.Kind + ":" + string(ref.Env)
 }
 
-// Step is the step that carries out one change. Needs of the graph that are not
-// steps of the same run must be left out by the caller (see workflow needs).
-func Step(ch Change, id string, needs []string) workflow.StepSpec {
+// Step is the step that carries out one change of a service (by id). needs are
+// the keys of steps of the same run.
+func Step(service string, ch Change, needs []string) workflow.StepSpec {
+	in := stepInput{Service: service, Ref: ch.Ref, Action: ch.Action, Spec: ch.Node.Spec, Needs: ch.Node.Needs}
 	handler := HandlerApply
 	if ch.Action == pave.ActionDelete || ch.Action == pave.ActionAside {
 		handler = HandlerRetire
 	}
+	if handler == HandlerRetire || ch.Action == pave.ActionRestore {
+		in.ID = ch.Record.ID
+	}
 	return workflow.StepSpec{
-		Key: StepKey(ch.Ref), Title: Title(ch.Ref.Kind), Handler: handler, Needs: needs,
-		Input:   stepInput{ID: id, Action: ch.Action, Spec: ch.Node.Spec, Needs: ch.Node.Needs},
+		Key: StepKey(ch.Ref), Title: Title(ch.Ref.Kind), Handler: handler, Needs: needs, Input: in,
 		Timeout: 10 * time.Minute, Quiet: ch.Ref.Kind == pave.KindRoute,
 	}
 }
 
-// describe builds what a driver gets to know of a record.
+// target reads a step's input and finds its record and driver.
+func (c *Controller) target(ctx context.Context, input json.RawMessage) (in stepInput, r Record, d Driver, err error) {
+	if err = json.Unmarshal(input, &in); err != nil {
+		return in, r, d, err
+	}
+	if in.ID != "" {
+		r, err = c.Get(ctx, c.db, in.ID)
+	} else {
+		r, err = c.Live(ctx, c.db, in.Service, in.Ref)
+	}
+	if err == nil {
+		d, err = c.Drivers.Get(r.Ref.Kind, r.Provider)
+	}
+	return in, r, d, err
+}
+
+// describe builds what a driver gets to know of a record, with the opened secrets
+// of what it needs.
 func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessage, needs []pave.Ref) (Resource, error) {
 	res := Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: spec}
 	if len(needs) == 0 {

@@ -95,6 +95,17 @@ func (j *Journal) Get(ctx context.Context, q store.Querier, id string) (Record, 
 	return r, err
 }
 
+// Live returns the record of a service's ref that is in use or about to be.
+// NotFound if there is none.
+func (j *Journal) Live(ctx context.Context, q store.Querier, service string, ref pave.Ref) (Record, error) {
+	r, err := scan(q.QueryRow(ctx, `SELECT `+columns+` FROM resources
+		WHERE service = $1 AND ref = $2 AND state IN ('planned', 'present')`, service, ref.String()))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, pave.Errorf(pave.NotFound, "no resource %s", ref)
+	}
+	return r, err
+}
+
 func scan(row interface{ Scan(...any) error }) (Record, error) {
 	var r Record
 	var ref, spec, outputs, keys string
@@ -116,9 +127,8 @@ func scan(row interface{ Scan(...any) error }) (Record, error) {
 // a name outside, frozen from here on. It is called in the transaction that
 // starts the run.
 func (j *Journal) Ensure(ctx context.Context, tx *store.Tx, service string, n Node, run, actor string) (Record, error) {
-	r, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM resources
-		WHERE service = $1 AND ref = $2 AND state IN ('planned', 'present')`, service, n.Ref.String()))
-	if err == nil || !errors.Is(err, sql.ErrNoRows) {
+	r, err := j.Live(ctx, tx, service, n.Ref)
+	if pave.CodeOf(err) != pave.NotFound {
 		return r, err
 	}
 	r = Record{ID: pave.NewID("res"), Service: service, Ref: n.Ref, Provider: n.Provider,

@@ -1,0 +1,190 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/template"
+)
+
+// Engines a database may have.
+var engines = []string{"postgresql"}
+
+// resolveCreate: nothing -> revision 1; or, for a service with the same team and
+// template, a further environment; or nothing new, and the run that did it.
+func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (transition, error) {
+	name, want, err := p.wantedOf(ctx, r)
+	if err != nil {
+		return transition{}, err
+	}
+	svc, err := p.serviceNamed(ctx, string(name))
+	if pave.CodeOf(err) == pave.NotFound {
+		return p.createNew(ctx, r, name, want)
+	}
+	if err != nil {
+		return transition{}, err
+	}
+	return p.createMore(ctx, svc, want)
+}
+
+// wantedOf validates every input of the request and returns what it asks for.
+func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Name, pave.Wanted, error) {
+	var bad problems
+	want := pave.Wanted{Replicas: pave.DefaultReplicas}
+	name, err := pave.ParseName("name", r.Name)
+	bad.add(err)
+	want.Team, err = pave.ParseName("team", r.Team)
+	bad.add(err)
+	want.Environments, err = p.environmentsNamed(ctx, r.Environments)
+	if err != nil && !bad.add(err) {
+		return name, want, err
+	}
+	t, err := p.Templates.Get(r.Template)
+	if err != nil {
+		if !bad.add(err) {
+			return name, want, err
+		}
+		return name, want, bad.err()
+	}
+	want.Template, want.Version = t.Name, t.Version
+	want.Inputs, err = t.Validate(r.Inputs)
+	if err != nil && !bad.add(err) {
+		return name, want, err
+	}
+	want.Resources, err = backings(t, name, r.Database)
+	bad.add(err)
+	return name, want, bad.err()
+}
+
+// backings are the resources the template declares, with the request's choice of
+// a database over it.
+func backings(t *template.Template, service pave.Name, database string) ([]pave.WantedBacking, error) {
+	if database == "" {
+		for _, r := range t.Resources {
+			if r.Kind == pave.KindDatabase {
+				database = r.Engine
+			}
+		}
+	}
+	if database == "" || database == "none" {
+		return nil, nil
+	}
+	if !slices.Contains(engines, database) {
+		choices := append([]string{"none"}, engines...)
+		hint := "one of " + strings.Join(choices, ", ")
+		if near := pave.DidYouMean(database, choices); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return nil, pave.BadField("database", database, "is not an engine", hint)
+	}
+	return []pave.WantedBacking{{Kind: pave.KindDatabase, Name: service, Engine: database}}, nil
+}
+
+func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pave.Name, want pave.Wanted) (transition, error) {
+	tr := transition{verb: r.Verb(), service: pave.Service{Name: name, Team: want.Team}, to: want,
+		build: true, rollout: want.Environments}
+	_, found, err := p.Access.TeamNamed(ctx, p.DB, want.Team)
+	if err != nil {
+		return tr, err
+	}
+	if found {
+		return tr, p.Access.May(ctx, access.Write, want.Team)
+	}
+	teams, err := p.Access.Teams(ctx)
+	if err != nil {
+		return tr, err
+	}
+	var names []string
+	for _, t := range teams {
+		names = append(names, string(t.Name))
+	}
+	if near := pave.DidYouMean(r.Team, names); near != "" {
+		return tr, pave.BadField("team", r.Team, "is not a team", "did you mean "+near+"?")
+	}
+	tr.newTeam = true
+	return tr, p.Access.May(ctx, access.Write, want.Team)
+}
+
+// createMore compares the request with the service that has its name.
+func (p *Platform) createMore(ctx context.Context, svc pave.Service, want pave.Wanted) (transition, error) {
+	tr := transition{verb: "create service", service: svc}
+	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+		return tr, err
+	}
+	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
+	if err != nil {
+		return tr, err
+	}
+	have := rev.Wanted
+	if have.Nothing() {
+		return tr, pave.Errorf(pave.Conflict, "service %q is being deleted", svc.Name).
+			WithHint("pave watch %.16s", svc.LastRun)
+	}
+	if diff := wantedDiff(have, want); len(diff) > 0 {
+		return tr, pave.Errorf(pave.Conflict, "service %q exists with other values: %s", svc.Name, strings.Join(diff, ", ")).
+			WithHint("pave describe service %s; choose another name, or give the same values", svc.Name)
+	}
+	tr.from, tr.to = have, have
+	for _, env := range want.Environments {
+		if !slices.Contains(have.Environments, env) {
+			tr.rollout = append(tr.rollout, env)
+		}
+	}
+	if len(tr.rollout) == 0 {
+		tr.finished = svc.LastRun
+		return tr, nil
+	}
+	if err := p.idle(ctx, svc); err != nil {
+		return tr, err
+	}
+	tr.to.Environments = append(slices.Clone(have.Environments), tr.rollout...)
+	return tr, p.newestEverywhere(ctx, &tr)
+}
+
+// newestEverywhere sets the releases a transition wants: those that serve, and
+// the newest one in environments that get their first.
+func (p *Platform) newestEverywhere(ctx context.Context, tr *transition) error {
+	live, err := p.Releases.Live(ctx, tr.service.ID)
+	if err != nil {
+		return err
+	}
+	tr.releases = live
+	newest, err := p.Releases.Find(ctx, tr.service.ID, "")
+	if pave.CodeOf(err) == pave.NotFound {
+		tr.build = true
+		return nil
+	}
+	for _, env := range tr.rollout {
+		if _, ok := live[env]; !ok {
+			tr.releases[env] = newest
+		}
+	}
+	return err
+}
+
+// wantedDiff says in which values, environments apart, two wishes differ.
+func wantedDiff(have, want pave.Wanted) []string {
+	var out []string
+	add := func(field string, a, b any) {
+		if fmt.Sprint(a) != fmt.Sprint(b) {
+			out = append(out, fmt.Sprintf("%s is %v, not %v", field, a, b))
+		}
+	}
+	database := func(w pave.Wanted) string {
+		for _, r := range w.Resources {
+			if r.Kind == pave.KindDatabase {
+				return r.Engine
+			}
+		}
+		return "none"
+	}
+	add("team", have.Team, want.Team)
+	add("template", have.Template, want.Template)
+	add("database", database(have), database(want))
+	add("inputs", have.Inputs, want.Inputs)
+	return out
+}

@@ -1,0 +1,182 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/pipeline"
+	"github.com/pave-platform/pave/internal/workflow"
+)
+
+// pipelineInput is the input of a pipeline run.
+type pipelineInput struct {
+	Commit string `json:"commit"`
+}
+
+// pipelineStep runs the pipeline of the head commit as a child run.
+func (p *Platform) pipelineStep(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	if t.Child != nil {
+		return p.pipelineResult(ctx, t.Child)
+	}
+	svc, rev, err := p.ofStep(ctx, t)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	start, err := p.pipelineStart(ctx, svc, rev.Wanted, t.Run.ID, t.Run.Actor, false)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	return workflow.Result{}, workflow.AwaitRun{Start: start}
+}
+
+func (p *Platform) pipelineResult(ctx context.Context, child *pave.Run) (workflow.Result, error) {
+	if child.State != pave.RunDone {
+		return workflow.Result{}, childError(child)
+	}
+	var names []string
+	var out json.RawMessage
+	for _, s := range child.Steps {
+		switch s.Key {
+		case "source", "dependencies", "cleanup", "rollout":
+		case "release":
+			out = s.Output
+		default:
+			names = append(names, s.Key)
+		}
+	}
+	if len(names) == 0 {
+		names = []string{"nothing to build"}
+	}
+	return workflow.Result{Output: out, Summary: strings.Join(names, ", ")}, nil
+}
+
+// pipelineStart is the run that builds the head commit of a service; with
+// rollout it goes to the lowest-ranked environment, where that may be reached by
+// a push.
+func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.Wanted, parent, actor string, rollout bool) (workflow.Start, error) {
+	rec, err := p.Resources.Live(ctx, p.DB, svc.ID, repositoryRef(svc.Name))
+	if err != nil {
+		return workflow.Start{}, err
+	}
+	commit, err := p.Repositories.Head(ctx, rec.ExternalID)
+	if err != nil {
+		return workflow.Start{}, err
+	}
+	tree, err := p.Repositories.Tree(ctx, rec.ExternalID, commit)
+	if err != nil {
+		return workflow.Start{}, err
+	}
+	pipe, err := pipeline.Detect(tree)
+	if err != nil {
+		return workflow.Start{}, err
+	}
+	database := slices.ContainsFunc(w.Resources, func(r pave.WantedBacking) bool { return r.Kind == pave.KindDatabase })
+	steps, last := p.Pipeline.Steps(pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit,
+		Database: database, Pipeline: pipe})
+	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: []string{last},
+		Input: releaseInput{svc.ID, commit, pipe.Command, pipe.Ready}}, p.Pipeline.Cleanup("release"))
+	if rollout && len(w.Environments) > 0 {
+		steps = append(steps, workflow.StepSpec{Key: "rollout", Title: "Deployment", Handler: stepRollout,
+			Needs: []string{"release"}, Input: rolloutInput{Service: svc.ID, Env: w.Environments[0]}})
+	}
+	return workflow.Start{ID: pave.NewID("run"), Kind: pave.RunPipeline, Service: svc.ID, Team: string(svc.Team), Parent: parent,
+		Actor: actor, Title: fmt.Sprintf("pipeline of %s at %.7s", svc.Name, commit),
+		Key: fmt.Sprintf("pipeline:%s:%s", svc.ID, commit), Input: pipelineInput{commit}, Steps: steps}, nil
+}
+
+type releaseInput struct {
+	Service string   `json:"service"`
+	Commit  string   `json:"commit"`
+	Command []string `json:"command"`
+	Ready   string   `json:"ready"`
+}
+
+// releaseStep keeps what the pipeline built.
+func (p *Platform) releaseStep(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	var in releaseInput
+	if err := json.Unmarshal(t.Input, &in); err != nil {
+		return workflow.Result{}, err
+	}
+	r, err := p.Releases.Add(ctx, pave.Release{Service: in.Service, Commit: in.Commit, Command: in.Command,
+		Ready: in.Ready, Run: t.Run.ID}, p.Pipeline.Tree(t.Run.ID))
+	return workflow.Result{Output: map[string]any{"release": r.ID, "number": r.Number},
+		Summary: fmt.Sprintf("release %d of %.7s", r.Number, r.Commit)}, err
+}
+
+// Received starts the pipeline of a repository whose head is not the last commit
+// that was built, and returns its run; ok is false where nothing is to do. It
+// looks at the state, not at the event, so a lost or doubled call does no harm.
+func (p *Platform) Received(ctx context.Context, service string) (run pave.Run, ok bool, err error) {
+	svc, err := p.serviceNamed(ctx, service)
+	if err != nil {
+		return run, false, err
+	}
+	rec, err := p.Resources.Live(ctx, p.DB, svc.ID, repositoryRef(svc.Name))
+	if err != nil || rec.State != pave.ResourcePresent {
+		return run, false, err
+	}
+	head, err := p.Repositories.Head(ctx, rec.ExternalID)
+	if err != nil {
+		return run, false, err
+	}
+	last, err := p.lastPipeline(ctx, svc.ID)
+	if err != nil || last.commit == head {
+		return last.run, last.commit == head && !last.run.State.Ended(), err
+	}
+	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
+	if err != nil || rev.Wanted.Nothing() {
+		return run, false, err
+	}
+	who, _ := pave.PrincipalFrom(ctx)
+	if who.User.ID == "" {
+		who.User.ID = rev.Actor
+	}
+	start, err := p.pipelineStart(ctx, svc, rev.Wanted, "", who.User.ID, true)
+	if err != nil {
+		return run, false, err
+	}
+	run, err = p.Engine.Start(ctx, start)
+	return run, err == nil, err
+}
+
+// lookAtHeads builds what was pushed while nobody looked: the hook was lost, or
+// the server was dead.
+func (p *Platform) lookAtHeads(ctx context.Context) error {
+	all, err := p.Services(ctx, false)
+	if err != nil {
+		return err
+	}
+	for _, svc := range all {
+		last, err := p.lastPipeline(ctx, svc.ID)
+		if err != nil {
+			return err
+		}
+		if last.commit == "" { // its create has not come to the first commit yet
+			continue
+		}
+		if _, _, err := p.Received(ctx, string(svc.Name)); err != nil && pave.CodeOf(err) != pave.NotFound {
+			p.Log.Warn("look at head", "service", svc.Name, "err", err)
+		}
+	}
+	return nil
+}
+
+type lastBuilt struct {
+	run    pave.Run
+	commit string
+}
+
+// lastPipeline is the newest pipeline run of a service, with its commit.
+func (p *Platform) lastPipeline(ctx context.Context, service string) (lastBuilt, error) {
+	runs, err := p.Engine.List(ctx, workflow.Filter{Service: service, Kind: pave.RunPipeline, Limit: 1})
+	if err != nil || len(runs) == 0 {
+		return lastBuilt{}, err
+	}
+	var in pipelineInput
+	err = json.Unmarshal(runs[0].Input, &in)
+	return lastBuilt{runs[0], in.Commit}, err
+}

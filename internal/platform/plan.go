@@ -1,0 +1,214 @@
+package platform
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/internal/store"
+)
+
+// work is a plan with what is needed to carry it out.
+type work struct {
+	plan    pave.Plan
+	tr      transition
+	changes []resource.Change
+}
+
+// Plan says what a request would do. It makes nothing but the plan's own row.
+func (p *Platform) Plan(ctx context.Context, r pave.Request) (pave.Plan, error) {
+	w, err := p.work(ctx, r)
+	if err != nil {
+		return pave.Plan{}, err
+	}
+	w.plan.ID = pave.NewID("plan")
+	return w.plan, p.keepPlan(ctx, w.plan)
+}
+
+// work resolves a request and compares what it wants with journal and world.
+func (p *Platform) work(ctx context.Context, r pave.Request) (work, error) {
+	tr, err := p.resolve(ctx, r)
+	if err != nil {
+		return work{}, err
+	}
+	w := work{tr: tr, plan: pave.Plan{Request: pave.Envelope{Request: r}, Service: tr.service.Name,
+		Base: tr.service.Revision, Target: tr.service.Revision, Created: time.Now().UTC()}}
+	if tr.finished != "" {
+		w.plan.Run = tr.finished
+		w.plan.Changes, w.plan.Verdicts = []pave.Change{}, []pave.Verdict{}
+		w.plan.Hash, err = planHash(w)
+		return w, err
+	}
+	if tr.revises() {
+		w.plan.Target++
+	}
+	if err := p.compare(ctx, &w); err != nil {
+		return w, err
+	}
+	w.describe(ctx, p)
+	w.plan.Verdicts = guard(w.changes)
+	if err := p.Resources.Preflight(ctx, w.changes); err != nil {
+		return w, err
+	}
+	w.plan.Hash, err = planHash(w)
+	return w, err
+}
+
+// compare expands what is wanted and takes the difference.
+func (p *Platform) compare(ctx context.Context, w *work) error {
+	subject, err := p.subject(ctx, w.tr)
+	if err != nil {
+		return err
+	}
+	graph, err := resource.Expand(subject, w.tr.to)
+	if err != nil {
+		return err
+	}
+	var records []resource.Record
+	if w.tr.service.ID != "" {
+		if records, err = p.Resources.List(ctx, p.DB, w.tr.service.ID); err != nil {
+			return err
+		}
+	}
+	w.changes, err = p.Resources.Diff(ctx, records, graph, w.tr.restore)
+	w.plan.Changes = []pave.Change{}
+	for _, ch := range w.changes {
+		w.plan.Changes = append(w.plan.Changes, ch.Change)
+	}
+	return err
+}
+
+// subject is what expansion needs to know of the service of a transition.
+func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject, error) {
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return resource.Subject{}, err
+	}
+	uid, err := p.uidOf(ctx, p.DB, tr.service.ID)
+	return resource.Subject{Name: tr.service.Name, UID: uid, Releases: tr.releases, Bind: bindings.find}, err
+}
+
+// describe adds the rows a plan makes and the runs it starts.
+func (w *work) describe(ctx context.Context, p *Platform) {
+	if w.tr.newTeam {
+		team := w.tr.to.Team
+		w.plan.Rows = append(w.plan.Rows, fmt.Sprintf("team %s (new)", team))
+	}
+	if w.tr.build {
+		w.plan.Runs = append(w.plan.Runs, "pipeline of the first commit")
+	}
+	for _, env := range w.tr.rollout {
+		text := fmt.Sprintf("rollout to %s", env)
+		if r, ok := w.tr.releases[env]; ok {
+			text = fmt.Sprintf("rollout of release %d to %s", r.Number, env)
+		}
+		w.plan.Runs = append(w.plan.Runs, text)
+	}
+}
+
+// planHash is over what the plan touches: request, base, wanted state, releases
+// and each change with its exact name. Times and what is lost are not in it: a
+// live service writes rows all the time.
+func planHash(w work) (string, error) {
+	type touched struct {
+		Action   pave.Action
+		Ref      pave.Ref
+		Provider string
+		External string
+		Detail   []string
+	}
+	var all []touched
+	for _, c := range w.plan.Changes {
+		t := touched{c.Action, c.Ref, c.Provider, c.External, nil}
+		if c.Action == pave.ActionUpdate {
+			t.Detail = c.Detail
+		}
+		all = append(all, t)
+	}
+	releases := map[pave.Name]string{}
+	for env, r := range w.tr.releases {
+		releases[env] = r.ID
+	}
+	text, err := json.Marshal(map[string]any{"request": w.plan.Request, "base": w.plan.Base, "to": w.tr.to,
+		"rows": w.plan.Rows, "runs": w.plan.Runs, "changes": all, "releases": releases, "finished": w.tr.finished})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// planDiff says how a plan made now differs from one made before.
+func planDiff(before, now pave.Plan) string {
+	lines := func(p pave.Plan) map[string]bool {
+		out := map[string]bool{}
+		for _, c := range p.Changes {
+			out[fmt.Sprintf("%s %s", c.Action, c.Ref)] = true
+		}
+		for _, r := range append(p.Rows, p.Runs...) {
+			out[r] = true
+		}
+		return out
+	}
+	a, b := lines(before), lines(now)
+	var out []string
+	if before.Base != now.Base {
+		out = append(out, fmt.Sprintf("revision %d, not %d", now.Base, before.Base))
+	}
+	for l := range b {
+		if !a[l] {
+			out = append(out, "now: "+l)
+		}
+	}
+	for l := range a {
+		if !b[l] {
+			out = append(out, "no longer: "+l)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, "details of its changes")
+	}
+	return strings.Join(out, "; ")
+}
+
+// keepPlan stores a plan so that it can be applied by id, and compared with by
+// hash.
+func (p *Platform) keepPlan(ctx context.Context, plan pave.Plan) error {
+	body, err := json.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	who, _ := pave.PrincipalFrom(ctx)
+	_, err = p.DB.Exec(ctx, `INSERT INTO plans (id, actor, idem_key, hash, body, run, created)
+		VALUES ($1, $2, '', $3, $4, $5, $6)`,
+		plan.ID, who.User.ID, plan.Hash, string(body), plan.Run, store.Micros(plan.Created))
+	return err
+}
+
+// PlanFor reads a plan made before.
+func (p *Platform) PlanFor(ctx context.Context, id string) (pave.Plan, error) {
+	return p.planWhere(ctx, p.DB, "id = $1", id)
+}
+
+func (p *Platform) planWhere(ctx context.Context, q store.Querier, cond string, args ...any) (pave.Plan, error) {
+	var body, run string
+	var plan pave.Plan
+	err := q.QueryRow(ctx, `SELECT body, run FROM plans WHERE `+cond+` ORDER BY id DESC LIMIT 1`, args...).Scan(&body, &run)
+	if errors.Is(err, sql.ErrNoRows) {
+		return plan, pave.Errorf(pave.NotFound, "no such plan").WithHint("pave plan makes one")
+	}
+	if err != nil {
+		return plan, err
+	}
+	err = json.Unmarshal([]byte(body), &plan)
+	plan.Run = run
+	return plan, err
+}

@@ -1,0 +1,140 @@
+// Package platform turns requests into revisions, plans and runs: what pave is
+// for. Each request type has one file that says what it means (resolve); plan.go
+// and apply.go carry every one of them the same way. Steps that are not a
+// resource's (team, pipeline, rollout, catalog) are here too; observe.go feeds
+// the catalog.
+//
+// The package knows no technology: resources are made by drivers behind
+// internal/resource, programs run behind internal/node.
+package platform
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/catalog"
+	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/internal/pipeline"
+	"github.com/pave-platform/pave/internal/release"
+	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/internal/store"
+	"github.com/pave-platform/pave/internal/template"
+	"github.com/pave-platform/pave/internal/workflow"
+)
+
+// FirstUID is the user id of the first service, where the node may choose; each
+// further service has the next.
+const FirstUID = 70000
+
+// Repositories reads the repositories of services.
+type Repositories interface {
+	// Dir is where the repository of an external name lies.
+	Dir(external string) string
+	// Head returns the commit of the default branch.
+	Head(ctx context.Context, external string) (string, error)
+	// Tree is the tree of a commit, read only.
+	Tree(ctx context.Context, external, commit string) (fs.FS, error)
+}
+
+// Addresses says where people find things; they change with the server's port.
+type Addresses interface {
+	Git(service pave.Name) string
+	Runs(service pave.Name) string
+	Run(id string) string
+	Service(service, env pave.Name) string
+}
+
+// Deps are the parts a platform is put together from.
+type Deps struct {
+	DB           *store.DB
+	Engine       *workflow.Engine
+	Resources    *resource.Controller
+	Releases     *release.Releases
+	Catalog      *catalog.Catalog
+	Access       *access.Access
+	Templates    *template.Set
+	Pipeline     *pipeline.Runner
+	Repositories Repositories
+	Node         *node.Client
+	Addresses    Addresses
+	Checks       []func(context.Context) []pave.Check // of the doctor, beside the drivers' own
+	Log          *slog.Logger
+}
+
+// Platform answers every call of the doors. It implements pave.Transitions,
+// pave.Runs and pave.Reader.
+type Platform struct{ Deps }
+
+var (
+	_ pave.Transitions = (*Platform)(nil)
+	_ pave.Runs        = (*Platform)(nil)
+	_ pave.Reader      = (*Platform)(nil)
+)
+
+// New returns a platform and registers the handlers of its steps.
+func New(d Deps) *Platform {
+	p := &Platform{d}
+	d.Resources.Register(d.Engine)
+	d.Pipeline.Register(d.Engine)
+	for name, h := range map[string]workflow.Handler{
+		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep,
+		stepRelease: p.releaseStep, stepRollout: p.rolloutStep, stepRolloutBegin: p.rolloutBegin,
+		stepRolloutSettle: p.rolloutSettle, stepCatalog: p.catalogStep, stepQuiesce: p.quiesceStep,
+		stepForget: p.forgetStep,
+	} {
+		d.Engine.Handle(name, h)
+	}
+	return p
+}
+
+// Upkeep does what recurs until ctx ends: it looks at the heads of repositories
+// (a push whose hook was lost is found here), observes resources, sweeps, and
+// prunes what is old. The first round comes at once.
+func (p *Platform) Upkeep(ctx context.Context) {
+	const round, deep = 15 * time.Second, 4 * 15 * time.Second
+	var last time.Time
+	for {
+		p.attempt(ctx, "look at heads", p.lookAtHeads)
+		if time.Since(last) >= deep {
+			last = time.Now()
+			p.attempt(ctx, "sweep", p.sweep)
+			p.attempt(ctx, "prune", p.prune)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(round):
+		}
+	}
+}
+
+func (p *Platform) attempt(ctx context.Context, what string, f func(context.Context) error) {
+	if err := f(ctx); err != nil && ctx.Err() == nil {
+		p.Log.Warn(what, "err", err)
+	}
+}
+
+// sweep compares journal and world; runs that are not over keep what they made.
+func (p *Platform) sweep(ctx context.Context) error {
+	busy := func(id string) bool {
+		run, err := p.Engine.Get(ctx, id)
+		return err == nil && !run.State.Ended()
+	}
+	report, err := p.Resources.Sweep(ctx, busy)
+	if len(report.Orphans)+len(report.Expired) > 0 {
+		p.Log.Info("swept", "orphans", report.Orphans, "expired", report.Expired)
+	}
+	return err
+}
+
+// prune forgets old runs and build folders.
+func (p *Platform) prune(ctx context.Context) error {
+	if _, err := p.Engine.Prune(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
+		return err
+	}
+	return p.Pipeline.Prune(time.Now().Add(-24 * time.Hour))
+}

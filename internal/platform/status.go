@@ -1,0 +1,260 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// Status says what a service is doing now, as observed in this call.
+func (p *Platform) Status(ctx context.Context, name string) (pave.Status, error) {
+	svc, err := p.Service(ctx, name)
+	if err != nil {
+		return pave.Status{}, err
+	}
+	st := pave.Status{Service: svc.Name, Team: svc.Team, Observed: time.Now().UTC(),
+		Deployments: []pave.Deployment{}, Infrastructure: []pave.Resource{}}
+	resources, err := p.Resources.Observe(ctx, svc.ID)
+	if err != nil {
+		return st, err
+	}
+	live, err := p.Releases.Live(ctx, svc.ID)
+	if err != nil {
+		return st, err
+	}
+	traffic := p.traffic(ctx)
+	for _, env := range svc.Environments {
+		st.Deployments = append(st.Deployments, p.deployment(ctx, svc, env, live, resources, traffic))
+	}
+	for _, r := range resources {
+		if !rolledOut(r.Ref) && r.State != pave.ResourceAside {
+			st.Infrastructure = append(st.Infrastructure, r)
+		}
+	}
+	run, err := p.Engine.Get(ctx, svc.LastRun)
+	if err == nil && run.State != pave.RunDone {
+		st.Run = &run
+	}
+	st.Status = overall(svc, st)
+	return st, nil
+}
+
+// overall is one word for a service: that of its worst environment.
+func overall(svc pave.Service, st pave.Status) string {
+	if len(svc.Environments) == 0 {
+		return "deleting"
+	}
+	worst := "live"
+	for _, d := range st.Deployments {
+		switch {
+		case d.Health == "down" && d.Release == nil && st.Run != nil && !st.Run.State.Ended():
+			return "starting"
+		case d.Health == "down":
+			worst = "down"
+		case d.Health == "degraded" && worst == "live":
+			worst = "degraded"
+		}
+	}
+	for _, r := range st.Infrastructure {
+		if !r.Ready && worst == "live" {
+			worst = "degraded"
+		}
+	}
+	return worst
+}
+
+// deployment is what is observed of one environment.
+func (p *Platform) deployment(ctx context.Context, svc pave.Service, env pave.Name, live map[pave.Name]pave.Release,
+	resources []pave.Resource, traffic map[string]*pave.Traffic) pave.Deployment {
+	d := pave.Deployment{Environment: env, URL: p.Addresses.Service(svc.Name, env), Sync: "progressing",
+		Health: "down", Instances: []pave.Instance{}}
+	if r, ok := live[env]; ok {
+		d.Release = &r
+	}
+	for _, r := range resources {
+		if r.Ref.Env != env || r.State != pave.ResourcePresent {
+			continue
+		}
+		switch r.Ref.Kind {
+		case pave.KindRoute:
+			d.Address, d.Traffic = r.Outputs["address"], traffic[r.ID]
+		case pave.KindDeployment:
+			p.processes(ctx, r, &d)
+		}
+	}
+	return d
+}
+
+// processes fills in what the node sees of a deployment.
+func (p *Platform) processes(ctx context.Context, r pave.Resource, d *pave.Deployment) {
+	w, err := p.Node.Workload(ctx, r.ID)
+	if err != nil {
+		d.Health, d.Reason = "unknown", reasonOf(err)
+		return
+	}
+	ready := 0
+	for _, i := range w.Replicas {
+		if i.Generation == w.Serving && i.Ready {
+			ready++
+		}
+		d.Instances = append(d.Instances, pave.Instance{Name: i.Instance, PID: i.PID, Port: i.Port, Ready: i.Ready,
+			Restarts: i.Restarts, Started: i.Started, LastExit: i.LastExit})
+	}
+	d.Reason, d.LastLines = w.Reason, w.LastLines
+	switch w.State {
+	case node.StateRunning:
+		d.Sync = "synced"
+	case node.StateFailed:
+		d.Sync = "failed"
+	}
+	switch {
+	case ready == 0:
+		d.Health = "down"
+	case w.State == node.StateRunning && ready < len(d.Instances):
+		d.Health = "degraded"
+	default:
+		d.Health = "healthy"
+	}
+}
+
+func reasonOf(err error) string {
+	if pave.CodeOf(err) == pave.NotFound {
+		return "the node knows nothing of it"
+	}
+	return err.Error()
+}
+
+// traffic is what the router counted, by route. Without a node there is none.
+func (p *Platform) traffic(ctx context.Context) map[string]*pave.Traffic {
+	out := map[string]*pave.Traffic{}
+	all, err := p.Node.Metrics(ctx)
+	if err != nil {
+		p.Log.Warn("no metrics of the router", "err", err)
+		return out
+	}
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	for _, m := range all {
+		out[m.Route] = &pave.Traffic{Requests: int64(m.Requests), Errors: int64(m.Errors), PerSecond: m.PerSecond,
+			P50: ms(m.P50), P95: ms(m.P95), P99: ms(m.P99), Since: m.Since}
+	}
+	return out
+}
+
+// Explain lists each resource of a service, observed now, with commands that
+// show more.
+func (p *Platform) Explain(ctx context.Context, name string) ([]pave.Resource, error) {
+	svc, err := p.serviceEver(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return p.Resources.Observe(ctx, svc.ID)
+}
+
+// Resources returns the journal of a service ("" for all), without looking anew.
+func (p *Platform) ListResources(ctx context.Context, service string) ([]pave.Resource, error) {
+	id := ""
+	if service != "" {
+		svc, err := p.serviceEver(ctx, service)
+		if err != nil {
+			return nil, err
+		}
+		id = svc.ID
+	}
+	records, err := p.Resources.List(ctx, p.DB, id)
+	out := []pave.Resource{}
+	for _, r := range records {
+		out = append(out, r.View())
+	}
+	return out, err
+}
+
+// ListReleases returns the releases of a service, newest first.
+func (p *Platform) ListReleases(ctx context.Context, service string) ([]pave.Release, error) {
+	svc, err := p.serviceEver(ctx, service)
+	if err != nil {
+		return nil, err
+	}
+	return p.Releases.List(ctx, svc.ID)
+}
+
+// ListTemplates returns the golden paths there are.
+func (p *Platform) ListTemplates(ctx context.Context) ([]pave.Template, error) {
+	return p.Templates.Views(), nil
+}
+
+// Entities returns what was discovered of a service ("" for all).
+func (p *Platform) Entities(ctx context.Context, service string) ([]pave.Entity, error) {
+	id := ""
+	if service != "" {
+		svc, err := p.serviceNamed(ctx, service)
+		if err != nil {
+			return nil, err
+		}
+		id = svc.ID
+	}
+	return p.Catalog.List(ctx, id)
+}
+
+// Audit returns rows of the audit log after a cursor.
+func (p *Platform) Audit(ctx context.Context, after int64, limit int) ([]pave.AuditEntry, error) {
+	return p.Access.Audit(ctx, after, limit)
+}
+
+// Logs streams what the processes of a service write in one environment.
+func (p *Platform) Logs(ctx context.Context, service string, q pave.LogQuery, each func(pave.LogLine) error) error {
+	svc, err := p.Service(ctx, service)
+	if err != nil {
+		return err
+	}
+	env, err := p.environmentOf(ctx, transition{service: svc, to: pave.Wanted{Environments: svc.Environments}}, q.Env)
+	if err != nil {
+		return err
+	}
+	rec, err := p.Resources.Live(ctx, p.DB, svc.ID, pave.Ref{Kind: pave.KindDeployment, Env: env, Service: svc.Name, Name: string(svc.Name)})
+	if err != nil {
+		return pave.Errorf(pave.NotFound, "nothing of %s runs in %s yet", service, env).WithHint("pave status %s", service)
+	}
+	lq := node.LogQuery{Workload: rec.ID, Follow: q.Follow, Tail: q.Tail}
+	if lq.Tail == 0 {
+		lq.Tail = 100
+	}
+	if q.Since != "" {
+		if lq.Since, err = strconv.ParseInt(q.Since, 10, 64); err != nil {
+			return pave.BadField("since", q.Since, "is no cursor", "a cursor comes with every line")
+		}
+	}
+	return p.Node.Logs(ctx, lq, func(l node.LogLine) error {
+		return each(pave.LogLine{Cursor: fmt.Sprint(l.Cursor), At: l.At, Source: l.Source, Stream: l.Stream, Text: l.Text})
+	})
+}
+
+// Doctor runs every check there is: those of the providers, then those of the
+// server itself.
+func (p *Platform) Doctor(ctx context.Context) ([]pave.Check, error) {
+	var out []pave.Check
+	seen := map[string]bool{}
+	add := func(checks []pave.Check) {
+		for _, c := range checks {
+			if !seen[c.Name] {
+				seen[c.Name] = true
+				out = append(out, c)
+			}
+		}
+	}
+	for _, check := range p.Checks {
+		add(check(ctx))
+	}
+	for _, kind := range []string{pave.KindRepository, pave.KindDatabase, pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret} {
+		for _, d := range p.Resources.Drivers[kind] {
+			if c, ok := resource.As[resource.Checker](d); ok {
+				add(c.Check(ctx))
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,113 @@
+package platform
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+)
+
+// transition is what a request means: from what is wanted now to what is wanted
+// next, and which releases serve where.
+type transition struct {
+	verb     string
+	service  pave.Service // without ID where it is new
+	from, to pave.Wanted
+	releases map[pave.Name]pave.Release // wanted, by environment
+	newTeam  bool
+	restore  bool        // bring back what was set aside
+	build    bool        // nothing was built yet: a pipeline comes first
+	rollout  []pave.Name // environments that get a release by this transition
+	undoes   string      // run it takes back
+	finished string      // run that has done, or is doing, just this
+}
+
+// revises reports whether the transition changes what is wanted, and so writes a
+// revision. A deploy does not: it moves a release.
+func (t transition) revises() bool {
+	return t.verb != "deploy" && t.verb != "promote" && t.verb != "undo rollout"
+}
+
+// resolve says what a request means. Each request type has its own file.
+func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, error) {
+	switch r := r.(type) {
+	case pave.CreateService:
+		return p.resolveCreate(ctx, r)
+	case pave.DeleteService:
+		return p.resolveDelete(ctx, r)
+	case pave.RestoreService:
+		return p.resolveRestore(ctx, r)
+	case pave.Undo:
+		return p.resolveUndo(ctx, r)
+	case pave.Deploy:
+		return p.resolveDeploy(ctx, r)
+	case pave.Promote:
+		return p.resolvePromote(ctx, r)
+	}
+	return transition{}, pave.Errorf(pave.Invalid, "request %q is not known", r.Verb())
+}
+
+// problems collects wrong inputs, so that all are told at once.
+type problems []*pave.Error
+
+func (ps *problems) add(err error) bool {
+	if e, ok := err.(*pave.Error); ok && e.Code == pave.Invalid {
+		*ps = append(*ps, e)
+		return true
+	}
+	return false
+}
+
+// err is nil, the one problem, or all of them in one Invalid error.
+func (ps problems) err() error {
+	switch len(ps) {
+	case 0:
+		return nil
+	case 1:
+		return ps[0]
+	}
+	all := &pave.Error{Code: pave.Invalid}
+	var texts, hints []string
+	for _, e := range ps {
+		texts = append(texts, e.Message)
+		all.Fields = append(all.Fields, e.Fields...)
+		if e.Hint != "" {
+			hints = append(hints, e.Hint)
+		}
+	}
+	all.Message, all.Hint = strings.Join(texts, "; "), strings.Join(hints, "; ")
+	return all
+}
+
+// environments returns all environments, lowest rank first.
+func (p *Platform) environmentsNamed(ctx context.Context, names []string) ([]pave.Name, error) {
+	all, err := p.Environments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := []string{}
+	for _, e := range all {
+		known = append(known, string(e.Name))
+	}
+	if len(names) == 0 && len(known) > 0 {
+		names = known[:1]
+	}
+	for _, n := range names {
+		if slices.Contains(known, n) {
+			continue
+		}
+		hint := "there are " + strings.Join(known, ", ")
+		if near := pave.DidYouMean(n, known); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return nil, pave.BadField("env", n, "is not an environment", hint)
+	}
+	out := []pave.Name{}
+	for _, n := range known { // in order of rank, each once
+		if slices.Contains(names, n) {
+			out = append(out, pave.Name(n))
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,99 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+)
+
+// resolveUndo: one more plan, back to what was before a run. Only the newest can
+// be taken back; later ones are named.
+func (p *Platform) resolveUndo(ctx context.Context, r pave.Undo) (transition, error) {
+	run, err := p.Engine.Get(ctx, r.Run)
+	if err != nil {
+		return transition{}, err
+	}
+	svc, err := p.serviceByID(ctx, p.DB, run.Service)
+	if err != nil {
+		return transition{}, err
+	}
+	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+		return transition{}, err
+	}
+	if !run.State.Ended() {
+		return transition{}, pave.Errorf(pave.Conflict, "run %.16s is still going on", run.ID).
+			WithHint("pave watch %.16s, or pave cancel %.16s and undo then", run.ID, run.ID)
+	}
+	if run.Kind == pave.RunApply {
+		return p.undoApply(ctx, svc, run)
+	}
+	return p.undoRollout(ctx, svc, run)
+}
+
+func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run) (transition, error) {
+	revs, err := p.revisionsOf(ctx, svc.ID)
+	if err != nil {
+		return transition{}, err
+	}
+	var mine pave.Revision
+	var later []string
+	for _, rev := range revs {
+		switch {
+		case rev.Run == run.ID:
+			mine = rev
+		case mine.Number > 0:
+			later = append(later, fmt.Sprintf("%.16s", rev.Run))
+		}
+	}
+	if mine.Number == 0 {
+		return transition{}, pave.Errorf(pave.Conflict, "run %.16s changed nothing that could be taken back", run.ID)
+	}
+	if len(later) > 0 {
+		return transition{}, pave.Errorf(pave.Conflict, "run %.16s is not the newest of %s: later ones are %s",
+			run.ID, svc.Name, strings.Join(later, ", ")).WithHint("pave undo %s first", later[len(later)-1])
+	}
+	tr := transition{verb: "undo", service: svc, from: mine.Wanted, undoes: run.ID}
+	before, err := p.revision(ctx, p.DB, svc.ID, mine.Number-1)
+	if mine.Number > 1 && err != nil {
+		return tr, err
+	}
+	if err := p.idle(ctx, svc); err != nil {
+		return tr, err
+	}
+	if mine.Wanted.Nothing() {
+		back, err := p.bringBack(ctx, svc, mine.Number-1, "undo")
+		back.undoes = run.ID
+		return back, err
+	}
+	tr.to = before.Wanted
+	tr.releases, err = p.Releases.Live(ctx, svc.ID)
+	return tr, err
+}
+
+func (p *Platform) undoRollout(ctx context.Context, svc pave.Service, run pave.Run) (transition, error) {
+	roll, err := p.Releases.RolloutOf(ctx, run.ID)
+	if err != nil {
+		return transition{}, err
+	}
+	tr, err := p.sameRevision(ctx, string(svc.Name), "undo rollout")
+	if err != nil {
+		return tr, err
+	}
+	if live := tr.releases[roll.Env]; live.ID != roll.Release {
+		return tr, pave.Errorf(pave.Conflict, "run %.16s is not the newest in %s: release %d serves there now",
+			run.ID, roll.Env, live.Number).WithHint("pave get runs --service %s", svc.Name)
+	}
+	if roll.Before == "" {
+		return tr, pave.Errorf(pave.Conflict, "no release was in %s before run %.16s", roll.Env, run.ID).
+			WithHint("pave undo %.16s takes the service back", svc.LastRun)
+	}
+	before, err := p.Releases.Find(ctx, svc.ID, roll.Before)
+	if err != nil {
+		return tr, err
+	}
+	tr.undoes = run.ID
+	return p.move(tr, roll.Env, before)
+}
