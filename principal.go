@@ -10,6 +10,8 @@ type Principal struct {
 	Address string // remote address
 	Request string // request id
 	Command string // the pave command that made the call, "" for other clients
+	// Idempotency is the key of a call that may be sent twice; "" for none.
+	Idempotency string
 }
 
 type principalKey struct{}

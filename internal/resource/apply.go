@@ -29,7 +29,7 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 		c.noteFailure(ctx, t, rec, st, err)
 		return workflow.Result{}, err
 	}
-	workflow.Failpoint(t.Run, t.Step, "before-record")
+	workflow.Failpoint(ctx, "before-record")
 	if err := c.record(ctx, rec, t.Run.ID, t.Step, string(in.Action), st, in.Spec); err != nil {
 		return workflow.Result{}, err
 	}
@@ -99,7 +99,7 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	workflow.Failpoint(t.Run, t.Step, "before-record")
+	workflow.Failpoint(ctx, "before-record")
 	if err := c.retire(ctx, rec, t.Run.ID, t.Step, string(in.Action), state, kept); err != nil {
 		return workflow.Result{}, err
 	}

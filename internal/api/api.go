@@ -1,0 +1,258 @@
+// Package api is the HTTP door: one route table, each route with a declared
+// permission, problems after RFC 9457, an OpenAPI description made from the same
+// table, event and log streams, and the git door beside it. Handlers call the
+// interfaces of the root package only; who the caller is, access says.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+)
+
+// Platform is what the handlers call.
+type Platform interface {
+	pave.Transitions
+	pave.Runs
+	pave.Reader
+	// Received starts the pipeline of a pushed commit; ok is false where nothing
+	// is to do.
+	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
+}
+
+// Options are the parts of the door.
+type Options struct {
+	Platform Platform
+	Access   *access.Access
+	// Git serves /git/ and asks for its own permissions, by the verb it runs.
+	Git http.Handler
+	// HookToken opens the route of the post-receive hook, and no other.
+	HookToken pave.Secret
+	// Keys are the public keys of workload identities, as JSON (RFC 7517).
+	Keys    func(context.Context) (json.RawMessage, error)
+	Issuer  string
+	Version string
+	// Ready says why the server cannot work, or nil.
+	Ready func(context.Context) error
+	Log   *slog.Logger
+}
+
+// maxBody is how large a request body may be, in bytes; git has its own limit.
+const maxBody = 1 << 20
+
+type server struct {
+	Options
+	huma huma.API
+	mux  *http.ServeMux
+	raw  map[string]access.Permission // permission by pattern of routes outside huma
+}
+
+// New returns the handler of all routes. It fails where a route declares no
+// permission.
+func New(o Options) (http.Handler, error) {
+	s := &server{Options: o, mux: http.NewServeMux(), raw: map[string]access.Permission{}}
+	huma.NewError = newProblem // the library's own errors are problems too
+	cfg := huma.DefaultConfig("pave", o.Version)
+	cfg.Info.Description = "The API of pave. Every change enters by a plan: POST /v1/plans, then POST /v1/plans/{id}/apply."
+	cfg.CreateHooks, cfg.DocsPath, cfg.SchemasPath, cfg.OpenAPIPath = nil, "", "", ""
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	cfg.Components.Schemas.RegisterTypeAlias(envelopeType, envelopeSchemaType)
+	s.huma = humago.New(s.mux, cfg)
+	s.huma.UseMiddleware(s.permit)
+	s.routes()
+	s.rawRoutes()
+	if err := s.declared(); err != nil {
+		return nil, err
+	}
+	cross := http.NewCrossOriginProtection()
+	return s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
+}
+
+// operation is one route of the table.
+type operation struct {
+	method, path string
+	id, summary  string
+	permission   access.Permission
+	status       int // of success; 0 is 200
+}
+
+// handle adds a route with a typed handler. Errors become problems.
+func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, error)) {
+	huma.Register(s.huma, huma.Operation{
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, DefaultStatus: op.status,
+		MaxBodyBytes: maxBody, Metadata: map[string]any{"permission": op.permission},
+		Security: []map[string][]string{{"token": {}}},
+		Errors:   []int{400, 401, 403, 404, 409, 422, 500, 503},
+	}, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// declared fails for a route without a permission.
+func (s *server) declared() error {
+	for path, item := range s.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			if p, ok := op.Metadata["permission"].(access.Permission); !ok || p == "" {
+				return fmt.Errorf("api: route %s %s declares no permission", op.Method, path)
+			}
+		}
+	}
+	for pattern, p := range s.raw {
+		if p == "" {
+			return fmt.Errorf("api: route %s declares no permission", pattern)
+		}
+	}
+	return nil
+}
+
+// permit authenticates the caller of a route and asks for its permission.
+func (s *server) permit(ctx huma.Context, next func(huma.Context)) {
+	perm, _ := ctx.Operation().Metadata["permission"].(access.Permission)
+	r, w := humago.Unwrap(ctx)
+	c, err := s.enter(r, perm)
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	next(huma.WithContext(ctx, c))
+}
+
+// enter returns the context of an authenticated caller that has a permission.
+func (s *server) enter(r *http.Request, perm access.Permission) (context.Context, error) {
+	ctx := r.Context()
+	if perm == access.Public {
+		return ctx, nil
+	}
+	p, err := s.Access.Authenticate(ctx, tokenOf(r))
+	if err != nil {
+		return ctx, err
+	}
+	p.Address = r.RemoteAddr
+	p.Request = requestID(r)
+	p.Command = clean(r.Header.Get("Pave-Command"), 60)
+	p.Idempotency = clean(r.Header.Get("Idempotency-Key"), 200)
+	ctx = pave.WithPrincipal(ctx, p)
+	if id := clean(r.Header.Get("Pave-Invocation"), 40); id != "" && p.Command != "" {
+		if err := s.Access.UsedCommand(ctx, id, p.User.ID, p.Command, clean(r.Header.Get("Pave-Version"), 40)); err != nil {
+			s.Log.Warn("use of a command not recorded", "err", err)
+		}
+	}
+	if perm == access.Write {
+		return ctx, nil // asked again by the platform, with the team of the object
+	}
+	return ctx, s.Access.May(ctx, perm, "")
+}
+
+// tokenOf is the bearer token, or the password of basic authentication (git).
+func tokenOf(r *http.Request) string {
+	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return t
+	}
+	_, pass, _ := r.BasicAuth()
+	return pass
+}
+
+// Caller authenticates a request of the git door by its basic credentials.
+func Caller(ctx context.Context, a *access.Access, r *http.Request) (pave.Principal, error) {
+	p, err := a.Authenticate(ctx, tokenOf(r))
+	p.Address, p.Request = r.RemoteAddr, requestID(r)
+	return p, err
+}
+
+// clean keeps printable ASCII of a header, cut to n characters.
+func clean(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), n)]
+}
+
+// localHost answers only requests for this machine's own names, so that a page
+// whose name was pointed at 127.0.0.1 reads nothing (DNS rebinding).
+func (s *server) localHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			s.writeProblem(w, r, pave.BadField("Host", r.Host, "is not a name of this server", "use 127.0.0.1 or localhost"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// fallback answers unknown paths and methods with problems.
+func (s *server) fallback(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		for _, m := range []string{"GET", "POST", "DELETE"} {
+			probe := r.Clone(r.Context())
+			probe.Method = m
+			if _, pattern := mux.Handler(probe); pattern != "" {
+				w.Header().Add("Allow", m)
+			}
+		}
+		if allow := w.Header().Values("Allow"); len(allow) > 0 {
+			w.Header().Set("Allow", strings.Join(allow, ", "))
+			writeJSONProblem(w, http.StatusMethodNotAllowed, pave.Errorf(pave.Invalid, "method %s is not allowed here", r.Method))
+			return
+		}
+		s.writeProblem(w, r, pave.Errorf(pave.NotFound, "no route %s", r.URL.Path).WithHint("GET /openapi.json lists all routes"))
+	})
+}
+
+// recover turns a panic into a 500; the server lives on.
+func (s *server) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil && v != http.ErrAbortHandler {
+				s.Log.Error("panic", "path", r.URL.Path, "panic", fmt.Sprint(v))
+				writeJSONProblem(w, http.StatusInternalServerError, pave.Errorf(pave.Internal, "internal error"))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// log gives every request an id and logs it.
+func (s *server) log(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := requestID(r)
+		if id == "" {
+			id = pave.NewID("req")
+			r.Header.Set("X-Request-Id", id)
+		}
+		w.Header().Set("X-Request-Id", id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		start := time.Now()
+		next.ServeHTTP(w, r)
+		s.Log.Debug("request", "id", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(start))
+	})
+}
+
+func requestID(r *http.Request) string { return clean(r.Header.Get("X-Request-Id"), 60) }

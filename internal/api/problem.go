@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/pave-platform/pave"
+)
+
+// Problem is an error as RFC 9457 has it, with pave's code, the wrong inputs and
+// the next command.
+type Problem struct {
+	Type   string            `json:"type"`
+	Title  string            `json:"title"`
+	Status int               `json:"status"`
+	Detail string            `json:"detail"`
+	Code   pave.Code         `json:"code"`
+	Hint   string            `json:"hint,omitempty"`
+	Errors []pave.FieldError `json:"errors,omitempty"`
+}
+
+func (p *Problem) Error() string               { return p.Detail }
+func (p *Problem) GetStatus() int              { return p.Status }
+func (p *Problem) ContentType(_ string) string { return "application/problem+json" }
+
+var _ huma.StatusError = (*Problem)(nil)
+
+// statuses is the one table from codes to HTTP.
+var statuses = map[pave.Code]int{
+	pave.Invalid: http.StatusBadRequest, pave.Denied: http.StatusForbidden, pave.NotFound: http.StatusNotFound,
+	pave.Conflict: http.StatusConflict, pave.Policy: http.StatusUnprocessableEntity,
+	pave.Unavailable: http.StatusServiceUnavailable, pave.Internal: http.StatusInternalServerError,
+}
+
+// asProblem turns an error into what a caller may see: an internal error keeps
+// its cause to itself.
+func asProblem(err error) *Problem {
+	code := pave.CodeOf(err)
+	p := &Problem{Type: "about:blank", Code: code, Status: statuses[code], Detail: err.Error(), Hint: pave.HintOf(err)}
+	var e *pave.Error
+	if errors.As(err, &e) {
+		p.Errors = e.Fields
+	}
+	if code == pave.Internal {
+		p.Detail, p.Hint = "internal error", "the server's log has the cause: pave doctor says where it is"
+	}
+	if code == pave.Denied && strings.HasPrefix(p.Detail, "not signed in") {
+		p.Status = http.StatusUnauthorized
+	}
+	p.Title = http.StatusText(p.Status)
+	return p
+}
+
+// problem logs what a caller does not see and returns the rest.
+func (s *server) problem(ctx context.Context, err error) *Problem {
+	var ready *Problem
+	if errors.As(err, &ready) {
+		return ready
+	}
+	p := asProblem(err)
+	if p.Code == pave.Internal {
+		who, _ := pave.PrincipalFrom(ctx)
+		s.Log.Error("internal error", "request", who.Request, "err", err)
+	}
+	return p
+}
+
+// newProblem is how the library makes its own errors: wrong parameters, bodies
+// that are too large or not JSON.
+func newProblem(status int, msg string, errs ...error) huma.StatusError {
+	if status == http.StatusUnprocessableEntity {
+		status = http.StatusBadRequest
+	}
+	p := &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: msg, Code: pave.Invalid}
+	switch {
+	case status >= 500:
+		p.Code, p.Detail = pave.Internal, "internal error"
+	case status == http.StatusNotFound:
+		p.Code = pave.NotFound
+	}
+	for _, err := range errs {
+		if err == nil || status >= 500 {
+			continue
+		}
+		f := pave.FieldError{Message: err.Error()}
+		var detail *huma.ErrorDetail
+		if errors.As(err, &detail) {
+			f = pave.FieldError{Field: detail.Location, Value: fmt.Sprint(detail.Value), Message: detail.Message}
+		}
+		p.Errors = append(p.Errors, f)
+	}
+	if len(p.Errors) == 1 {
+		p.Detail += ": " + strings.TrimSpace(p.Errors[0].Field+" "+p.Errors[0].Message)
+	}
+	return p
+}
+
+func (s *server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.problem(r.Context(), err)
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="pave"`)
+	}
+	writeProblemBody(w, p)
+}
+
+func writeJSONProblem(w http.ResponseWriter, status int, err error) {
+	p := asProblem(err)
+	p.Status, p.Title = status, http.StatusText(status)
+	writeProblemBody(w, p)
+}
+
+func writeProblemBody(w http.ResponseWriter, p *Problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the caller may be gone
+}

@@ -1,0 +1,240 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+)
+
+// heartbeat is how often a stream says that it lives.
+const heartbeat = 15 * time.Second
+
+type eventQuery struct {
+	Run     string `query:"run" doc:"a run with its child runs"`
+	Service string `query:"service"`
+	After   int64  `query:"after" minimum:"0"`
+	Limit   int    `query:"limit" minimum:"0" maximum:"200" default:"200"`
+	Wait    int    `query:"wait" minimum:"0" maximum:"30" doc:"seconds"`
+}
+
+// events returns what is there, or waits for the first to come.
+func (s *server) events(ctx context.Context, in *eventQuery) ([]pave.Event, error) {
+	deadline, cancel := context.WithTimeout(ctx, time.Duration(in.Wait)*time.Second)
+	defer cancel()
+	seen := in.After
+	for {
+		out, err := s.Platform.Events(ctx, pave.EventFilter{Run: in.Run, Service: in.Service, After: in.After, Limit: in.Limit})
+		if err != nil || len(out) > 0 || in.Wait == 0 || deadline.Err() != nil {
+			return out, err
+		}
+		if err := s.Platform.WaitEvents(deadline, seen); err != nil && deadline.Err() == nil {
+			return nil, err
+		}
+		if latest, err := s.Platform.Events(ctx, pave.EventFilter{After: seen, Limit: 200}); err == nil && len(latest) > 0 {
+			seen = latest[len(latest)-1].Seq
+		}
+	}
+}
+
+// rawRoutes are the routes that answer with something else than one JSON value.
+func (s *server) rawRoutes() {
+	s.rawRoute("GET /v1/events/stream", access.Read, s.eventStream)
+	s.rawRoute("GET /v1/services/{name}/logs", access.Read, s.serviceLogs)
+	s.rawRoute("GET /v1/runs/{id}/logs", access.Read, s.runLogs)
+	s.rawRoute("GET /openapi.json", access.Public, func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
+		return json.NewEncoder(w).Encode(s.huma.OpenAPI())
+	})
+	s.rawRoute("GET /livez", access.Public, func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := fmt.Fprintf(w, "ok %s\n", s.Version)
+		return err
+	})
+	s.rawRoute("GET /readyz", access.Public, func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.Ready(r.Context()); err != nil {
+			return pave.Errorf(pave.Unavailable, "not ready: %w", err)
+		}
+		_, err := fmt.Fprintln(w, "ok")
+		return err
+	})
+	s.rawRoute("GET /.well-known/jwks.json", access.Public, s.keys)
+	s.rawRoute("GET /.well-known/openid-configuration", access.Public, s.discovery)
+	s.rawRoute("POST /v1/hooks/post-receive", access.Public, s.postReceive)
+	s.raw["/git/"] = access.Write // asked by the verb that is run, see internal/git
+	s.mux.Handle("/git/", s.Git)
+}
+
+// rawRoute adds a route outside OpenAPI, with the same door as all others.
+func (s *server) rawRoute(pattern string, perm access.Permission, h func(http.ResponseWriter, *http.Request) error) {
+	s.raw[pattern] = perm
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		ctx, err := s.enter(r, perm)
+		if err == nil {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			sw := &startWriter{ResponseWriter: w}
+			if err = h(sw, r.WithContext(ctx)); sw.started {
+				return // a stream that broke off: its reader goes on from its cursor
+			}
+		}
+		if err != nil {
+			s.writeProblem(w, r, err)
+		}
+	})
+}
+
+// startWriter knows whether an answer has begun.
+type startWriter struct {
+	http.ResponseWriter
+	started bool
+}
+
+func (w *startWriter) WriteHeader(code int) {
+	w.started = true
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *startWriter) Write(b []byte) (int, error) {
+	w.started = true
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *startWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// eventStream sends events as they come (server-sent events). Last-Event-ID, or
+// after, is the cursor.
+func (s *server) eventStream(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	cursor := q.Get("after")
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		cursor = last
+	}
+	after, err := strconv.ParseInt("0"+cursor, 10, 64)
+	if err != nil {
+		return pave.BadField("after", cursor, "is no cursor", "the id of the last event seen")
+	}
+	in := &eventQuery{Run: q.Get("run"), Service: q.Get("service"), After: after, Limit: 200, Wait: int(heartbeat / time.Second)}
+	if _, err := s.Platform.Events(r.Context(), pave.EventFilter{Run: in.Run, Service: in.Service, Limit: 1}); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	fmt.Fprint(w, "retry: 500\n\n")
+	flush := http.NewResponseController(w)
+	for r.Context().Err() == nil {
+		if err := flush.Flush(); err != nil {
+			return err
+		}
+		events, err := s.events(r.Context(), in)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			fmt.Fprint(w, ": still here\n\n")
+		}
+		for _, e := range events {
+			data, err := json.Marshal(e)
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Type, data); err != nil {
+				return err
+			}
+			in.After = e.Seq
+		}
+	}
+	return nil
+}
+
+// serviceLogs streams lines of a service's processes, one JSON object a line.
+func (s *server) serviceLogs(w http.ResponseWriter, r *http.Request) error {
+	q, err := logQuery(r)
+	if err != nil {
+		return err
+	}
+	return stream(w, func(each func(pave.LogLine) error) error {
+		return s.Platform.Logs(r.Context(), r.PathValue("name"), q, each)
+	})
+}
+
+// runLogs streams what the jobs of a run wrote.
+func (s *server) runLogs(w http.ResponseWriter, r *http.Request) error {
+	q, err := logQuery(r)
+	if err != nil {
+		return err
+	}
+	return stream(w, func(each func(pave.LogLine) error) error {
+		return s.Platform.RunLog(r.Context(), r.PathValue("id"), q, each)
+	})
+}
+
+func logQuery(r *http.Request) (pave.LogQuery, error) {
+	v := r.URL.Query()
+	q := pave.LogQuery{Env: v.Get("env"), Since: v.Get("since"), Follow: v.Get("follow") == "true"}
+	if t := v.Get("tail"); t != "" {
+		n, err := strconv.Atoi(t)
+		if err != nil {
+			return q, pave.BadField("tail", t, "is no number", "for example tail=100")
+		}
+		q.Tail = n
+	}
+	return q, nil
+}
+
+func stream(w http.ResponseWriter, from func(each func(pave.LogLine) error) error) error {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	flush := http.NewResponseController(w)
+	enc := json.NewEncoder(w)
+	err := from(func(l pave.LogLine) error {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+		return flush.Flush()
+	})
+	return err
+}
+
+func (s *server) keys(w http.ResponseWriter, r *http.Request) error {
+	keys, err := s.Keys(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	_, err = w.Write(keys)
+	return err
+}
+
+// discovery is what verifiers of workload identities read first.
+func (s *server) discovery(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(map[string]any{"issuer": s.Issuer, "jwks_uri": s.Issuer + "/.well-known/jwks.json",
+		"id_token_signing_alg_values_supported": []string{"ES256"}, "response_types_supported": []string{"id_token"},
+		"subject_types_supported": []string{"public"}})
+}
+
+// postReceive is called by the hook of a repository: it starts the pipeline of
+// the pushed commit. It has its own token, which opens nothing else.
+func (s *server) postReceive(w http.ResponseWriter, r *http.Request) error {
+	if !sameToken(tokenOf(r), s.HookToken) {
+		return pave.Errorf(pave.Denied, "not signed in: the hook's token is not valid")
+	}
+	var in struct {
+		Service string `json:"service"`
+		User    string `json:"user"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return invalidBody(err)
+	}
+	ctx := pave.WithPrincipal(r.Context(), pave.Principal{User: pave.User{ID: in.User}, Request: requestID(r), Address: r.RemoteAddr})
+	run, ok, err := s.Platform.Received(ctx, strings.TrimSuffix(in.Service, ".git"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(map[string]any{"started": ok, "run": run})
+}
