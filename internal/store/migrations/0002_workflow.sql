@@ -6,11 +6,12 @@ CREATE TABLE executor (
     epoch   BIGINT NOT NULL,
     seq     BIGINT NOT NULL,
     holder  TEXT   NOT NULL,
-    backend BIGINT NOT NULL,
+    backend TEXT   NOT NULL,
     expires BIGINT NOT NULL
 );
-INSERT INTO executor (id, epoch, seq, holder, backend, expires) VALUES (1, 0, 0, '', 0, 0);
+INSERT INTO executor (id, epoch, seq, holder, backend, expires) VALUES (1, 0, 0, '', '', 0);
 
+-- canceled is who canceled the run. key is unique among runs that have not ended.
 CREATE TABLE runs (
     id       TEXT   PRIMARY KEY,
     kind     TEXT   NOT NULL,
@@ -21,7 +22,7 @@ CREATE TABLE runs (
     parent   TEXT   NOT NULL,
     key      TEXT   NOT NULL,
     state    TEXT   NOT NULL,
-    canceled BIGINT NOT NULL,
+    canceled TEXT   NOT NULL,
     reason   TEXT   NOT NULL,
     hint     TEXT   NOT NULL,
     input    TEXT   NOT NULL,
@@ -36,7 +37,9 @@ CREATE INDEX runs_created ON runs (created, id);
 CREATE INDEX runs_service ON runs (service, created, id);
 CREATE INDEX runs_ended ON runs (ended);
 
--- Durations are microseconds, like times.
+-- Durations are microseconds, like times. awaits says what a waiting step waits
+-- for: signal, run, or handler (this pave has none of that name). resumed: the
+-- next start goes on with the same attempt.
 CREATE TABLE steps (
     run            TEXT   NOT NULL,
     key            TEXT   NOT NULL,
@@ -63,6 +66,7 @@ CREATE TABLE steps (
     reason         TEXT   NOT NULL,
     hint           TEXT   NOT NULL,
     output         TEXT   NOT NULL,
+    awaits         TEXT   NOT NULL,
     child          TEXT   NOT NULL,
     signal         TEXT   NOT NULL,
     deadline       BIGINT NOT NULL,
