@@ -130,8 +130,9 @@ func Start(s Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	path, argv := limited(path, s)
 	for try := time.Duration(1); ; try++ {
-		cmd := &exec.Cmd{Path: path, Args: s.Command, Dir: s.Dir, Env: s.environ(), SysProcAttr: s.sysProcAttr()}
+		cmd := &exec.Cmd{Path: path, Args: argv, Dir: s.Dir, Env: s.environ(), SysProcAttr: s.sysProcAttr()}
 		p, err := start(cmd, s)
 		// A program that was written a moment ago may still be open in another
 		// child of ours that is between fork and exec.
@@ -203,9 +204,11 @@ func (s Spec) environ() []string {
 	return env
 }
 
+func (s Spec) otherUser() bool { return s.UID != 0 && os.Geteuid() == 0 }
+
 func (s Spec) sysProcAttr() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setsid: true}
-	if s.UID != 0 && os.Geteuid() == 0 {
+	if s.otherUser() {
 		attr.Credential = &syscall.Credential{Uid: uint32(s.UID), Gid: uint32(s.GID), Groups: []uint32{}}
 	}
 	return attr

@@ -2,6 +2,8 @@ package job
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -119,19 +121,49 @@ func membersOf(pid int, id string) []Proc {
 	})
 }
 
-// setLimits limits a program right after its start. The few instructions it may
-// have run before had our limits; all it starts later has these.
-func setLimits(pid int, l Limits) {
-	set := func(resource int, value uint64) {
-		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: value, Max: value}, nil)
+// prlimitTool sets limits on itself and becomes the program.
+const prlimitTool = "/usr/bin/prlimit"
+
+// limited puts the limits in front of a program that runs as another user:
+// without CAP_SYS_RESOURCE, which containers seldom have, not even root may
+// limit another user's process from outside.
+func limited(path string, s Spec) (string, []string) {
+	if !s.otherUser() || s.Limits == (Limits{}) || executable(prlimitTool) != nil {
+		return path, s.Command
 	}
-	set(unix.RLIMIT_CORE, 0) // a core file would hold secrets
-	if l.Files > 0 {
-		set(unix.RLIMIT_NOFILE, uint64(l.Files))
+	argv := []string{"prlimit", "--core=0"}
+	if s.Limits.Files > 0 {
+		argv = append(argv, fmt.Sprintf("--nofile=%d", s.Limits.Files))
 	}
-	if l.MemoryMB > 0 {
-		set(unix.RLIMIT_AS, uint64(l.MemoryMB)<<20)
+	if s.Limits.MemoryMB > 0 {
+		argv = append(argv, fmt.Sprintf("--as=%d", s.Limits.MemoryMB<<20))
 	}
+	return prlimitTool, append(append(argv, "--", path), s.Command[1:]...)
+}
+
+// setLimits limits a program right after its start, unless prlimitTool does. The
+// few instructions it may have run before had our limits; all it starts later
+// has these.
+func setLimits(pid int, s Spec) error {
+	set := func(resource int, value uint64) error {
+		err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: value, Max: value}, nil)
+		if errors.Is(err, unix.ESRCH) {
+			return nil // it has ended already
+		}
+		return err
+	}
+	if s.otherUser() && executable(prlimitTool) == nil {
+		return nil
+	}
+	_ = set(unix.RLIMIT_CORE, 0) // a core file would hold secrets
+	var err error
+	if s.Limits.Files > 0 {
+		err = errors.Join(err, set(unix.RLIMIT_NOFILE, uint64(s.Limits.Files)))
+	}
+	if s.Limits.MemoryMB > 0 {
+		err = errors.Join(err, set(unix.RLIMIT_AS, uint64(s.Limits.MemoryMB)<<20))
+	}
+	return err
 }
 
 // BecomeReaper makes this process the parent of all orphans among its

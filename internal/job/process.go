@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/pave-platform/pave"
 )
 
 const (
@@ -49,10 +51,15 @@ func start(cmd *exec.Cmd, s Spec) (*Process, error) {
 		out.closeAll()
 		return nil, startError(s, err)
 	}
-	setLimits(cmd.Process.Pid, s.Limits)
+	limitErr := setLimits(cmd.Process.Pid, s)
 	out.start()
 	go p.wait()
 	go p.attend(out)
+	if limitErr != nil {
+		p.Stop()
+		return nil, pave.Errorf(pave.Unavailable, "cannot limit %q: %w", s.Command[0], limitErr).
+			WithHint("install prlimit: apt-get install -y util-linux")
+	}
 	return p, nil
 }
 
