@@ -1,0 +1,73 @@
+package template
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+
+	"github.com/pave-platform/pave"
+)
+
+// A path element may have these characters. An allow-list leaves no room for the
+// many ways to write ".git" outside ASCII, nor for Windows' streams and devices'
+// separators.
+var elementPattern = regexp.MustCompile(`^[A-Za-z0-9._@+=,()\[\]{}~$#! -]{1,200}$`)
+
+// gitName matches the short names Windows gives a folder called .git.
+var gitName = regexp.MustCompile(`^(\.git|git~[0-9]+)$`)
+
+// checkPath returns an Invalid error for a path that must not be in a tree.
+func checkPath(template, path string) error {
+	bad := func(rule string) error {
+		return pave.Errorf(pave.Invalid, "template %s makes a file %q: the path %s", template, path, rule)
+	}
+	if !fs.ValidPath(path) || path == "." {
+		return bad("is empty, absolute, or has an element that is empty, \".\" or \"..\"")
+	}
+	if len(path) > 1000 {
+		return bad("is longer than 1000 bytes")
+	}
+	for e := range strings.SplitSeq(path, "/") {
+		if !elementPattern.MatchString(e) {
+			return bad("has an element longer than 200 bytes or with other than plain ASCII characters")
+		}
+		if strings.HasSuffix(e, ".") || strings.HasSuffix(e, " ") || strings.HasPrefix(e, " ") {
+			return bad("has an element that starts or ends in a space, or ends in a dot")
+		}
+		if gitName.MatchString(strings.ToLower(e)) {
+			return bad("belongs to git")
+		}
+	}
+	return nil
+}
+
+// checkPaths checks each path, and that no two are the same file on any system.
+// The files are sorted.
+func checkPaths(template string, files []File) error {
+	if len(files) > MaxFiles {
+		return pave.Errorf(pave.Invalid, "template %s makes %d files, more than %d", template, len(files), MaxFiles)
+	}
+	taken := make(map[string]string, len(files)) // lower case: as it was first written
+	for _, f := range files {
+		if err := checkPath(template, f.Path); err != nil {
+			return err
+		}
+		for end := range len(f.Path) + 1 {
+			if end < len(f.Path) && f.Path[end] != '/' {
+				continue
+			}
+			prefix, isFile := f.Path[:end], end == len(f.Path)
+			key := strings.ToLower(prefix)
+			first, seen := taken[key]
+			written := prefix + "/"
+			if isFile {
+				written = prefix
+			}
+			if seen && (isFile || first != written) {
+				return pave.Errorf(pave.Invalid, "template %s makes both %q and %q, which some systems take for the same", template, first, written)
+			}
+			taken[key] = written
+		}
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+package workflow_test
+
+func childExecutor(string) int { return 2 }
