@@ -46,7 +46,7 @@ func (a *Access) EnsureUser(ctx context.Context, name string, admin bool) (pave.
 	return u, err
 }
 
-func scanUser(row *sql.Row) (pave.User, error) {
+func scanUser(row store.Scanner) (pave.User, error) {
 	var u pave.User
 	var admin, created int64
 	err := row.Scan(&u.ID, &u.Name, &admin, &created)

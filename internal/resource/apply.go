@@ -33,6 +33,11 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 	if err := c.record(ctx, rec, t.Run.ID, t.Step, string(in.Action), st, in.Spec); err != nil {
 		return workflow.Result{}, err
 	}
+	if st.Failed {
+		err := pave.Errorf(pave.Invalid, "%s", st.Reason)
+		c.noteFailure(ctx, t, rec, st, err)
+		return workflow.Result{}, err
+	}
 	if !st.Ready {
 		return workflow.Result{}, workflow.Again{After: pollEvery(t), Reason: st.Reason}
 	}

@@ -60,6 +60,7 @@ type State struct {
 	Summary    string                 // one line for people; "" is the resource's name
 	Outputs    map[string]string      // what others may need to know
 	Secrets    map[string]pave.Secret // sealed before they are stored
+	Failed     bool                   // it will not become ready by itself; Reason says why
 	Notes      []string               // last lines of a program that failed, for people
 }
 

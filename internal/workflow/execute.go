@@ -77,7 +77,7 @@ func (x *executor) task(ctx context.Context, c claimed) (*Task, error) {
 		return nil, nil
 	}
 	t := &Task{
-		Run: r.Run, Step: c.step.Key, Attempt: c.step.Attempt, Input: c.step.input,
+		Run: r.Run, Step: c.step.Key, Attempt: c.step.Attempt, Started: c.step.Started, Input: c.step.input,
 		Signal: c.step.signal, Payload: c.step.payload, Outputs: map[string]json.RawMessage{},
 	}
 	t.emit = func(ctx context.Context, typ string, data any) error {

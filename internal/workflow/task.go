@@ -21,9 +21,10 @@ type Handler func(ctx context.Context, t *Task) (Result, error)
 
 // A Task is one call of a handler.
 type Task struct {
-	Run     pave.Run // without steps
-	Step    string   // key
-	Attempt int      // 1, and one more after each failure or crash
+	Run     pave.Run  // without steps
+	Step    string    // key
+	Attempt int       // 1, and one more after each failure or crash
+	Started time.Time // of the step, the same over Again, crash and attempt
 	Input   json.RawMessage
 	Outputs map[string]json.RawMessage // of all done steps of the run, by key
 

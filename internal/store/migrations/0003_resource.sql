@@ -39,3 +39,10 @@ CREATE TABLE effects (
   UNIQUE (run, step, resource, action)
 );
 CREATE INDEX effects_resource ON effects (resource);
+
+-- Values for workloads, sealed.
+CREATE TABLE secrets (
+  id      TEXT PRIMARY KEY,
+  sealed  TEXT NOT NULL,
+  changed BIGINT NOT NULL
+);

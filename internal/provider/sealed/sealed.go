@@ -1,0 +1,85 @@
+// Package sealed keeps secrets of workloads on a laptop: sealed, in the
+// platform's own store. Its driver knows no values but those passed through it.
+package sealed
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// Vault is where the values lie.
+type Vault interface {
+	Put(ctx context.Context, id string, value pave.Secret) error
+	Get(ctx context.Context, id string) (pave.Secret, error)
+	Delete(ctx context.Context, id string) error
+	List(ctx context.Context) ([]string, error)
+}
+
+// Driver makes resources of kind secret: the secret output of one needed
+// resource, under the name of the variable that the workload sees.
+type Driver struct{ Vault Vault }
+
+var (
+	_ resource.Driver = Driver{}
+	_ resource.Lister = Driver{}
+)
+
+// Observe says whether the value is there.
+func (d Driver) Observe(ctx context.Context, r resource.Resource) (resource.State, error) {
+	if r.ID == "" {
+		return resource.State{}, pave.Errorf(pave.NotFound, "no secret %s", r.ExternalID)
+	}
+	value, err := d.Vault.Get(ctx, r.ID)
+	if err != nil {
+		return resource.State{}, err
+	}
+	return d.state(r, value)
+}
+
+// Apply keeps the value that the needed resource gave out.
+func (d Driver) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
+	var spec resource.SecretSpec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+		return resource.State{}, err
+	}
+	var value pave.Secret
+	for _, in := range r.Inputs {
+		if v, ok := in.Secrets[spec.From]; ok {
+			value = v
+		}
+	}
+	if value.IsZero() {
+		return resource.State{}, pave.Errorf(pave.Conflict, "secret %s: nothing it needs gave out %q", r.Ref, spec.From)
+	}
+	if err := d.Vault.Put(ctx, r.ID, value); err != nil {
+		return resource.State{}, err
+	}
+	return d.state(r, value)
+}
+
+func (d Driver) state(r resource.Resource, value pave.Secret) (resource.State, error) {
+	var spec resource.SecretSpec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+		return resource.State{}, err
+	}
+	return resource.State{Ready: true, Outputs: map[string]string{"key": spec.Key},
+		Secrets: map[string]pave.Secret{"value": value}, Summary: "1 value for the workload (" + spec.Key + ")"}, nil
+}
+
+// Delete forgets the value.
+func (d Driver) Delete(ctx context.Context, r resource.Resource) error {
+	return d.Vault.Delete(ctx, r.ID)
+}
+
+// List returns all values by the id of their resource.
+func (d Driver) List(ctx context.Context) ([]resource.Found, error) {
+	ids, err := d.Vault.List(ctx)
+	var out []resource.Found
+	for _, id := range ids {
+		out = append(out, resource.Found{ID: id, ExternalID: id})
+	}
+	return out, err
+}
