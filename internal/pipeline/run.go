@@ -43,6 +43,8 @@ type Jobs interface {
 	Run(ctx context.Context, j Job) (Outcome, error)
 	// Prepare hands a tree to the user that jobs run as.
 	Prepare(ctx context.Context, dir string) error
+	// TakeBack makes a built tree one that no job can change.
+	TakeBack(ctx context.Context, dir string) error
 	// Env is what every job may see: caches and the allow-list of variables.
 	Env() map[string]string
 }
