@@ -33,7 +33,7 @@ func verify(t *testing.T, keys JWKS, token string) (jwt.MapClaims, error) {
 
 func TestIdentityIsVerifiableAndRenewed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) { o.TokenLife = 2 * time.Second })
+	b := newBench(t, func(o *Options) { o.TokenLife = 4 * time.Second }) // tokens count whole seconds
 	i := Identity{
 		ID: "id_1", Subject: "shop@production", Service: "shop", Env: "production", Team: "squad",
 		Issuer: "http://127.0.0.1:7070", Audience: "pave", UID: b.uid,
@@ -55,9 +55,9 @@ func TestIdentityIsVerifiableAndRenewed(t *testing.T) {
 	if err != nil || claims["sub"] != "shop@production" || claims["team"] != "squad" {
 		t.Errorf("claims %v, %v", claims, err)
 	}
-	// Read without pause over two lives: there is always a whole, valid token.
+	// Read without pause over more than a life: there is always a whole, valid token.
 	seen := map[string]bool{}
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		data, err := os.ReadFile(st.Path)
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestIdentityIsVerifiableAndRenewed(t *testing.T) {
 		seen[string(data)] = true
 	}
 	if len(seen) < 3 {
-		t.Errorf("%d tokens in two lives, want a new one at every half", len(seen))
+		t.Errorf("%d tokens in 5 s, want a new one at every half", len(seen))
 	}
 	// The key outlives the node.
 	b.end()
