@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -266,7 +268,7 @@ func (n *Node) stopAll() {
 	for _, j := range n.jobs {
 		first.Go(j.cancel)
 	}
-	servers := n.servers
+	servers := slices.Collect(maps.Values(n.servers))
 	n.mu.Unlock()
 	first.Wait()
 	for _, s := range servers {

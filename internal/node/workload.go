@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/job"
 )
 
 const (
@@ -53,8 +54,8 @@ func (w *Workload) check() error {
 	if w.Generation == "" || len(w.Generation) > 200 {
 		return pave.BadField("generation", w.Generation, "must be 1 to 200 characters", "name the release")
 	}
-	if len(w.Command) == 0 || w.Command[0] == "" {
-		return pave.BadField("command", "", "is empty", "name a program and its arguments")
+	if err := (job.Spec{Command: w.Command, Env: w.Vars, Secrets: w.Secrets, Limits: w.Limits}).Check(); err != nil {
+		return err
 	}
 	if info, err := os.Stat(w.Dir); err != nil || !info.IsDir() || !filepath.IsAbs(w.Dir) {
 		return pave.BadField("dir", w.Dir, "is not a folder with an absolute path", "name the folder of the release")
@@ -104,6 +105,9 @@ func (n *Node) putWorkload(w Workload) error {
 	}
 	entry := &wantedWorkload{Want: workloadWire(w)}
 	if old := n.want.Workloads[w.ID]; old != nil {
+		if was := old.workload(); was.Replicas == w.Replicas && generationKey(was) == generationKey(w) && n.workloads[w.ID] != nil {
+			return nil
+		}
 		entry = old.replacedBy(w)
 	}
 	if err := put(n, n.want.Workloads, w.ID, entry); err != nil {
