@@ -63,7 +63,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 	hookToken := key.Derive("hook", c.Home)
 	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL,
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
-		Git: gitDoor{s, repos, hookToken}.handler()})
+		Git: gitDoor{s, db, repos, hookToken}.handler()})
 	return s, err
 }
 

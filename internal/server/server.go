@@ -15,7 +15,6 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
-	"github.com/pave-platform/pave/internal/api"
 	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/platform"
 	"github.com/pave-platform/pave/internal/seal"
