@@ -281,17 +281,17 @@ func (n *Node) stopAll() {
 // could not be opened.
 func (n *Node) keepHouse(ctx context.Context) {
 	var reaper job.Reaper
-	orphans := time.NewTicker(2 * time.Second)
+	slow := time.NewTicker(5 * time.Second)
 	tokens := time.NewTicker(max(n.opts.TokenLife/20, 10*time.Millisecond))
 	rest := time.NewTicker(housekeeping)
-	defer orphans.Stop()
+	defer slow.Stop()
 	defer tokens.Stop()
 	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-orphans.C:
+		case <-slow.C:
 			if !n.opts.guest {
 				reaper.Look()
 			}

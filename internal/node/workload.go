@@ -302,7 +302,6 @@ func (w *workload) judge() (save func()) {
 	case reason == "ready":
 		old := w.serving
 		w.serving, w.next, w.failure = next, nil, nil
-		w.publish() // before the old one drains
 		w.retire(old)
 		w.log.add("node", "node", fmt.Sprintf("generation %s serves", next.spec.Generation))
 		return func() { w.n.recordServing(w.id, next.key) }
