@@ -2,6 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -87,6 +90,46 @@ func TestNodeKilled(t *testing.T) {
 	if left := leftovers(mark); len(left) != 0 {
 		t.Errorf("after SIGTERM %v are left", left)
 	}
+}
+
+// TestNodeKilledAtAnyTime kills the node while it is told new things.
+func TestNodeKilledAtAnyTime(t *testing.T) {
+	t.Parallel()
+	home := newHome(t)
+	b := &bench{t: t, uid: testUID(), Client: Dial(filepath.Join(home, "run", "node.sock"))}
+	cmd := nodeProcess(t, home)
+	t.Cleanup(func() { end(t, b.Client, cmd) })
+	waitUp(t, b.Client)
+	seed := uint64(time.Now().UnixNano())
+	t.Log("seed", seed)
+	dice := rand.New(rand.NewPCG(seed, 0))
+	for round := range 6 {
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			for i := range 1000 { // until the node dies
+				w := b.workload("wl", fmt.Sprintf("g%d.%d", round, i/3))
+				_, err1 := b.PutWorkload(t.Context(), w)
+				_, err2 := b.PutJob(t.Context(), b.job(fmt.Sprintf("job%d", i%3), "sleep"))
+				_, err3 := b.PutRoute(t.Context(), Route{ID: "rt", Host: fmt.Sprintf("h%d.localhost", i), Workload: "wl"})
+				if errors.Join(err1, err2, err3) != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(time.Duration(dice.IntN(400)) * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_, _ = cmd.Process.Wait()
+		<-told
+		cmd = nodeProcess(t, home)
+		waitUp(t, b.Client)
+	}
+	info := waitUp(t, b.Client)
+	b.put(b.workload("wl", "last"), StateRunning)
+	eventually(t, "one service is left", func() bool {
+		services, _, others := census(markOf(t, b, info))
+		return services == 1 && others == 0
+	})
 }
 
 func ready(s WorkloadStatus) (n int) {
