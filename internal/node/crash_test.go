@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -22,7 +23,14 @@ import (
 func TestNodeKilled(t *testing.T) {
 	t.Parallel()
 	needPostgres(t)
-	home := newHome(t)
+	real := newHome(t)
+	home := real + "-link" // the kernel shows where it leads
+	if err := os.Symlink(real, home); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(real, 0o711); err != nil {
+		t.Fatal(err)
+	}
 	b := &bench{t: t, uid: testUID(), Client: Dial(filepath.Join(home, "run", "node.sock"))}
 	cmd := nodeProcess(t, home)
 	t.Cleanup(func() { end(t, b.Client, cmd) })
@@ -234,6 +242,14 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		change(&o)
 		if _, err := New(o); pave.CodeOf(err) != pave.Invalid || pave.HintOf(err) == "" {
 			t.Errorf("%s: %v", reason, err)
+		}
+	}
+	if os.Geteuid() == 0 {
+		o := good
+		o.Home = filepath.Join(t.TempDir(), "home") // in a folder of mode 0700
+		_ = os.Chmod(filepath.Dir(o.Home), 0o700)
+		if _, err := New(o); pave.CodeOf(err) != pave.Invalid || !strings.Contains(pave.HintOf(err), "chmod") {
+			t.Errorf("a home that services cannot enter: %v", err)
 		}
 	}
 	if _, err := Dial("/no/such.sock").Info(t.Context()); pave.CodeOf(err) != pave.Unavailable || pave.HintOf(err) == "" {

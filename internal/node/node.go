@@ -79,7 +79,7 @@ type Node struct {
 	group     sync.WaitGroup
 }
 
-// New checks the options and opens the key. It starts nothing.
+// New checks the options, makes the home and opens the key. It starts nothing.
 func New(o Options) (*Node, error) {
 	for field, v := range map[string]string{"home": o.Home, "key file": o.KeyFile, "socket": o.Socket} {
 		if !filepath.IsAbs(v) {
@@ -102,7 +102,16 @@ func New(o Options) (*Node, error) {
 	if o.logLimits == (logLimits{}) {
 		o.logLimits = defaultLogLimits
 	}
-	o.Home = filepath.Clean(o.Home)
+	if err := os.MkdirAll(o.Home, 0o711); err != nil {
+		return nil, diskError(o.Home, err)
+	}
+	// The kernel shows real paths: a home has one name, however it is reached.
+	if o.Home, err = filepath.EvalSymlinks(o.Home); err != nil {
+		return nil, diskError(o.Home, err)
+	}
+	if err := checkReachable(o.Home); err != nil {
+		return nil, err
+	}
 	key, err := seal.LoadOrCreate(o.KeyFile)
 	if err != nil {
 		return nil, err
@@ -173,9 +182,6 @@ func (n *Node) Run(ctx context.Context) error {
 // prepare takes the home for this node, ends what a dead node left behind and
 // reads what is wanted.
 func (n *Node) prepare() (unlock func(), err error) {
-	if err := os.MkdirAll(n.opts.Home, 0o711); err != nil {
-		return nil, diskError(n.opts.Home, err)
-	}
 	for dir, mode := range map[string]os.FileMode{"logs": 0o700, "work": 0o711, "identities": 0o711, "servers": 0o711} {
 		path := filepath.Join(n.opts.Home, dir)
 		if err := errors.Join(os.MkdirAll(path, mode), os.Chmod(path, mode)); err != nil {
