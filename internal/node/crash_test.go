@@ -2,6 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -19,7 +23,14 @@ import (
 func TestNodeKilled(t *testing.T) {
 	t.Parallel()
 	needPostgres(t)
-	home := newHome(t)
+	real := newHome(t)
+	home := real + "-link" // the kernel shows where it leads
+	if err := os.Symlink(real, home); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(real, 0o711); err != nil {
+		t.Fatal(err)
+	}
 	b := &bench{t: t, uid: testUID(), Client: Dial(filepath.Join(home, "run", "node.sock"))}
 	cmd := nodeProcess(t, home)
 	t.Cleanup(func() { end(t, b.Client, cmd) })
@@ -87,6 +98,46 @@ func TestNodeKilled(t *testing.T) {
 	if left := leftovers(mark); len(left) != 0 {
 		t.Errorf("after SIGTERM %v are left", left)
 	}
+}
+
+// TestNodeKilledAtAnyTime kills the node while it is told new things.
+func TestNodeKilledAtAnyTime(t *testing.T) {
+	t.Parallel()
+	home := newHome(t)
+	b := &bench{t: t, uid: testUID(), Client: Dial(filepath.Join(home, "run", "node.sock"))}
+	cmd := nodeProcess(t, home)
+	t.Cleanup(func() { end(t, b.Client, cmd) })
+	waitUp(t, b.Client)
+	seed := uint64(time.Now().UnixNano())
+	t.Log("seed", seed)
+	dice := rand.New(rand.NewPCG(seed, 0))
+	for round := range 6 {
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			for i := range 1000 { // until the node dies
+				w := b.workload("wl", fmt.Sprintf("g%d.%d", round, i/3))
+				_, err1 := b.PutWorkload(t.Context(), w)
+				_, err2 := b.PutJob(t.Context(), b.job(fmt.Sprintf("job%d", i%3), "sleep"))
+				_, err3 := b.PutRoute(t.Context(), Route{ID: "rt", Host: fmt.Sprintf("h%d.localhost", i), Workload: "wl"})
+				if errors.Join(err1, err2, err3) != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(time.Duration(dice.IntN(400)) * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_, _ = cmd.Process.Wait()
+		<-told
+		cmd = nodeProcess(t, home)
+		waitUp(t, b.Client)
+	}
+	info := waitUp(t, b.Client)
+	b.put(b.workload("wl", "last"), StateRunning)
+	eventually(t, "one service is left", func() bool {
+		services, _, others := census(markOf(t, b, info))
+		return services == 1 && others == 0
+	})
 }
 
 func ready(s WorkloadStatus) (n int) {
@@ -191,6 +242,14 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		change(&o)
 		if _, err := New(o); pave.CodeOf(err) != pave.Invalid || pave.HintOf(err) == "" {
 			t.Errorf("%s: %v", reason, err)
+		}
+	}
+	if os.Geteuid() == 0 {
+		o := good
+		o.Home = filepath.Join(t.TempDir(), "home") // in a folder of mode 0700
+		_ = os.Chmod(filepath.Dir(o.Home), 0o700)
+		if _, err := New(o); pave.CodeOf(err) != pave.Invalid || !strings.Contains(pave.HintOf(err), "chmod") {
+			t.Errorf("a home that services cannot enter: %v", err)
 		}
 	}
 	if _, err := Dial("/no/such.sock").Info(t.Context()); pave.CodeOf(err) != pave.Unavailable || pave.HintOf(err) == "" {

@@ -127,6 +127,9 @@ func (j *jobRun) wait(record JobStatus) {
 	}
 	j.n.mu.Lock()
 	defer j.n.mu.Unlock()
+	if j.n.stopping && res.Canceled { // nobody wanted this end: the same put runs it anew
+		record.State, record.Reason = JobLost, "the node went down while the job ran"
+	}
 	j.settle(record)
 }
 

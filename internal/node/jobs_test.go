@@ -97,6 +97,28 @@ func TestJobEnds(t *testing.T) {
 	}
 }
 
+func TestJobIsLostWithTheNode(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if _, err := b.PutJob(t.Context(), b.job("job", "sleep")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-b.done
+	b.start()
+	if st, err := b.Job(t.Context(), "job", 0); err != nil || st.State != JobLost {
+		t.Errorf("after a shutdown: %+v, %v, want lost", st, err)
+	}
+	if st, err := b.PutJob(t.Context(), b.job("job", "echo", "again")); err != nil || st.State != JobRunning {
+		t.Errorf("put again: %+v, %v", st, err)
+	}
+	if st, err := b.Job(t.Context(), "job", 10*time.Second); err != nil || st.State != JobDone {
+		t.Errorf("the second time: %+v, %v", st, err)
+	}
+}
+
 func TestJobRecordsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -107,7 +107,9 @@ func service() {
 	signal.Notify(term, syscall.SIGTERM)
 	go func() {
 		<-term
-		_ = s.Shutdown(context.Background())
+		if os.Getenv("ABRUPT") == "" { // many programs end at once
+			_ = s.Shutdown(context.Background())
+		}
 		os.Exit(0)
 	}()
 	_ = s.Serve(l)

@@ -17,23 +17,23 @@ func TestTakeOverUnderLoadLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	w := b.workload("wl_1", "g1")
-	w.Replicas = 2
+	w.Replicas, w.Vars["ABRUPT"] = 2, "1"
 	first := b.put(w, StateRunning)
 	if _, err := b.PutRoute(t.Context(), Route{ID: "rt_1", Host: "shop.production.localhost", Workload: "wl_1"}); err != nil {
 		t.Fatal(err)
 	}
-	var stop atomic.Bool
+	var stop, switched atomic.Bool
 	var requests, failed atomic.Int64
 	seen := sync.Map{}
 	var load sync.WaitGroup
 	for i := range 6 {
 		load.Go(func() {
-			path := "/"
-			if i == 0 {
-				path = "/slow" // in flight while generations change
+			method, path := http.MethodGet, "/"
+			if i < 2 {
+				method, path = http.MethodPost, "/slow" // in flight while generations change, and never sent twice
 			}
-			for !stop.Load() {
-				req, _ := http.NewRequest(http.MethodGet, "http://"+b.node.router.addr()+path, nil)
+			for !stop.Load() && !(method == http.MethodPost && switched.Load()) {
+				req, _ := http.NewRequest(method, "http://"+b.node.router.addr()+path, strings.NewReader(""))
 				req.Host = "shop.production.localhost"
 				res, err := http.DefaultClient.Do(req)
 				requests.Add(1)
@@ -52,12 +52,14 @@ func TestTakeOverUnderLoadLosesNoRequest(t *testing.T) {
 	}
 	time.Sleep(200 * time.Millisecond)
 	for _, gen := range []string{"g2", "g3"} {
-		w.Generation, w.Vars = gen, map[string]string{"GEN": gen, "READY_AFTER": "200ms"}
+		w.Generation, w.Vars = gen, map[string]string{"GEN": gen, "READY_AFTER": "200ms", "ABRUPT": "1"}
 		st := b.put(w, StateRunning)
 		if st.Serving != gen || len(st.Replicas) != 2 {
 			t.Errorf("status %+v, want 2 replicas of %s", st, gen)
 		}
 	}
+	switched.Store(true)
+	time.Sleep(600 * time.Millisecond)
 	// One of two replicas dies: idempotent requests go to the other.
 	before, _ := b.Workload(t.Context(), "wl_1")
 	_ = syscall.Kill(before.Replicas[0].PID, syscall.SIGKILL)

@@ -117,6 +117,7 @@ type cachedRows struct {
 }
 
 func (r *cachedRows) Close() error {
+	err := r.Rows.Close()
 	r.stmt.busy = false
-	return r.Rows.Close()
+	return err
 }
