@@ -192,7 +192,7 @@ func TestStreamSurvivesRestarts(t *testing.T) {
 	defer cancel()
 	err := c.Stream(ctx, pave.EventFilter{Run: "run_1"}, func(e pave.Event) error {
 		if got = append(got, e.Seq); e.Seq == last {
-			return Stop
+			return ErrStop
 		}
 		return nil
 	})
@@ -273,7 +273,7 @@ func TestFollowedLogGoesOnFromItsCursor(t *testing.T) {
 	var got []string
 	err := c.Logs(t.Context(), "a", pave.LogQuery{Follow: true}, func(l pave.LogLine) error {
 		if got = append(got, l.Cursor); len(got) == 6 {
-			return Stop
+			return ErrStop
 		}
 		return nil
 	})

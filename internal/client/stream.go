@@ -16,8 +16,8 @@ import (
 	"github.com/pave-platform/pave"
 )
 
-// Stop is what a callback returns to end a stream without an error.
-var Stop = errors.New("stop")
+// ErrStop is what a callback returns to end a stream without an error.
+var ErrStop = errors.New("stop")
 
 const eventStream = "/v1/events/stream"
 
@@ -43,7 +43,7 @@ func (c *Client) Stream(ctx context.Context, f pave.EventFilter, each func(pave.
 		})
 		var s *stopped
 		switch {
-		case errors.As(err, &s) && errors.Is(s.err, Stop):
+		case errors.As(err, &s) && errors.Is(s.err, ErrStop):
 			return nil
 		case errors.As(err, &s):
 			return s.err
@@ -231,7 +231,7 @@ func (c *Client) log(ctx context.Context, path string, q pave.LogQuery, each fun
 }
 
 func notStop(err error) error {
-	if errors.Is(err, Stop) {
+	if errors.Is(err, ErrStop) {
 		return nil
 	}
 	return err
