@@ -92,10 +92,10 @@ func (r *Runner) Tree(run string) string { return filepath.Join(r.Dir, run, "tre
 // repository after the one before. The last returned key is what a release needs.
 func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
 	last = "source"
-	steps = append(steps, workflow.StepSpec{Key: last, Title: "Source", Handler: handlerSource, Input: src, Timeout: StepTimeout})
+	steps = append(steps, workflow.StepSpec{Key: last, Title: "Source", Handler: handlerSource, Input: src, Timeout: StepTimeout, Retry: Patient})
 	for _, s := range src.Pipeline.Steps {
 		steps = append(steps, workflow.StepSpec{Key: s.Name, Title: title(s.Name), Handler: handlerJob, Needs: []string{last},
-			Input: jobInput{s, src.Database}, Timeout: StepTimeout + time.Minute})
+			Input: jobInput{s, src.Database}, Timeout: StepTimeout + time.Minute, Retry: Patient})
 		last = s.Name
 	}
 	return steps, last
@@ -103,9 +103,14 @@ func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
 
 // Cleanup is the last step: it drops the throw-away database, also when steps
 // failed or the run was cancelled. It waits for the steps in needs.
-func (r *Runner) Cleanup(needs ...string) workflow.StepSpec {
-	return workflow.StepSpec{Key: "cleanup", Title: "Clean-up", Handler: handlerCleanup, Needs: needs, Always: true, Quiet: true}
+func (r *Runner) Cleanup(src Source, needs ...string) workflow.StepSpec {
+	return workflow.StepSpec{Key: "cleanup", Title: "Clean-up", Handler: handlerCleanup, Needs: needs, Input: src,
+		Always: true, Quiet: true, Retry: Patient}
 }
+
+// Patient is how long a step waits for something of ours that comes back by
+// itself: about two minutes.
+var Patient = workflow.Retry{Attempts: 20, Base: 200 * time.Millisecond, Max: 10 * time.Second}
 
 func title(name string) string { return string(name[0]-'a'+'A') + name[1:] }
 
@@ -179,8 +184,14 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 // cleanup drops the throw-away database. The tree of a pipeline that failed stays
 // for a retry; Prune removes it later.
 func (r *Runner) cleanup(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
-	if err := r.Scratch.Drop(ctx, t.Run.ID); err != nil {
+	var src Source
+	if err := json.Unmarshal(t.Input, &src); err != nil {
 		return workflow.Result{}, err
+	}
+	if src.Database {
+		if err := r.Scratch.Drop(ctx, t.Run.ID); err != nil {
+			return workflow.Result{}, err
+		}
 	}
 	dir := filepath.Join(r.Dir, t.Run.ID)
 	if _, err := os.Stat(r.Tree(t.Run.ID)); errors.Is(err, fs.ErrNotExist) {

@@ -76,10 +76,10 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 		return workflow.Start{}, err
 	}
 	database := slices.ContainsFunc(w.Resources, func(r pave.WantedBacking) bool { return r.Kind == pave.KindDatabase })
-	steps, last := p.Pipeline.Steps(pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit,
-		Database: database, Pipeline: pipe})
+	src := pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit, Database: database, Pipeline: pipe}
+	steps, last := p.Pipeline.Steps(src)
 	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: []string{last},
-		Input: releaseInput{svc.ID, commit, pipe.Command, pipe.Ready}}, p.Pipeline.Cleanup("release"))
+		Input: releaseInput{svc.ID, commit, pipe.Command, pipe.Ready}}, p.Pipeline.Cleanup(src, "release"))
 	if rollout && len(w.Environments) > 0 {
 		steps = append(steps, workflow.StepSpec{Key: "rollout", Title: "Deployment", Handler: stepRollout,
 			Needs: []string{"release"}, Input: rolloutInput{Service: svc.ID, Env: w.Environments[0]}})
