@@ -144,6 +144,13 @@ func Start(s Spec) (*Process, error) {
 	}
 }
 
+// Check says whether Start would take the Spec, but not whether its program and
+// folder are there. The error is Invalid.
+func (s Spec) Check() error {
+	_, err := s.withDefaults()
+	return err
+}
+
 func (s Spec) withDefaults() (Spec, error) {
 	if len(s.Command) == 0 || s.Command[0] == "" {
 		return s, pave.BadField("command", "", "is empty", "name a program and its arguments")

@@ -118,7 +118,10 @@ func (o *output) line(stream string, raw []byte, long bool) {
 	o.tell(Line{Stream: stream, Text: text})
 }
 
-// A Tail keeps the last lines it is given. It is safe for concurrent use.
+// maxTailLine bounds each line of a Tail: it is for people to glance at.
+const maxTailLine = 500
+
+// A Tail keeps the last lines it is given, the beginnings of long ones. It is safe for concurrent use.
 type Tail struct {
 	mu    sync.Mutex
 	max   int
@@ -130,6 +133,9 @@ func NewTail(n int) *Tail { return &Tail{max: n} }
 
 // Add appends a line.
 func (t *Tail) Add(line string) {
+	if len(line) > maxTailLine {
+		line = strings.ToValidUTF8(line[:maxTailLine], "") + " ..."
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.lines) == t.max {

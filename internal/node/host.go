@@ -144,6 +144,26 @@ func anyAlive(procs []job.Proc) bool {
 	return false
 }
 
+// checkReachable says whether the users programs run as can get to the home.
+func checkReachable(home string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	for dir := home; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return diskError(dir, err)
+		}
+		if info.Mode().Perm()&0o001 == 0 {
+			return pave.Errorf(pave.Invalid, "the home %q cannot be entered by the users programs run as: %q has mode %04o", home, dir, info.Mode().Perm()).
+				WithHint("chmod o+x %s, or choose another PAVE_HOME", dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
 // privateDir makes a folder that only the uid may enter.
 func privateDir(path string, uid, gid int) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {

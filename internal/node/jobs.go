@@ -17,7 +17,7 @@ const (
 	defaultJobTimeout = time.Hour
 	maxJobTimeout     = 24 * time.Hour
 	maxRunningJobs    = 64
-	maxJobRecords     = 1000
+	maxJobRecords     = 500
 	keepJobs          = 24 * time.Hour
 	maxWait           = time.Minute // of one long poll
 )
@@ -36,8 +36,8 @@ func (j *Job) check() error {
 	if err := checkID(j.ID); err != nil {
 		return err
 	}
-	if len(j.Command) == 0 || j.Command[0] == "" {
-		return pave.BadField("command", "", "is empty", "name a program and its arguments")
+	if err := (job.Spec{Command: j.Command, Env: j.Vars, Secrets: j.Secrets, Limits: j.Limits}).Check(); err != nil {
+		return err
 	}
 	if info, err := os.Stat(j.Dir); err != nil || !info.IsDir() || !filepath.IsAbs(j.Dir) {
 		return pave.BadField("dir", j.Dir, "is not a folder with an absolute path", "name the folder to run in")
@@ -127,6 +127,9 @@ func (j *jobRun) wait(record JobStatus) {
 	}
 	j.n.mu.Lock()
 	defer j.n.mu.Unlock()
+	if j.n.stopping && res.Canceled { // nobody wanted this end: the same put runs it anew
+		record.State, record.Reason = JobLost, "the node went down while the job ran"
+	}
 	j.settle(record)
 }
 

@@ -6,14 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -79,7 +79,7 @@ type Node struct {
 	group     sync.WaitGroup
 }
 
-// New checks the options and opens the key. It starts nothing.
+// New checks the options, makes the home and opens the key. It starts nothing.
 func New(o Options) (*Node, error) {
 	for field, v := range map[string]string{"home": o.Home, "key file": o.KeyFile, "socket": o.Socket} {
 		if !filepath.IsAbs(v) {
@@ -102,7 +102,16 @@ func New(o Options) (*Node, error) {
 	if o.logLimits == (logLimits{}) {
 		o.logLimits = defaultLogLimits
 	}
-	o.Home = filepath.Clean(o.Home)
+	if err := os.MkdirAll(o.Home, 0o711); err != nil {
+		return nil, diskError(o.Home, err)
+	}
+	// The kernel shows real paths: a home has one name, however it is reached.
+	if o.Home, err = filepath.EvalSymlinks(o.Home); err != nil {
+		return nil, diskError(o.Home, err)
+	}
+	if err := checkReachable(o.Home); err != nil {
+		return nil, err
+	}
 	key, err := seal.LoadOrCreate(o.KeyFile)
 	if err != nil {
 		return nil, err
@@ -137,11 +146,10 @@ func (n *Node) Run(ctx context.Context) error {
 	defer unlock()
 	api, err := n.open()
 	if err != nil {
+		n.router.close()
 		return err
 	}
-	if err := n.startAll(); err != nil {
-		return err
-	}
+	n.startAll()
 	go n.keepHouse(ctx)
 	if n.opts.Watch != nil {
 		n.group.Go(func() { n.opts.Watch(ctx) })
@@ -174,9 +182,6 @@ func (n *Node) Run(ctx context.Context) error {
 // prepare takes the home for this node, ends what a dead node left behind and
 // reads what is wanted.
 func (n *Node) prepare() (unlock func(), err error) {
-	if err := os.MkdirAll(n.opts.Home, 0o711); err != nil {
-		return nil, diskError(n.opts.Home, err)
-	}
 	for dir, mode := range map[string]os.FileMode{"logs": 0o700, "work": 0o711, "identities": 0o711, "servers": 0o711} {
 		path := filepath.Join(n.opts.Home, dir)
 		if err := errors.Join(os.MkdirAll(path, mode), os.Chmod(path, mode)); err != nil {
@@ -226,12 +231,13 @@ func (n *Node) open() (*http.Server, error) {
 func (n *Node) wantedPath() string { return filepath.Join(n.opts.Home, "wanted.age") }
 
 // startAll starts everything wanted: servers first, since workloads need them.
-func (n *Node) startAll() error {
+func (n *Node) startAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.loseJobs()
 	if err := n.want.save(n.wantedPath(), n.key); err != nil {
-		return err
+		// A full disk is no reason to leave services down that ran on it.
+		n.log.Error("cannot write the wanted file", "err", err)
 	}
 	for _, s := range n.want.Servers {
 		n.ports.reserve(s.Port)
@@ -252,7 +258,6 @@ func (n *Node) startAll() error {
 			n.log.Error("cannot start a workload", "workload", id, "err", err)
 		}
 	}
-	return nil
 }
 
 // stopAll stops workloads and jobs, then the servers they use.
@@ -266,7 +271,7 @@ func (n *Node) stopAll() {
 	for _, j := range n.jobs {
 		first.Go(j.cancel)
 	}
-	servers := n.servers
+	servers := slices.Collect(maps.Values(n.servers))
 	n.mu.Unlock()
 	first.Wait()
 	for _, s := range servers {
@@ -279,17 +284,17 @@ func (n *Node) stopAll() {
 // could not be opened.
 func (n *Node) keepHouse(ctx context.Context) {
 	var reaper job.Reaper
-	orphans := time.NewTicker(2 * time.Second)
+	slow := time.NewTicker(5 * time.Second)
 	tokens := time.NewTicker(max(n.opts.TokenLife/20, 10*time.Millisecond))
 	rest := time.NewTicker(housekeeping)
-	defer orphans.Stop()
+	defer slow.Stop()
 	defer tokens.Stop()
 	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-orphans.C:
+		case <-slow.C:
 			if !n.opts.guest {
 				reaper.Look()
 			}
@@ -319,83 +324,4 @@ func (n *Node) info() Info {
 		Workloads: len(n.want.Workloads), Routes: len(n.want.Routes), Jobs: running,
 		Identities: len(n.want.Identities), Servers: len(n.want.Servers),
 	}
-}
-
-// put sets an item in one of the wanted maps and writes the wanted file; when
-// that fails nothing has changed. The caller holds mu.
-func put[T any](n *Node, items map[string]T, id string, item T) error {
-	old, had := items[id]
-	if !had && len(items) >= maxItems {
-		return pave.Errorf(pave.Unavailable, "the node holds %d items of this kind already", maxItems).
-			WithHint("delete what is no longer used")
-	}
-	items[id] = item
-	err := n.want.save(n.wantedPath(), n.key)
-	if err != nil && had {
-		items[id] = old
-	} else if err != nil {
-		delete(items, id)
-	}
-	return err
-}
-
-// drop takes an item out of one of the wanted maps, likewise.
-func drop[T any](n *Node, items map[string]T, id string) error {
-	old, had := items[id]
-	if !had {
-		return nil
-	}
-	delete(items, id)
-	err := n.want.save(n.wantedPath(), n.key)
-	if err != nil {
-		items[id] = old
-	}
-	return err
-}
-
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
-
-func checkID(id string) error {
-	if !idPattern.MatchString(id) {
-		return pave.BadField("id", id, "is not an id", "use up to 100 of a-z, A-Z, 0-9, '.', '_' and '-', starting with a letter or digit")
-	}
-	return nil
-}
-
-// checkUID refuses to run anything as root, or as someone we cannot become.
-func checkUID(uid int) error {
-	switch own := os.Geteuid(); {
-	case own == 0 && uid <= 0:
-		return pave.BadField("uid", fmt.Sprint(uid), "would run the program as root", "give it a uid of its own, 70000 or above")
-	case own != 0 && uid != 0 && uid != own:
-		return pave.BadField("uid", fmt.Sprint(uid), "needs a node that runs as root", "leave the uid out")
-	}
-	return nil
-}
-
-func notFound(kind, id string) error {
-	return pave.Errorf(pave.NotFound, "the node has no %s %q", kind, id)
-}
-
-// logOf opens the log of an item once. The caller holds mu.
-func (n *Node) logOf(kind, id string) (*logFile, error) {
-	key := kind + "/" + id
-	if l := n.logs[key]; l != nil {
-		return l, nil
-	}
-	l, err := openLog(filepath.Join(n.opts.Home, "logs", kind, id), n.opts.logLimits)
-	if err == nil {
-		n.logs[key] = l
-	}
-	return l, err
-}
-
-// dropLog removes the log of an item. The caller holds mu.
-func (n *Node) dropLog(kind, id string) {
-	key := kind + "/" + id
-	if l := n.logs[key]; l != nil {
-		l.end()
-		delete(n.logs, key)
-	}
-	_ = os.RemoveAll(filepath.Join(n.opts.Home, "logs", kind, id))
 }

@@ -130,7 +130,7 @@ const (
 	JobRunning = "running"
 	JobDone    = "done"   // exit code 0
 	JobFailed  = "failed" // any other end; Reason says which
-	JobLost    = "lost"   // the node died with it; put it again to run it anew
+	JobLost    = "lost"   // the node died or went down with it; put it again to run it anew
 )
 
 // JobStatus is what is known of a job.

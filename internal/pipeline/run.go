@@ -43,6 +43,8 @@ type Jobs interface {
 	Run(ctx context.Context, j Job) (Outcome, error)
 	// Prepare hands a tree to the user that jobs run as.
 	Prepare(ctx context.Context, dir string) error
+	// TakeBack makes a built tree one that no job can change.
+	TakeBack(ctx context.Context, dir string) error
 	// Env is what every job may see: caches and the allow-list of variables.
 	Env() map[string]string
 }
@@ -130,14 +132,13 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 		return workflow.Result{}, err
 	}
 	defer root.Close()
-	files, err := git.Export(ctx, src.Repository, src.Commit, root)
-	if err != nil {
+	if err := git.Export(ctx, src.Repository, src.Commit, root); err != nil {
 		return workflow.Result{}, err
 	}
 	if err := r.Jobs.Prepare(ctx, filepath.Dir(tree)); err != nil {
 		return workflow.Result{}, err
 	}
-	return workflow.Result{Summary: fmt.Sprintf("%.7s, %d files", src.Commit, files)}, nil
+	return workflow.Result{Summary: fmt.Sprintf("%.7s", src.Commit)}, nil
 }
 
 // JobID is the id of the job of a run's step.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -101,8 +102,14 @@ func (p *Platform) releaseStep(ctx context.Context, t *workflow.Task) (workflow.
 	if err := json.Unmarshal(t.Input, &in); err != nil {
 		return workflow.Result{}, err
 	}
+	tree := p.Pipeline.Tree(t.Run.ID)
+	if _, err := os.Stat(tree); err == nil {
+		if err := p.Pipeline.Jobs.TakeBack(ctx, tree); err != nil {
+			return workflow.Result{}, err
+		}
+	}
 	r, err := p.Releases.Add(ctx, pave.Release{Service: in.Service, Commit: in.Commit, Command: in.Command,
-		Ready: in.Ready, Run: t.Run.ID}, p.Pipeline.Tree(t.Run.ID))
+		Ready: in.Ready, Run: t.Run.ID}, tree)
 	return workflow.Result{Output: map[string]any{"release": r.ID, "number": r.Number},
 		Summary: fmt.Sprintf("release %d of %.7s", r.Number, r.Commit)}, err
 }

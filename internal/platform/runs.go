@@ -181,11 +181,17 @@ func (p *Platform) RunLog(ctx context.Context, id string, q pave.LogQuery, each 
 		if run.Kind != pave.RunPipeline || s.Started.IsZero() {
 			continue
 		}
-		err := p.Node.Logs(ctx, node.LogQuery{Job: pipeline.JobID(run, s.Key), Follow: q.Follow && !s.State.Ended()}, func(l node.LogLine) error {
-			return each(pave.LogLine{At: l.At, Source: s.Key, Stream: l.Stream, Text: l.Text})
-		})
-		if err != nil && pave.CodeOf(err) != pave.NotFound {
-			return err
+		lines := p.Node.Logs(ctx, node.LogQuery{Job: pipeline.JobID(run, s.Key), Follow: q.Follow && !s.State.Ended()})
+		for l, err := range lines {
+			if pave.CodeOf(err) == pave.NotFound {
+				break // the job's log is kept no longer
+			}
+			if err != nil {
+				return err
+			}
+			if err := each(pave.LogLine{At: l.At, Source: s.Key, Stream: l.Stream, Text: l.Text}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

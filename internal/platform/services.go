@@ -268,3 +268,13 @@ func (p *Platform) Teams(ctx context.Context) ([]pave.Team, error) {
 func (p *Platform) repositoryOf(ctx context.Context, svc pave.Service) (resource.Record, error) {
 	return p.Resources.Live(ctx, p.DB, svc.ID, repositoryRef(svc.Name))
 }
+
+// RepositoryName is the name of a service's repository outside.
+func (p *Platform) RepositoryName(ctx context.Context, service string) (string, error) {
+	svc, err := p.serviceNamed(ctx, service)
+	if err != nil {
+		return "", err
+	}
+	rec, err := p.repositoryOf(ctx, svc)
+	return rec.ExternalID, err
+}

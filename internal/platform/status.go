@@ -3,6 +3,8 @@ package platform
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -184,7 +186,22 @@ func (p *Platform) ListReleases(ctx context.Context, service string) ([]pave.Rel
 
 // ListTemplates returns the golden paths there are.
 func (p *Platform) ListTemplates(ctx context.Context) ([]pave.Template, error) {
-	return p.Templates.Views(), nil
+	p.Templates.Reload()
+	out := []pave.Template{}
+	for _, t := range p.Templates.List() {
+		view := pave.Template{Name: t.Name, Version: t.Version, Title: t.Title, Description: t.Description, Owner: t.Owner, Aliases: t.Aliases}
+		for _, r := range t.Resources {
+			view.Resources = append(view.Resources, r.Kind+" "+r.Engine)
+		}
+		if t.Inputs != nil {
+			view.Inputs = slices.Sorted(maps.Keys(t.Inputs.Properties))
+		}
+		out = append(out, view)
+	}
+	for _, b := range p.Templates.Errors() {
+		out = append(out, pave.Template{Name: b.Folder, Version: b.Serving, Source: b.Source, Error: b.Err.Error()})
+	}
+	return out, nil
 }
 
 // Entities returns what was discovered of a service ("" for all).
@@ -228,9 +245,15 @@ func (p *Platform) Logs(ctx context.Context, service string, q pave.LogQuery, ea
 			return pave.BadField("since", q.Since, "is no cursor", "a cursor comes with every line")
 		}
 	}
-	return p.Node.Logs(ctx, lq, func(l node.LogLine) error {
-		return each(pave.LogLine{Cursor: fmt.Sprint(l.Cursor), At: l.At, Source: l.Source, Stream: l.Stream, Text: l.Text})
-	})
+	for l, err := range p.Node.Logs(ctx, lq) {
+		if err != nil {
+			return err
+		}
+		if err := each(pave.LogLine{Cursor: fmt.Sprint(l.Cursor), At: l.At, Source: l.Source, Stream: l.Stream, Text: l.Text}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Doctor runs every check there is: those of the providers, then those of the

@@ -138,7 +138,7 @@ func sqlitePool(path string, conns int, params url.Values) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	db := sql.OpenDB(c)
+	db := sql.OpenDB(cachingConnector{c})
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil

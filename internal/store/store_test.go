@@ -218,3 +218,45 @@ func TestFileLock(t *testing.T) {
 	}
 	release()
 }
+
+// A statement is kept prepared; while its rows are open, the same text runs too.
+func TestStatementReuse(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db := context.Background(), open()
+		mustExec(t, db, `CREATE TABLE v (id BIGINT PRIMARY KEY)`)
+		for i := range 5 {
+			mustExec(t, db, `INSERT INTO v (id) VALUES ($1)`, i)
+		}
+		const query = `SELECT id FROM v WHERE id >= $1 ORDER BY id`
+		scan := func(s store.Scanner) (id int, err error) { return id, s.Scan(&id) }
+		err := db.Tx(ctx, func(tx *store.Tx) error {
+			if tx.Dialect() == store.PostgreSQL {
+				return nil // its protocol allows one open result on a connection
+			}
+			rows, err := tx.Query(ctx, query, 0)
+			got, err := store.Collect(rows, err, func(s store.Scanner) (int, error) {
+				id, err := scan(s)
+				if err != nil {
+					return 0, err
+				}
+				inner, err := tx.Query(ctx, query, id)
+				list, err := store.Collect(inner, err, scan)
+				return len(list), err
+			})
+			if len(got) != 5 || got[0] != 5 || got[4] != 1 {
+				t.Errorf("nested queries gave %v", got)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, db, `ALTER TABLE v ADD COLUMN more TEXT`) // kept statements see the new table
+		rows, err := db.Query(ctx, query, 3)
+		if got, err := store.Collect(rows, err, scan); err != nil || len(got) != 2 {
+			t.Errorf("after ALTER: %v, %v", got, err)
+		}
+		mustExec(t, db, `INSERT INTO v (id) VALUES ($1)`, 9)
+	})
+}

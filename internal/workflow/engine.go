@@ -72,7 +72,7 @@ type Engine struct {
 	mu      sync.Mutex
 	running bool
 	changed chan struct{}
-	active  map[stepID]activeStep
+	active  map[stepID]*activeStep
 }
 
 type stepID struct{ run, key string }
@@ -91,7 +91,7 @@ func New(db *store.DB, o Options) *Engine {
 		handlers: map[string]Handler{},
 		woken:    make(chan struct{}, 1),
 		changed:  make(chan struct{}),
-		active:   map[stepID]activeStep{},
+		active:   map[stepID]*activeStep{},
 	}
 }
 
@@ -116,23 +116,22 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	defer e.setRunning(false) //nolint:errcheck // it fails only for true
-	for {
-		l, err := e.acquire(ctx)
-		if err != nil {
-			return nil // only the end of ctx stops it from trying
+	for epoch := int64(0); ; {
+		l, err := e.acquire(ctx, epoch)
+		if err == nil {
+			epoch = l.epoch
+			err = (&executor{Engine: e, epoch: epoch}).run(ctx, l)
+			l.release()
 		}
-		x := &executor{Engine: e, epoch: l.epoch}
-		err = x.run(ctx, l)
-		l.release()
 		switch {
 		case errors.Is(err, errFenced):
-			e.log.Error("another executor has taken over", "epoch", l.epoch)
+			e.log.Error("another executor has taken over", "epoch", epoch)
 			return err
 		case ctx.Err() != nil:
 			return nil
 		}
 		// The store did not answer for as long as the lease lasts.
-		e.log.Error("lost the lease; starting over", "epoch", l.epoch, "error", err)
+		e.log.Error("lost the lease; starting over", "epoch", epoch, "error", err)
 	}
 }
 

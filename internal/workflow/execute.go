@@ -21,7 +21,8 @@ func (x *executor) launch(base context.Context, c claimed) {
 	ctx, cancel := context.WithCancelCause(base)
 	id := stepID{c.step.run, c.step.Key}
 	x.mu.Lock()
-	x.active[id] = activeStep{cancel: cancel, always: c.step.always}
+	self := &activeStep{cancel: cancel, always: c.step.always}
+	x.active[id] = self
 	x.mu.Unlock()
 	x.workers.Go(func() {
 		if err := x.execute(base, ctx, c); errors.Is(err, errFenced) {
@@ -31,7 +32,9 @@ func (x *executor) launch(base context.Context, c claimed) {
 		}
 		cancel(nil)
 		x.mu.Lock()
-		delete(x.active, id)
+		if x.active[id] == self { // else: started anew after the lease was lost
+			delete(x.active, id)
+		}
 		x.mu.Unlock()
 		x.wake() // a worker is free
 	})

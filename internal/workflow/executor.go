@@ -55,8 +55,8 @@ func (x *executor) dispatch(ctx context.Context) error {
 	if err := x.persist(ctx, x.takeOver); err != nil {
 		return err
 	}
-	for ctx.Err() == nil {
-		pause, err := x.look(ctx)
+	for polled := true; ctx.Err() == nil; {
+		pause, err := x.look(ctx, polled)
 		switch {
 		case errors.Is(err, errFenced):
 			return err
@@ -68,20 +68,22 @@ func (x *executor) dispatch(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-x.woken:
+			polled = false
 		case <-timer.C:
+			polled = true
 		}
 		timer.Stop()
 	}
 	return nil
 }
 
-// look does what is due and returns how long nothing else will be.
-func (x *executor) look(ctx context.Context) (time.Duration, error) {
-	if err := x.expireSignals(ctx); err != nil {
-		return 0, err
-	}
-	if err := x.haltCanceled(ctx); err != nil {
-		return 0, err
+// look does what is due and returns how long nothing else will be. Not woken by
+// this process, it also looks for what another one wrote.
+func (x *executor) look(ctx context.Context, polled bool) (time.Duration, error) {
+	if polled {
+		if err := x.haltCanceled(ctx); err != nil {
+			return 0, err
+		}
 	}
 	claimed, err := x.claim(ctx, x.o.Workers-x.activeCount())
 	if err != nil {
@@ -90,7 +92,22 @@ func (x *executor) look(ctx context.Context) (time.Duration, error) {
 	for _, c := range claimed {
 		x.launch(ctx, c)
 	}
-	return x.nextTimer(ctx)
+	now := x.now()
+	ready, deadline, err := x.nextTimers(ctx, now)
+	if err != nil {
+		return 0, err
+	}
+	pause := x.o.Poll
+	if !ready.IsZero() {
+		pause = min(pause, ready.Sub(now))
+	}
+	if !deadline.IsZero() {
+		pause = min(pause, deadline.Sub(now))
+	}
+	if pause > 0 {
+		return pause, nil
+	}
+	return 0, x.expireSignals(ctx)
 }
 
 // takeOver makes ready what the executor before was running when it ended, and
@@ -110,17 +127,14 @@ func (x *executor) takeOver(ctx context.Context) error {
 	})
 }
 
-// nextTimer returns how long until a step that is not due yet becomes due, at
-// most Poll.
-func (x *executor) nextTimer(ctx context.Context) (time.Duration, error) {
-	var next time.Time
-	now := x.now()
-	err := x.db.QueryRow(ctx, `SELECT COALESCE(MIN(CASE state WHEN 'ready' THEN run_at ELSE deadline END), 0) FROM steps
-		WHERE (state = 'ready' AND run_at > $1) OR (state = 'waiting' AND deadline > 0)`, now).Scan(store.Stamp(&next))
-	if err != nil || next.IsZero() {
-		return x.o.Poll, err
-	}
-	return min(max(next.Sub(now), 0), x.o.Poll), nil
+// nextTimers returns when the next step that is not due yet becomes ready, and
+// when the next wait for a signal is over; zero times for never.
+func (x *executor) nextTimers(ctx context.Context, now time.Time) (ready, deadline time.Time, err error) {
+	err = x.db.QueryRow(ctx, `SELECT
+		COALESCE((SELECT MIN(run_at) FROM steps WHERE state = 'ready' AND run_at > $1), 0),
+		COALESCE((SELECT MIN(deadline) FROM steps WHERE state = 'waiting' AND deadline > 0), 0)`,
+		now).Scan(store.Stamp(&ready), store.Stamp(&deadline))
+	return ready, deadline, err
 }
 
 // expireSignals fails steps whose signal has not come in time.

@@ -29,14 +29,18 @@ var (
 )
 
 // acquire waits until the lease is free and takes it with a new epoch. It fails
-// only when ctx ends.
-func (e *Engine) acquire(ctx context.Context) (*lease, error) {
+// when ctx ends, and with errFenced when this engine was the executor of the
+// epoch last (0: never) and another has been since.
+func (e *Engine) acquire(ctx context.Context, last int64) (*lease, error) {
 	const pause = 100 * time.Millisecond
 	for told := ""; ; {
 		l, err := e.tryAcquire(ctx)
 		if err == nil {
 			e.log.Info("executor", "epoch", l.epoch, "store", e.db.Dialect())
 			return l, nil
+		}
+		if last != 0 && e.epochAbove(ctx, last) {
+			return nil, errFenced
 		}
 		if err.Error() != told { // once per cause, not ten times a second
 			told = err.Error()
@@ -48,6 +52,12 @@ func (e *Engine) acquire(ctx context.Context) (*lease, error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+func (e *Engine) epochAbove(ctx context.Context, last int64) bool {
+	var epoch int64
+	err := e.db.QueryRow(ctx, `SELECT epoch FROM executor WHERE id = 1`).Scan(&epoch)
+	return err == nil && epoch > last
 }
 
 func (e *Engine) tryAcquire(ctx context.Context) (*lease, error) {

@@ -52,7 +52,7 @@ func (w *work) retryTop(ctx context.Context, id string) (string, error) {
 	for {
 		var parent string
 		err := w.tx.QueryRow(ctx, `SELECT p.id FROM runs p JOIN steps s ON s.run = p.id
-			WHERE s.child = $1 AND s.state <> 'done' AND p.ended <> 0 LIMIT 1`, id).Scan(&parent)
+			WHERE s.child = $1 AND s.child <> '' AND s.state <> 'done' AND p.ended <> 0 LIMIT 1`, id).Scan(&parent)
 		if errors.Is(err, sql.ErrNoRows) {
 			return id, nil
 		}

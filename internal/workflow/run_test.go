@@ -292,14 +292,21 @@ func TestUnknownHandlerParks(t *testing.T) {
 func TestTeamCap(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
-		var now, most atomic.Int64
+		var mu sync.Mutex
+		var now, most int
+		count := func(n int) int {
+			mu.Lock()
+			defer mu.Unlock()
+			now += n
+			most = max(most, now)
+			return now
+		}
 		other := make(chan struct{})
 		r := start(t, open(), workflow.Options{Workers: 6, TeamCap: 2}, handlers{
 			"a": func(context.Context, *workflow.Task) (workflow.Result, error) {
-				most.Store(max(most.Load(), now.Add(1)))
-				defer now.Add(-1)
-				<-other // the first team may not keep the second from running
-				time.Sleep(2 * time.Millisecond)
+				count(1)
+				defer count(-1)
+				<-other
 				return workflow.Result{}, nil
 			},
 			"other": func(context.Context, *workflow.Task) (workflow.Result, error) {
@@ -308,12 +315,15 @@ func TestTeamCap(t *testing.T) {
 			},
 		})
 		greedy := r.begin(run(step("a1"), step("a2"), step("a3"), step("a4"), step("a5"), step("a6"), step("a7"))).ID
-		s := run(step("other"))
+		for end := time.Now().Add(patience); count(0) < 2 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		s := run(step("other")) // the first team may not keep the second from running
 		s.Team = "another"
 		r.ended(r.begin(s).ID, pave.RunDone)
 		r.ended(greedy, pave.RunDone)
-		if most.Load() != 2 {
-			t.Errorf("%d steps of a team at once, want 2", most.Load())
+		if most != 2 {
+			t.Errorf("%d steps of a team at once, want 2", most)
 		}
 	})
 }

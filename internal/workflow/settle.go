@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/store"
 )
 
 // errCanceledMeanwhile undoes a settle that has started a child for a run that was
@@ -122,8 +123,8 @@ func (w *work) awaitSignal(ctx context.Context, r *runRow, s *stepRow, out outco
 // takeSignal removes the oldest signal of the name that came before its step
 // waited.
 func (w *work) takeSignal(ctx context.Context, run, name string) (found bool, payload json.RawMessage, err error) {
-	var id, text string
-	err = w.tx.QueryRow(ctx, `SELECT id, payload FROM signals WHERE run = $1 AND name = $2 ORDER BY at, id LIMIT 1`, run, name).Scan(&id, &text)
+	var id string
+	err = w.tx.QueryRow(ctx, `SELECT id, payload FROM signals WHERE run = $1 AND name = $2 ORDER BY at, id LIMIT 1`, run, name).Scan(&id, store.JSON(&payload))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil, nil
 	}
@@ -131,7 +132,7 @@ func (w *work) takeSignal(ctx context.Context, run, name string) (found bool, pa
 		return false, nil, err
 	}
 	_, err = w.tx.Exec(ctx, `DELETE FROM signals WHERE id = $1`, id)
-	return true, json.RawMessage(text), err
+	return true, payload, err
 }
 
 // resume makes a step whose wait is over ready at once.

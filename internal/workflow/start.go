@@ -132,7 +132,7 @@ func (w *work) runThere(ctx context.Context, id, key string) (*runRow, error) {
 	if err == nil || !errors.Is(err, sql.ErrNoRows) || key == "" {
 		return r, err
 	}
-	return scanRun(w.tx.QueryRow(ctx, selectRun+` WHERE key = $1 AND ended = 0`+w.tx.ForUpdate(), key))
+	return scanRun(w.tx.QueryRow(ctx, selectRun+` WHERE key = $1 AND key <> '' AND ended = 0`+w.tx.ForUpdate(), key))
 }
 
 func (w *work) insertSteps(ctx context.Context, r *runRow, specs []StepSpec) error {

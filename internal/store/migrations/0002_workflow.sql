@@ -73,7 +73,11 @@ CREATE TABLE steps (
     payload        TEXT   NOT NULL,
     PRIMARY KEY (run, key)
 );
-CREATE INDEX steps_active ON steps (state, run_at) WHERE state IN ('ready', 'running', 'waiting');
+-- One index for each state that is looked for: SQLite uses a partial index only
+-- where a query repeats its condition.
+CREATE INDEX steps_ready ON steps (run_at) WHERE state = 'ready';
+CREATE INDEX steps_running ON steps (team) WHERE state = 'running';
+CREATE INDEX steps_waiting ON steps (deadline) WHERE state = 'waiting';
 CREATE INDEX steps_child ON steps (child) WHERE child <> '';
 
 -- Signals nobody has waited for yet.

@@ -71,8 +71,7 @@ func (p *postgres) start(bin string, cred *syscall.Credential) error {
 		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
 		"-c", "deadlock_timeout=50ms", "-c", "max_connections=300", "-c", "shared_buffers=32MB")
 	p.cmd.Dir, p.cmd.Stderr = data, &log
-	// SIGQUIT ends the server also when the test binary dies without Main.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGQUIT}
+	p.cmd.SysProcAttr = dieWithTests(cred)
 	started := make(chan error)
 	go p.supervise(started)
 	if err := <-started; err != nil {

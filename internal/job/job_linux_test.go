@@ -64,6 +64,38 @@ func program(mode string) {
 		fmt.Println("up")
 		<-c
 		fmt.Println("bye")
+	case "reaper": // its grandchildren come to it when their parent ends
+		if err := BecomeReaper(); err != nil {
+			panic(err)
+		}
+		child := exec.Command("/proc/self/exe")
+		child.Env = []string{"JOB_TEST=orphan"}
+		if err := child.Run(); err != nil {
+			panic(err)
+		}
+		var r Reaper
+		count := func() (n int) {
+			eachProc(func(p Proc) {
+				if p.Zombie && p.Parent == os.Getpid() {
+					n++
+				}
+			})
+			return n
+		}
+		for range 200 {
+			if count() == 1 {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		fmt.Println("before", count())
+		r.Look()
+		r.Look()
+		fmt.Println("after", count())
+	case "orphan":
+		if _, err := syscall.ForkExec("/bin/true", []string{"true"}, nil); err != nil {
+			panic(err)
+		}
 	case "daemon": // leaves a child in a session of its own that ignores SIGTERM
 		child := exec.Command("/proc/self/exe")
 		child.Env = []string{"JOB_TEST=stubborn", Marker + "=" + os.Getenv(Marker)}
@@ -211,11 +243,6 @@ func TestOutput(t *testing.T) {
 
 func TestEnds(t *testing.T) {
 	t.Parallel()
-	soon := func(t *testing.T) context.Context {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		t.Cleanup(cancel)
-		return ctx
-	}
 	cases := map[string]struct {
 		reason, mode string
 		timeout      time.Duration
@@ -234,9 +261,16 @@ func TestEnds(t *testing.T) {
 			var out record
 			s := spec(c.mode, &out)
 			s.Timeout = c.timeout
-			ctx := t.Context()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			if c.cancel {
-				ctx = soon(t)
+				go func() {
+					out.waitFor(t, "up")
+					cancel()
+				}()
+			}
+			if c.mode == "polite" {
+				s.Grace = 10 * time.Second
 			}
 			res, err := Run(ctx, s)
 			if err != nil {
@@ -280,6 +314,17 @@ func TestDescendantsEndToo(t *testing.T) {
 				t.Errorf("descendant %d in its own session still lives", pid)
 			}
 		})
+	}
+}
+
+func TestReaperCollectsOrphans(t *testing.T) {
+	t.Parallel()
+	var out record
+	if res, err := Run(t.Context(), spec("reaper", &out)); err != nil || !res.OK() {
+		t.Fatal(res, err, out.all())
+	}
+	if got := strings.Join(out.all(), ", "); got != "before 1, after 0" {
+		t.Errorf("zombies: %s", got)
 	}
 }
 

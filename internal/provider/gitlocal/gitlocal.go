@@ -1,0 +1,227 @@
+// Package gitlocal makes repositories on this machine: bare git repositories that
+// the server serves itself. The id of the resource is written into the
+// repository's own configuration; what lacks it is foreign and stays untouched.
+package gitlocal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/git"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// Trees renders what the first commit of a repository holds.
+type Trees interface {
+	Render(ctx context.Context, s resource.RepositorySpec) ([]git.File, error)
+}
+
+// Driver makes resources of kind repository in a folder.
+type Driver struct {
+	Dir   string // holds NAME.git
+	Hooks string // folder of hooks, the server's own
+	Trees Trees
+}
+
+var (
+	_ resource.Driver  = Driver{}
+	_ resource.Keeper  = Driver{}
+	_ resource.Lister  = Driver{}
+	_ resource.Differ  = Driver{}
+	_ resource.Checker = Driver{}
+	_ resource.Looker  = Driver{}
+)
+
+func (d Driver) path(name string) string { return filepath.Join(d.Dir, name+".git") }
+
+func (d Driver) aside(r resource.Resource) string {
+	return d.path(resource.AsideName(r.ExternalID, r.ID))
+}
+
+// ours reports whether the repository at a path carries the id of r. Nothing
+// there is false; something foreign is a Conflict.
+func ours(path string, r resource.Resource) (bool, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	marker, err := git.Marker(path)
+	if err != nil && pave.CodeOf(err) != pave.NotFound {
+		return false, err
+	}
+	if marker == "" || marker != r.ID {
+		return false, pave.Errorf(pave.Conflict, "repository %s exists and is not of this service", r.ExternalID).
+			WithHint("move %s away, or choose another name", path)
+	}
+	return true, nil
+}
+
+// Observe finds the repository by its marker.
+func (d Driver) Observe(ctx context.Context, r resource.Resource) (resource.State, error) {
+	here, err := ours(d.path(r.ExternalID), r)
+	if err != nil {
+		return resource.State{}, err
+	}
+	if here {
+		return d.state(r)
+	}
+	if r.ID != "" {
+		if kept, err := ours(d.aside(r), r); err != nil || kept {
+			return resource.State{Reason: "set aside"}, err
+		}
+	}
+	return resource.State{}, pave.Errorf(pave.NotFound, "no repository %s", r.ExternalID)
+}
+
+func (d Driver) state(r resource.Resource) (resource.State, error) {
+	head, err := git.Head(d.path(r.ExternalID), git.MainBranch)
+	st := resource.State{Ready: err == nil, Version: head, Outputs: map[string]string{"head": head}}
+	if err != nil {
+		st.Reason = err.Error()
+	}
+	return st, nil
+}
+
+// Apply makes the repository with the rendered template as its first commit, or
+// brings back the one that was set aside.
+func (d Driver) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
+	if here, err := ours(d.path(r.ExternalID), r); err != nil {
+		return resource.State{}, err
+	} else if here {
+		return d.state(r)
+	}
+	if kept, err := ours(d.aside(r), r); err != nil {
+		return resource.State{}, err
+	} else if kept {
+		if err := os.Rename(d.aside(r), d.path(r.ExternalID)); err != nil {
+			return resource.State{}, pave.Errorf(pave.Unavailable, "bring back repository %s: %w", r.ExternalID, err)
+		}
+		return d.state(r)
+	}
+	var spec resource.RepositorySpec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+		return resource.State{}, err
+	}
+	files, err := d.Trees.Render(ctx, spec)
+	if err != nil {
+		return resource.State{}, err
+	}
+	_, err = git.Create(ctx, d.path(r.ExternalID), git.Repository{Resource: r.ID, HooksPath: d.Hooks, Files: files,
+		Commit: git.Commit{Name: "pave", Email: "pave@localhost", When: time.Now(),
+			Message: fmt.Sprintf("Start %s from %s %s", spec.Service, spec.Template, spec.Version)}})
+	if err != nil {
+		return resource.State{}, err
+	}
+	return d.state(r)
+}
+
+// Delete removes the repository, wherever it is. What is foreign stays.
+func (d Driver) Delete(ctx context.Context, r resource.Resource) error {
+	for _, path := range []string{d.path(r.ExternalID), d.aside(r)} {
+		here, err := ours(path, r)
+		if pave.CodeOf(err) == pave.Conflict || err == nil && !here {
+			continue // foreign, or nothing: neither is ours to delete
+		}
+		if err != nil {
+			return err
+		}
+		doomed := path + ".deleted" // out of use at once, even if removing takes long
+		if err := os.RemoveAll(doomed); err != nil {
+			return err
+		}
+		if err := os.Rename(path, doomed); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(doomed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetAside renames the repository to NAME~ID: nobody can clone or push any more.
+func (d Driver) SetAside(ctx context.Context, r resource.Resource) error {
+	if kept, err := ours(d.aside(r), r); err != nil || kept {
+		return err
+	}
+	here, err := ours(d.path(r.ExternalID), r)
+	if err != nil || !here {
+		return err
+	}
+	return os.Rename(d.path(r.ExternalID), d.aside(r))
+}
+
+// List returns every repository that carries a marker.
+func (d Driver) List(ctx context.Context) ([]resource.Found, error) {
+	entries, err := os.ReadDir(d.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var out []resource.Found
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".git")
+		if !ok {
+			continue
+		}
+		if marker, err := git.Marker(filepath.Join(d.Dir, e.Name())); err == nil && marker != "" {
+			out = append(out, resource.Found{ID: marker, ExternalID: name})
+		}
+	}
+	return out, err
+}
+
+// Diff says what the repository holds beyond its first commit.
+func (d Driver) Diff(ctx context.Context, r resource.Resource) (resource.Difference, error) {
+	if here, err := ours(d.path(r.ExternalID), r); err != nil || !here {
+		return resource.Difference{}, err
+	}
+	head, err := git.Head(d.path(r.ExternalID), git.MainBranch)
+	if err != nil {
+		return resource.Difference{}, err
+	}
+	const most = 10_000
+	log, err := git.Log(ctx, d.path(r.ExternalID), head, most)
+	if err != nil || len(log) <= 1 {
+		return resource.Difference{}, err
+	}
+	people := map[string]bool{}
+	for _, c := range log[:len(log)-1] {
+		people[c.Name] = true
+	}
+	count := fmt.Sprint(len(log) - 1)
+	if len(log) == most {
+		count = "more than " + count
+	}
+	return resource.Difference{Lost: fmt.Sprintf("%s %s by %d %s", count, plural(len(log)-1, "commit", "commits"),
+		len(people), plural(len(people), "person", "people"))}, nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// Check says whether git can be run.
+func (d Driver) Check(ctx context.Context) []pave.Check {
+	c := pave.Check{Name: "git", Fix: "apt-get install -y git"}
+	out, err := git.Run(ctx, git.Options{Dir: d.Dir}, "version")
+	if err != nil {
+		c.Detail = err.Error()
+		return []pave.Check{c}
+	}
+	return []pave.Check{{Name: "git", OK: true, Detail: strings.TrimSpace(string(out))}}
+}
+
+// Look names commands that show more.
+func (d Driver) Look(r resource.Resource) []string {
+	return []string{"pave clone " + string(r.Ref.Service), "git -C " + d.path(r.ExternalID) + " log --oneline"}
+}

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/api"
+	"github.com/pave-platform/pave/internal/catalog"
+	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/internal/pipeline"
+	"github.com/pave-platform/pave/internal/platform"
+	"github.com/pave-platform/pave/internal/provider/gitlocal"
+	"github.com/pave-platform/pave/internal/provider/postgres"
+	"github.com/pave-platform/pave/internal/provider/process"
+	"github.com/pave-platform/pave/internal/provider/sealed"
+	"github.com/pave-platform/pave/internal/release"
+	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/internal/store"
+	"github.com/pave-platform/pave/internal/template"
+	"github.com/pave-platform/pave/internal/workflow"
+	"github.com/pave-platform/pave/templates"
+)
+
+// assemble wires every part to every other. Read it to learn what a server is
+// made of.
+func assemble(ctx context.Context, c Config, db *store.DB, address string, log *slog.Logger) (*instance, error) {
+	key, err := c.openKey()
+	if err != nil {
+		return nil, err
+	}
+	s := &instance{cfg: c, log: log, access: access.New(db), node: node.Dial(c.socket()),
+		engine: workflow.New(db, workflow.Options{Logger: log})}
+	token, err := signIn(ctx, s.access)
+	if err != nil {
+		return nil, err
+	}
+	s.state = State{PID: os.Getpid(), URL: "http://" + address, Token: token.Reveal(), Version: c.Version}
+	if err := s.startNode(ctx); err != nil {
+		return nil, err
+	}
+	hook, err := c.installHook()
+	if err != nil {
+		return nil, err
+	}
+	paths := &addresses{url: s.state.URL, router: s.state.Router}
+	set := template.NewSet(log, c.templateSources()...)
+	repos := &repositories{dir: c.path("git"), hooks: hook, templates: set}
+	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
+	root := os.Geteuid() == 0
+	releases := release.New(db, c.path("releases"))
+	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, database,
+		resource.NewVault(db, key), paths, root), log)
+	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Releases: releases,
+		Catalog: catalog.New(db), Access: s.access, Templates: set, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
+		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Scratch: database, Dir: c.path("builds")},
+		Checks:   []func(context.Context) []pave.Check{c.checks}})
+	hookToken := key.Derive("hook", c.Home)
+	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL,
+		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
+		Git: gitDoor{s, db, repos, hookToken}.handler()})
+	return s, err
+}
+
+// drivers are all drivers there are, by kind and provider.
+func drivers(n *node.Client, trees process.Trees, repos *repositories, database *postgres.Driver, vault sealed.Vault,
+	paths *addresses, root bool) resource.Drivers {
+	ds := resource.Drivers{}
+	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos})
+	ds.Add(pave.KindIdentity, "jwt", process.Identity{Node: n, Issuer: func() string { return paths.url }, OwnUID: root})
+	ds.Add(pave.KindDatabase, "postgres", database)
+	ds.Add(pave.KindSecret, "sealed", sealed.Driver{Vault: vault})
+	ds.Add(pave.KindDeployment, "process", process.Deployment{Node: n, Trees: trees, OwnUID: root})
+	ds.Add(pave.KindRoute, "router", process.Route{Node: n})
+	return ds
+}
+
+// releaseTrees finds the tree of a release by its id.
+type releaseTrees string
+
+func (dir releaseTrees) Tree(release string) string { return filepath.Join(string(dir), release) }
+
+// templateSources are the golden paths that ship with pave, then the folders of
+// the configuration: later ones win.
+func (c Config) templateSources() []template.Source {
+	out := []template.Source{{Name: "pave", FS: templates.FS}}
+	for _, dir := range c.Templates {
+		if dir != "" {
+			out = append(out, template.Source{Name: dir, Dir: dir})
+		}
+	}
+	return out
+}
+
+// addresses says where people find things.
+type addresses struct{ url, router string }
+
+func (a *addresses) Git(service pave.Name) string { return a.url + "/git/" + string(service) + ".git" }
+func (a *addresses) Run(id string) string         { return a.url + "/v1/runs/" + id }
+func (a *addresses) Runs(service pave.Name) string {
+	return a.url + "/services/" + string(service) + "/runs"
+}
+func (a *addresses) Service(service, env pave.Name) string {
+	_, port, _ := strings.Cut(a.router, ":")
+	return fmt.Sprintf("http://%s.%s.localhost:%s", service, env, port)
+}
+
+// addressOf is the host and port of a URL of ours.
+func addressOf(url string) string { return strings.TrimPrefix(url, "http://") }

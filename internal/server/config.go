@@ -1,0 +1,103 @@
+// Package server puts the platform together and gives it its life cycle: it opens
+// the store, registers drivers and doors, starts and watches the node, and is
+// found or started by every command. Nothing else knows all the parts.
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+
+	"github.com/pave-platform/pave"
+)
+
+// The ports of a laptop; never another one silently.
+const (
+	DefaultListen = "127.0.0.1:7070"
+	DefaultRouter = "127.0.0.1:7080"
+)
+
+// Config is where things lie and where they listen. Flag over environment over
+// default.
+type Config struct {
+	Home      string   // state
+	Keys      string   // keys, outside the state and its backups
+	Listen    string   // address of the API and git; port 0 picks one and keeps it
+	Router    string   // address of the router; port 0 likewise
+	Templates []string // folders with more golden paths
+	Store     string   // URL of the store; "" is SQLite in Home
+	Postgres  string   // URL of a superuser on the tenants' server; "" is ours
+	Version   string
+}
+
+// FromEnvironment is the configuration of this machine and user: PAVE_HOME,
+// PAVE_CONFIG, PAVE_LISTEN, PAVE_ROUTER, PAVE_TEMPLATES, PAVE_STORE_URL and
+// PAVE_POSTGRES_URL over the folders that are usual.
+func FromEnvironment(version string) (Config, error) {
+	c := Config{Version: version, Home: os.Getenv("PAVE_HOME"), Listen: or(os.Getenv("PAVE_LISTEN"), DefaultListen),
+		Router: or(os.Getenv("PAVE_ROUTER"), DefaultRouter), Templates: filepath.SplitList(os.Getenv("PAVE_TEMPLATES")),
+		Store: os.Getenv("PAVE_STORE_URL"), Postgres: os.Getenv("PAVE_POSTGRES_URL")}
+	home, config := "/var/lib/pave", "/etc/pave"
+	if os.Geteuid() != 0 {
+		user, err := os.UserHomeDir()
+		if err != nil {
+			return c, pave.Errorf(pave.Invalid, "no home folder: %w", err).WithHint("set HOME or PAVE_HOME")
+		}
+		home = filepath.Join(or(os.Getenv("XDG_STATE_HOME"), filepath.Join(user, ".local", "state")), "pave")
+		config = filepath.Join(or(os.Getenv("XDG_CONFIG_HOME"), filepath.Join(user, ".config")), "pave")
+	}
+	c.Home = or(c.Home, home)
+	if !filepath.IsAbs(c.Home) {
+		return c, pave.BadField("PAVE_HOME", c.Home, "is not an absolute path", "for example PAVE_HOME=/var/lib/pave")
+	}
+	c.Home = filepath.Clean(c.Home)
+	// One machine may have several homes; each has its own keys.
+	sum := sha256.Sum256([]byte(c.Home))
+	c.Keys = filepath.Join(or(os.Getenv("PAVE_CONFIG"), config), "keys", hex.EncodeToString(sum[:6]))
+	return c, nil
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (c Config) path(elem ...string) string {
+	return filepath.Join(append([]string{c.Home}, elem...)...)
+}
+
+func (c Config) serverFile() string { return c.path("server.json") }
+func (c Config) downFile() string   { return c.path("down") }
+func (c Config) socket() string     { return c.path("node", "run", "node.sock") }
+func (c Config) serverKey() string  { return filepath.Join(c.Keys, "server.key") }
+func (c Config) nodeKey() string    { return filepath.Join(c.Keys, "node.key") }
+
+// store is the URL of the platform's own store.
+func (c Config) store() string {
+	if c.Store != "" {
+		return c.Store
+	}
+	return "sqlite:" + c.path("pave.db")
+}
+
+// prepare makes the folders. Home is 0711, so that programs of other users reach
+// their own part of it and list nothing.
+func (c Config) prepare() error {
+	for _, d := range []struct {
+		path string
+		mode os.FileMode
+	}{{c.Home, 0o711}, {c.path("logs"), 0o700}, {c.path("git"), 0o700}, {c.path("hooks"), 0o755}, {c.path("releases"), 0o711},
+		{c.path("builds"), 0o711}, {c.path("cache"), 0o711}, {c.path("node"), 0o711}, {c.path("node", "run"), 0o700}} {
+		if err := os.MkdirAll(d.path, d.mode); err != nil {
+			return pave.Errorf(pave.Unavailable, "make the folder %s: %w", d.path, err).
+				WithHint("make it writable, free disk space, or set PAVE_HOME to another folder")
+		}
+		if err := os.Chmod(d.path, d.mode); err != nil {
+			return pave.Errorf(pave.Unavailable, "set the mode of %s: %w", d.path, err).WithHint("set PAVE_HOME to a folder of your own")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"sync"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/internal/platform"
+	"github.com/pave-platform/pave/internal/seal"
+	"github.com/pave-platform/pave/internal/store"
+	"github.com/pave-platform/pave/internal/workflow"
+)
+
+// localToken labels the token of server.json; each start makes a new one.
+const localToken = "local"
+
+// Run runs the server until ctx ends. One server runs for a home: a second one is
+// a Conflict, unless the first no longer answers; then it is ended.
+func Run(ctx context.Context, c Config, out io.Writer) error {
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	lock, err := takeOver(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := c.setDown(false); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel()}))
+	listener, err := c.listen()
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	db, err := store.Open(ctx, c.store())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	s, err := assemble(ctx, c, db, listener.Addr().String(), log)
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, listener)
+}
+
+// logLevel is info, or debug with PAVE_LOG=debug.
+func logLevel() slog.Level {
+	if os.Getenv("PAVE_LOG") == "debug" {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// takeOver takes the server's lock. A holder that does not answer is ended.
+func takeOver(ctx context.Context, c Config) (*os.File, error) {
+	for try := 0; ; try++ {
+		lock, err := lockFile(c.path("server.lock"), false)
+		if err == nil || pave.CodeOf(err) != pave.Conflict {
+			return lock, err
+		}
+		s, ok, serr := c.readState()
+		if serr != nil {
+			return nil, serr
+		}
+		if ok && alive(ctx, s) == nil {
+			return nil, pave.Errorf(pave.Conflict, "a server runs already for %s (pid %d)", c.Home, s.PID).WithHint("pave down")
+		}
+		if try >= 20 { // it has had 10 s to come up or to end
+			if err := endProcess(ctx, s.PID, 0); err != nil {
+				return nil, err
+			}
+		}
+		if try >= 60 {
+			return nil, pave.Errorf(pave.Conflict, "another process holds %s and does not answer", c.path("server.lock"))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// listen opens the API's address. With port 0 it takes the port it had before,
+// if that is free, so that the addresses of clones stay good.
+func (c Config) listen() (net.Listener, error) {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, pave.BadField("listen", c.Listen, "is not a loopback address with a port", "for example 127.0.0.1:7070")
+	}
+	if s, ok, serr := c.readState(); port == "0" && ok && serr == nil {
+		if l, err := net.Listen("tcp", addressOf(s.URL)); err == nil {
+			return l, nil
+		}
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, pave.Errorf(pave.Unavailable, "cannot listen on %s: %w", c.Listen, err).
+			WithHint("end the program that has the port, or choose another: PAVE_LISTEN=127.0.0.1:PORT")
+	}
+	return l, nil
+}
+
+// instance is a server that runs.
+type instance struct {
+	cfg      Config
+	log      *slog.Logger
+	access   *access.Access
+	engine   *workflow.Engine
+	platform *platform.Platform
+	node     *node.Client
+	handler  http.Handler
+	state    State
+}
+
+// serve answers requests and carries out runs until ctx ends, then lets requests
+// end within 5 s.
+func (s *instance) serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	defer group.Wait()
+	failed := make(chan error, 2)
+	srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), BaseContext: func(net.Listener) context.Context { return ctx }}
+	group.Go(func() {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- err
+		}
+	})
+	group.Go(func() { s.watchNode(ctx) })
+	group.Go(func() {
+		if err := s.engine.Run(ctx); err != nil {
+			failed <- err
+		}
+	})
+	if err := s.cfg.writeState(s.state); err != nil {
+		cancel()
+		srv.Close()
+		return err
+	}
+	s.log.Info("ready", "url", s.state.URL, "version", s.cfg.Version, "pid", s.state.PID)
+	group.Go(func() { s.platform.Upkeep(ctx) })
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	cancel() // streams end, handlers of steps are interrupted
+	bye, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer stop()
+	return errors.Join(err, ignoreDeadline(srv.Shutdown(bye)))
+}
+
+func ignoreDeadline(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// signIn makes the user who runs the server an admin and gives the commands of
+// this machine a new token.
+func signIn(ctx context.Context, a *access.Access) (pave.Secret, error) {
+	name := "local"
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		name = u.Username
+	}
+	who, err := a.EnsureUser(ctx, name, true)
+	if err != nil {
+		return pave.Secret{}, err
+	}
+	if err := a.RevokeLabel(ctx, localToken); err != nil {
+		return pave.Secret{}, err
+	}
+	return a.IssueToken(ctx, who.ID, localToken, time.Time{})
+}
+
+// ready says why the server cannot work, or nil.
+func (s *instance) ready(ctx context.Context) error {
+	_, err := s.platform.Environments(ctx)
+	return err
+}
+
+// keys are the public keys of workload identities.
+func (s *instance) keys(ctx context.Context) (json.RawMessage, error) {
+	keys, err := s.node.JWKS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(keys)
+}
+
+// keysOf opens the server's key, which seals secrets and from which credentials
+// are derived.
+func (c Config) openKey() (*seal.Key, error) { return seal.LoadOrCreate(c.serverKey()) }

@@ -1,0 +1,285 @@
+package workflow_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/store"
+	"github.com/pave-platform/pave/internal/store/storetest"
+	"github.com/pave-platform/pave/internal/workflow"
+)
+
+// asks waits for the signal "go" and puts its payload out.
+func asks(timeout time.Duration) workflow.Handler {
+	return func(_ context.Context, t *workflow.Task) (workflow.Result, error) {
+		if t.Signal == "" {
+			return workflow.Result{}, workflow.AwaitSignal{Name: "go", Timeout: timeout, Reason: "approval"}
+		}
+		return workflow.Result{Output: t.Payload}, nil
+	}
+}
+
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx := context.Background()
+		hold := make(chan struct{})
+		r := start(t, open(), workflow.Options{}, handlers{
+			"ask": asks(0), "soon": asks(30 * time.Millisecond),
+			"hold": func(context.Context, *workflow.Task) (workflow.Result, error) { <-hold; return workflow.Result{}, nil },
+		})
+		signal := func(id, payload string, want pave.Code) {
+			t.Helper()
+			wantCode(t, "signal", r.Signal(ctx, id, "go", payload), want)
+		}
+		late := r.begin(run(step("ask"))).ID
+		if got := r.waiting(late, "ask"); got.Reason != "ask: approval" {
+			t.Errorf("reason %q", got.Reason)
+		}
+		signal(late, "yes", "")
+		got := r.ended(late, pave.RunDone)
+		if s := got.Steps[0]; string(s.Output) != `"yes"` || s.Attempt != 1 {
+			t.Errorf("late: %+v", s)
+		}
+		signal(late, "again", pave.Conflict)
+		signal("run_unknown", "x", pave.NotFound)
+
+		early := r.begin(run(step("hold"), step("ask1", "hold"), step("ask2", "ask1"))).ID
+		signal(early, "one", "")
+		signal(early, "two", "")
+		close(hold)
+		got = r.ended(early, pave.RunDone)
+		if a, b := string(stepOf(got, "ask1").Output), string(stepOf(got, "ask2").Output); a != `"one"` || b != `"two"` {
+			t.Errorf("early signals came as %s, %s", a, b)
+		}
+		timeout := r.begin(run(step("soon"))).ID
+		if got := r.ended(timeout, pave.RunStopped); got.Reason != "soon: no go in time" {
+			t.Errorf("reason %q", got.Reason)
+		}
+		// A retry asks anew instead of meeting the old answer.
+		if err := r.Retry(ctx, timeout, "usr_2"); err != nil {
+			t.Fatal(err)
+		}
+		r.until(timeout, "waiting", func(run pave.Run) bool { return run.Steps[0].State == pave.StepWaiting })
+		signal(timeout, "now", "")
+		r.ended(timeout, pave.RunDone)
+	})
+}
+
+func TestChildRuns(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx := context.Background()
+		var healthy atomic.Bool
+		var childCalls atomic.Int64
+		r := start(t, open(), workflow.Options{}, handlers{
+			"parent": func(_ context.Context, t *workflow.Task) (workflow.Result, error) {
+				if t.Child == nil {
+					child := run(step("ok1"), step("child", "ok1"))
+					child.ID, child.Kind = "run_child_of_"+t.Run.ID, pave.RunRollout
+					return workflow.Result{}, workflow.AwaitRun{Start: child}
+				}
+				if t.Child.State != pave.RunDone {
+					return workflow.Result{}, pave.Errorf(pave.Conflict, "rollout is %s", t.Child.State)
+				}
+				return workflow.Result{Output: stepOf(*t.Child, "child").Output}, nil
+			},
+			"child": func(context.Context, *workflow.Task) (workflow.Result, error) {
+				childCalls.Add(1)
+				if !healthy.Load() {
+					return workflow.Result{}, pave.Errorf(pave.Conflict, "unhealthy")
+				}
+				return workflow.Result{Output: 42}, nil
+			},
+			"ok": ok,
+			"loop": func(_ context.Context, t *workflow.Task) (workflow.Result, error) {
+				child := run(step("ok"))
+				child.ID = "run_loop"
+				return workflow.Result{}, workflow.AwaitRun{Start: child}
+			},
+			"bad": fails(workflow.AwaitRun{Start: workflow.Start{ID: "run_bad", Kind: "x", Steps: []workflow.StepSpec{step("a", "a")}}}),
+		})
+		id := r.begin(run(step("parent"), step("ok", "parent"))).ID
+		got := r.ended(id, pave.RunStopped)
+		if got.Reason != "parent: rollout is stopped" {
+			t.Errorf("reason %q", got.Reason)
+		}
+		child := stepOf(got, "parent").Child
+		if c := r.ended(child, pave.RunStopped); c.Parent != id || c.Reason != "child: unhealthy" {
+			t.Errorf("child %+v", c)
+		}
+		healthy.Store(true)
+		// A retry of the child means its parent too.
+		if err := r.Retry(ctx, child, "usr_2"); err != nil {
+			t.Fatal(err)
+		}
+		got = r.ended(id, pave.RunDone)
+		if s := stepOf(got, "parent"); string(s.Output) != "42" || got.Attempts != 2 {
+			t.Errorf("after the retry: %+v, attempts %d", s, got.Attempts)
+		}
+		if c := r.ended(child, pave.RunDone); c.Attempts != 2 || stepOf(c, "ok1").Attempt != 1 {
+			t.Errorf("child after the retry: %+v", c)
+		}
+		wantCode(t, "retry of a done run", r.Retry(ctx, id, "usr_2"), pave.Conflict)
+		if types := r.eventTypes(id); !strings.Contains(types, "step.done:child run.done") {
+			t.Errorf("events of the tree lack the child's: %s", types)
+		}
+		for _, key := range []string{"loop", "bad"} { // a handler that would spin, and a child that cannot be
+			r.ended(r.begin(run(step(key))).ID, pave.RunStopped)
+		}
+	})
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx := context.Background()
+		var cleaned atomic.Int64
+		blocked := func(ctx context.Context, _ *workflow.Task) (workflow.Result, error) {
+			<-ctx.Done()
+			return workflow.Result{}, errors.New("killed")
+		}
+		r := start(t, open(), workflow.Options{}, handlers{
+			"ok": ok, "ask": asks(0), "block": blocked,
+			"clean": func(ctx context.Context, _ *workflow.Task) (workflow.Result, error) {
+				if cleaned.Add(1); ctx.Err() != nil {
+					t.Error("clean-up runs with an ended context")
+				}
+				return workflow.Result{}, nil
+			},
+			"parent": func(_ context.Context, t *workflow.Task) (workflow.Result, error) {
+				child := run(step("block"))
+				child.ID = "run_child_of_" + t.Run.ID
+				return workflow.Result{}, workflow.AwaitRun{Start: child}
+			},
+		})
+		clean := step("clean", "block", "ask")
+		clean.Always = true
+		id := r.begin(run(step("ok1"), step("block"), step("ask"), step("parent"), step("ok2", "block"), clean)).ID
+		r.waiting(id, "ask")
+		child := stepOf(r.waiting(id, "parent"), "parent").Child
+		r.until(child, "running", func(run pave.Run) bool { return stepOf(run, "block").State == pave.StepRunning })
+		r.until(id, "running", func(run pave.Run) bool {
+			return stepOf(run, "block").State == pave.StepRunning && stepOf(run, "ok1").State == pave.StepDone
+		})
+		if err := r.Cancel(ctx, id, "usr_2", "wrong name"); err != nil {
+			t.Fatal(err)
+		}
+		got := r.ended(id, pave.RunCanceled)
+		if s := states(got); s != "ok1=done block=canceled ask=canceled parent=canceled ok2=canceled clean=done" {
+			t.Errorf("states %s", s)
+		}
+		if got.Reason != "wrong name" || cleaned.Load() != 1 {
+			t.Errorf("reason %q, cleaned %d times", got.Reason, cleaned.Load())
+		}
+		r.ended(child, pave.RunCanceled)
+		wantCode(t, "cancel of an ended run", r.Cancel(ctx, id, "usr_2", ""), pave.Conflict)
+		wantCode(t, "cancel of no run", r.Cancel(ctx, "run_unknown", "usr_2", ""), pave.NotFound)
+
+		events, err := r.Events(ctx, workflow.EventFilter{Run: id})
+		if last := events[len(events)-1]; err != nil || last.Type != "run.canceled" || last.Actor != "usr_2" {
+			t.Errorf("last event %+v, %v", last, err)
+		}
+		// A canceled run can be retried; its clean-up then runs once more.
+		if err := r.Retry(ctx, id, "usr_2"); err != nil {
+			t.Fatal(err)
+		}
+		r.waiting(id, "ask")
+		if err := r.Cancel(ctx, id, "usr_2", ""); err != nil {
+			t.Fatal(err)
+		}
+		r.ended(id, pave.RunCanceled)
+		if cleaned.Load() != 2 {
+			t.Errorf("cleaned %d times, want 2", cleaned.Load())
+		}
+	})
+}
+
+func TestRetryRun(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx := context.Background()
+		var broken atomic.Bool
+		var oks atomic.Int64
+		broken.Store(true)
+		r := start(t, open(), workflow.Options{}, handlers{
+			"ok": func(context.Context, *workflow.Task) (workflow.Result, error) {
+				oks.Add(1)
+				return workflow.Result{}, nil
+			},
+			"flaky": func(context.Context, *workflow.Task) (workflow.Result, error) {
+				if broken.Load() {
+					return workflow.Result{}, pave.Errorf(pave.Policy, "not on a Friday")
+				}
+				return workflow.Result{}, nil
+			},
+			"ask": asks(0),
+		})
+		s := run(step("ok1"), step("flaky", "ok1"), step("ok2", "flaky"))
+		s.Key = "one at a time"
+		id := r.begin(s).ID
+		r.ended(id, pave.RunStopped)
+
+		other := run(step("ask"))
+		other.Key = s.Key
+		otherID := r.begin(other).ID
+		wantCode(t, "retry while another run has the key", r.Retry(ctx, id, "usr_2"), pave.Conflict)
+		r.waiting(otherID, "ask")
+		wantCode(t, "retry of a running run", r.Retry(ctx, otherID, "usr_2"), pave.Conflict)
+		if err := r.Signal(ctx, otherID, "go", nil); err != nil {
+			t.Fatal(err)
+		}
+		r.ended(otherID, pave.RunDone)
+
+		broken.Store(false)
+		if err := r.Retry(ctx, id, "usr_2"); err != nil {
+			t.Fatal(err)
+		}
+		got := r.ended(id, pave.RunDone)
+		if got.Attempts != 2 || got.Reason != "" || oks.Load() != 2 || stepOf(got, "flaky").Attempt != 2 {
+			t.Errorf("run %+v, %d calls of ok", got, oks.Load())
+		}
+	})
+}
+
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx := context.Background()
+		r := start(t, open(), workflow.Options{}, handlers{"ok": ok, "ask": asks(0), "parent": func(_ context.Context, t *workflow.Task) (workflow.Result, error) {
+			child := run(step("ok"))
+			child.ID = "run_child_of_" + t.Run.ID
+			if t.Child == nil {
+				return workflow.Result{}, workflow.AwaitRun{Start: child}
+			}
+			return workflow.Result{}, nil
+		}})
+		parent := r.begin(run(step("parent"))).ID
+		r.ended(parent, pave.RunDone)
+		open2 := r.begin(run(step("ask"))).ID
+		r.waiting(open2, "ask")
+		old := time.Now()
+		time.Sleep(2 * time.Millisecond)
+		young := r.begin(run(step("ok"))).ID
+		r.ended(young, pave.RunDone)
+
+		if n, err := r.Prune(ctx, old); err != nil || n != 2 {
+			t.Fatalf("pruned %d runs, %v; want 2", n, err)
+		}
+		_, err := r.Get(ctx, parent)
+		wantCode(t, "pruned", err, pave.NotFound)
+		var left int
+		if err := r.db.QueryRow(ctx, `SELECT count(*) FROM steps`).Scan(&left); err != nil || left != 2 {
+			t.Errorf("%d steps left, %v", left, err)
+		}
+		if types := r.eventTypes(parent); types != "" {
+			t.Errorf("events left: %s", types)
+		}
+		r.waiting(open2, "ask")
+	})
+}
