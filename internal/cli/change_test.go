@@ -138,7 +138,7 @@ func TestConfirm(t *testing.T) {
 	}{
 		"pipe":          {"nobody can be asked", gone, nil, "", []string{"delete", "service", "payment-processor"}, 2, false, "--confirm payment-processor, or --yes"},
 		"pipe yes text": {"a pipe is not asked, whatever is in it", gone, nil, "payment-processor\n", []string{"delete", "service", "payment-processor"}, 2, false, "nothing was changed"},
-		"yes":           {"the flag answers", gone, nil, "", []string{"delete", "service", "payment-processor", "--yes"}, 0, true, ""},
+		"yes":           {"the flag answers, and what is lost is said", gone, nil, "", []string{"delete", "service", "payment-processor", "--yes"}, 0, true, "12 rows in 1 table"},
 		"confirm":       {"the name answers", gone, nil, "", []string{"delete", "service", "payment-processor", "--confirm", "payment-processor"}, 0, true, ""},
 		"other name":    {"another name does not", gone, nil, "", []string{"delete", "service", "payment-processor", "--confirm", "shop"}, 2, false, "shop"},
 		"other and yes": {"not even with --yes", gone, nil, "", []string{"delete", "service", "payment-processor", "--yes", "--confirm", "shop"}, 2, false, "shop"},
