@@ -22,6 +22,7 @@ type session struct {
 	port    int
 	sslmode string
 	version string // "postgresql 15"
+	own     bool   // the node's server, where all databases are ours
 }
 
 // notReady says that the server is on its way. Left as it is, it is worth a retry.
@@ -70,6 +71,9 @@ func (d *Driver) local(ctx context.Context, start bool, s *session) (*pgx.ConnCo
 	st, err := d.Node.Server(ctx, serverID)
 	if pave.CodeOf(err) == pave.NotFound && start {
 		st, err = d.Node.PutServer(ctx, node.Server{ID: serverID, Kind: "postgres"})
+		if pave.CodeOf(err) == pave.Conflict { // another step was first: its server is ours too
+			st, err = d.Node.Server(ctx, serverID)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -82,7 +86,7 @@ func (d *Driver) local(ctx context.Context, start bool, s *session) (*pgx.ConnCo
 		return nil, notReady(reason)
 	}
 	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d user=postgres dbname=postgres sslmode=disable", st.SocketDir, st.Port))
-	s.port = st.Port
+	s.port, s.own = st.Port, true
 	return cfg, err
 }
 
@@ -93,8 +97,11 @@ func (s *session) close(ctx context.Context) {
 func marker(id string) string { return "pave:" + id }
 
 // found is what there is of a resource: the names of role and database, "" where
-// there is none.
-type found struct{ role, database string }
+// there is none, and whether the role may log in and the database lets it.
+type found struct {
+	role, database string
+	open           bool
+}
 
 // find looks for the role by its marker, then for its database. Conflict where
 // the name is taken by something foreign.
@@ -119,9 +126,12 @@ func (s *session) find(ctx context.Context, r resource.Resource) (found, error) 
 // marked returns role and database of a marker.
 func (s *session) marked(ctx context.Context, mark string) (found, error) {
 	var have found
-	err := s.conn.QueryRow(ctx, `SELECT r.rolname, COALESCE((SELECT datname FROM pg_database WHERE datdba = r.oid LIMIT 1), '')
+	// Of several databases of the role the one of its name is the one we made.
+	err := s.conn.QueryRow(ctx, `SELECT r.rolname, COALESCE(b.datname, ''), COALESCE(r.rolcanlogin AND b.datallowconn, false)
 		FROM pg_roles r JOIN pg_shdescription d ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass
-		WHERE d.description = $1`, mark).Scan(&have.role, &have.database)
+		LEFT JOIN pg_database b ON b.datdba = r.oid
+		WHERE d.description = $1 ORDER BY b.datname = r.rolname DESC, b.datname LIMIT 1`, mark).
+		Scan(&have.role, &have.database, &have.open)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found{}, nil
 	}
@@ -160,8 +170,35 @@ func (s *session) make(ctx context.Context, r resource.Resource, password pave.S
 		"REVOKE ALL ON DATABASE "+name+" FROM PUBLIC", "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true")
 }
 
-// createRole makes a role and its marker in one transaction.
+// shutCommon keeps roles of services out of the databases that everybody may
+// connect to by default. In a server of somebody else that is not ours to decide.
+func (s *session) shutCommon(ctx context.Context) error {
+	if !s.own {
+		return nil
+	}
+	rows, err := s.conn.Query(ctx, `SELECT datname FROM pg_database
+		WHERE datname IN ('postgres', 'template1') AND has_database_privilege('public', oid, 'CONNECT')`)
+	if err != nil {
+		return unavailable("look at common databases", err)
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return unavailable("look at common databases", err)
+	}
+	for _, name := range open {
+		if err := s.exec(ctx, "shut database "+name, "REVOKE ALL ON DATABASE "+quote(name)+" FROM PUBLIC"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createRole makes a role and its marker in one transaction, once the common
+// databases are shut to it.
 func (s *session) createRole(ctx context.Context, name, mark string, password pave.Secret) error {
+	if err := s.shutCommon(ctx); err != nil {
+		return err
+	}
 	return s.exec(ctx, "make role "+name, "BEGIN",
 		"CREATE ROLE "+quote(name)+" LOGIN PASSWORD '"+verifier(password)+"'",
 		"COMMENT ON ROLE "+quote(name)+" IS '"+mark+"'", "COMMIT")
@@ -242,7 +279,9 @@ func (s *session) exec(ctx context.Context, what string, statements ...string) e
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 // unavailable classifies an error of the server: what it refuses for good is a
-// Conflict, all else is worth a retry.
+// Conflict, all else is worth a retry. So is a name that is taken: we looked
+// before, so it was taken at this moment, perhaps by a call of ours that was cut
+// off and goes on in the server. The retry looks again, and knows whose it is.
 func unavailable(what string, err error) error {
 	if err == nil {
 		return nil
@@ -252,7 +291,7 @@ func unavailable(what string, err error) error {
 	if errors.As(err, &pg) {
 		text = pg.Message
 		switch pg.Code {
-		case "42501", "42710", "42P04", "0LP01": // privilege, duplicate object or database
+		case "42501", "0LP01": // privilege, grant
 			code = pave.Conflict
 		case "53100":
 			text = "disk full: " + text
