@@ -106,39 +106,33 @@ type found struct {
 // find looks for the role by its marker, then for its database. Conflict where
 // the name is taken by something foreign.
 func (s *session) find(ctx context.Context, r resource.Resource) (found, error) {
-	have, err := s.marked(ctx, marker(r.ID))
-	if err != nil || have.role == r.ExternalID && have.database == r.ExternalID {
-		return have, err
-	}
-	var role, database bool
-	err = s.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1),
-		EXISTS (SELECT FROM pg_database WHERE datname = $1)`, r.ExternalID).Scan(&role, &database)
-	if err != nil {
-		return have, unavailable("look for "+r.ExternalID, err)
-	}
-	if role && have.role != r.ExternalID || database && have.database != r.ExternalID {
-		return have, pave.Errorf(pave.Conflict, "a role or database %s exists and is not of this service", r.ExternalID).
+	have, taken, err := s.look(ctx, marker(r.ID), r.ExternalID)
+	if err == nil && taken {
+		err = pave.Errorf(pave.Conflict, "a role or database %s exists and is not of this service", r.ExternalID).
 			WithHint("rename it, or choose another name for the service")
 	}
-	return have, nil
+	return have, err
 }
 
 // marked returns role and database of a marker.
 func (s *session) marked(ctx context.Context, mark string) (found, error) {
-	var have found
-	// Of several databases of the role the one of its name is the one we made.
-	err := s.conn.QueryRow(ctx, `SELECT r.rolname, COALESCE(b.datname, ''), COALESCE(r.rolcanlogin AND b.datallowconn, false)
-		FROM pg_roles r JOIN pg_shdescription d ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass
+	have, _, err := s.look(ctx, mark, "")
+	return have, err
+}
+
+// look returns role and database of a marker, and whether a role or database of
+// the name belongs to somebody else. It is one statement, so that it sees one
+// moment: what is being made by another call of ours is never taken for foreign.
+// Of several databases of the role the one of its name is the one we made.
+func (s *session) look(ctx context.Context, mark, name string) (have found, taken bool, err error) {
+	err = s.conn.QueryRow(ctx, `SELECT COALESCE(r.rolname, ''), COALESCE(b.datname, ''), COALESCE(r.rolcanlogin AND b.datallowconn, false),
+		EXISTS (SELECT FROM pg_roles o WHERE o.rolname = $2 AND o.oid IS DISTINCT FROM r.oid)
+		OR EXISTS (SELECT FROM pg_database o WHERE o.datname = $2 AND o.datdba IS DISTINCT FROM r.oid)
+		FROM (VALUES (1)) AS always LEFT JOIN (SELECT r.oid, r.rolname, r.rolcanlogin FROM pg_roles r
+			JOIN pg_shdescription d ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass WHERE d.description = $1) r ON true
 		LEFT JOIN pg_database b ON b.datdba = r.oid
-		WHERE d.description = $1 ORDER BY b.datname = r.rolname DESC, b.datname LIMIT 1`, mark).
-		Scan(&have.role, &have.database, &have.open)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return found{}, nil
-	}
-	if err != nil {
-		return have, unavailable("look for "+mark, err)
-	}
-	return have, nil
+		ORDER BY b.datname = r.rolname DESC, b.datname LIMIT 1`, mark, name).Scan(&have.role, &have.database, &have.open, &taken)
+	return have, taken, unavailable("look for "+mark, err)
 }
 
 // make brings role and database to their wanted names and the role to its
