@@ -57,8 +57,12 @@ func suggestName(s string) string {
 }
 
 // DidYouMean returns the candidate closest to s, or "" when none is near. Near
-// is an edit distance of at most a third of the length, and at least one.
+// is an edit distance of at most a third of the length, and at least one; words
+// of one or two letters are near to nothing.
 func DidYouMean(s string, candidates []string) string {
+	if len(s) < 3 {
+		return ""
+	}
 	best, dist := "", max(1, len(s)/3)+1
 	for _, c := range candidates {
 		if d := editDistance(s, c); d < dist {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -84,16 +85,23 @@ type operation struct {
 	id, summary  string
 	permission   access.Permission
 	status       int // of success; 0 is 200
+	body         any // shape of a body that the handler reads itself; nil for none
 }
 
 // handle adds a route with a typed handler. Errors become problems.
 func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, error)) {
-	huma.Register(s.huma, huma.Operation{
+	o := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, DefaultStatus: op.status,
 		MaxBodyBytes: maxBody, Metadata: map[string]any{"permission": op.permission},
 		Security: []map[string][]string{{"token": {}}},
 		Errors:   []int{400, 401, 403, 404, 409, 422, 500, 503},
-	}, func(ctx context.Context, in *I) (*O, error) {
+	}
+	if op.body != nil {
+		o.SkipValidateBody = true
+		schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(op.body), true, op.id+"-body")
+		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	}
+	huma.Register(s.huma, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, s.problem(ctx, err)

@@ -69,30 +69,30 @@ func (s *server) routes() {
 	s.serviceRoutes()
 	s.runRoutes()
 	p := s.Platform
-	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0},
+	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
 		func(ctx context.Context, in *ofService) (*list[pave.Resource], error) {
 			return listOf(p.ListResources(ctx, in.Service))
 		})
-	handle(s, operation{"GET", "/v1/templates", "list-templates", "Golden paths", access.Read, 0},
+	handle(s, operation{"GET", "/v1/templates", "list-templates", "Golden paths", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Template], error) { return listOf(p.ListTemplates(ctx)) })
-	handle(s, operation{"GET", "/v1/environments", "list-environments", "Environments and what is bound there", access.Read, 0},
+	handle(s, operation{"GET", "/v1/environments", "list-environments", "Environments and what is bound there", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Environment], error) {
 			return listOf(p.Environments(ctx))
 		})
-	handle(s, operation{"GET", "/v1/teams", "list-teams", "Teams", access.Read, 0},
+	handle(s, operation{"GET", "/v1/teams", "list-teams", "Teams", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Team], error) { return listOf(p.Teams(ctx)) })
-	handle(s, operation{"GET", "/v1/entities", "list-entities", "What the catalog discovered", access.Read, 0},
+	handle(s, operation{"GET", "/v1/entities", "list-entities", "What the catalog discovered", access.Read, 0, nil},
 		func(ctx context.Context, in *ofService) (*list[pave.Entity], error) {
 			return listOf(p.Entities(ctx, in.Service))
 		})
-	handle(s, operation{"GET", "/v1/doctor", "doctor", "Checks of everything pave needs", access.Read, 0},
+	handle(s, operation{"GET", "/v1/doctor", "doctor", "Checks of everything pave needs", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Check], error) { return listOf(p.Doctor(ctx)) })
-	handle(s, operation{"GET", "/v1/whoami", "whoami", "Who the caller is", access.Read, 0},
+	handle(s, operation{"GET", "/v1/whoami", "whoami", "Who the caller is", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*one[pave.User], error) {
 			who, _ := pave.PrincipalFrom(ctx)
 			return oneOf(who.User, nil)
 		})
-	handle(s, operation{"GET", "/v1/audit", "list-audit", "The audit log, oldest first", access.Admin, 0},
+	handle(s, operation{"GET", "/v1/audit", "list-audit", "The audit log, oldest first", access.Admin, 0, nil},
 		func(ctx context.Context, in *struct {
 			After int64 `query:"after" minimum:"0"`
 			Limit int   `query:"limit" minimum:"0" maximum:"200"`
@@ -104,7 +104,7 @@ func (s *server) routes() {
 // planRoutes are the two calls by which every change enters.
 func (s *server) planRoutes() {
 	p := s.Platform
-	handle(s, operation{"POST", "/v1/plans", "plan", "Say what a request would do", access.Write, http.StatusCreated},
+	handle(s, operation{"POST", "/v1/plans", "plan", "Say what a request would do", access.Write, http.StatusCreated, envelopeSchema{}},
 		func(ctx context.Context, in *struct {
 			Key     string `header:"Idempotency-Key" maxLength:"200" doc:"the same key is the same plan"`
 			RawBody []byte `contentType:"application/json"`
@@ -115,11 +115,11 @@ func (s *server) planRoutes() {
 			}
 			return oneOf(p.Plan(ctx, e.Request))
 		})
-	handle(s, operation{"GET", "/v1/plans/{id}", "get-plan", "A plan made before", access.Read, 0},
+	handle(s, operation{"GET", "/v1/plans/{id}", "get-plan", "A plan made before", access.Read, 0, nil},
 		func(ctx context.Context, in *byID) (*one[pave.Plan], error) { return oneOf(p.PlanFor(ctx, in.ID)) })
-	handle(s, operation{"POST", "/v1/plans/{id}/apply", "apply-plan", "Carry out a plan", access.Write, http.StatusCreated},
+	handle(s, operation{"POST", "/v1/plans/{id}/apply", "apply-plan", "Carry out a plan", access.Write, http.StatusCreated, nil},
 		func(ctx context.Context, in *byID) (*started, error) { return startedRun(p.Apply(ctx, in.ID)) })
-	handle(s, operation{"POST", "/v1/plan-files/apply", "apply-plan-file", "Carry out a plan file, if nothing changed since", access.Write, http.StatusCreated},
+	handle(s, operation{"POST", "/v1/plan-files/apply", "apply-plan-file", "Carry out a plan file, if nothing changed since", access.Write, http.StatusCreated, pave.PlanFile{}},
 		func(ctx context.Context, in *struct {
 			RawBody []byte `contentType:"application/json"`
 		}) (*started, error) {
@@ -141,7 +141,7 @@ func invalidBody(err error) error {
 
 func (s *server) serviceRoutes() {
 	p := s.Platform
-	handle(s, operation{"POST", "/v1/services", "create-service", "Plan and create a service in one call", access.Write, http.StatusCreated},
+	handle(s, operation{"POST", "/v1/services", "create-service", "Plan and create a service in one call", access.Write, http.StatusCreated, nil},
 		func(ctx context.Context, in *struct {
 			Body struct {
 				Name         string         `json:"name"`
@@ -156,27 +156,27 @@ func (s *server) serviceRoutes() {
 			return s.create(ctx, pave.CreateService{Name: b.Name, Team: b.Team, Template: b.Template,
 				Environments: b.Environments, Database: b.Database, Inputs: b.Inputs})
 		})
-	handle(s, operation{"GET", "/v1/services", "list-services", "Services by name", access.Read, 0},
+	handle(s, operation{"GET", "/v1/services", "list-services", "Services by name", access.Read, 0, nil},
 		func(ctx context.Context, in *struct {
 			Deleted bool `query:"deleted" doc:"those that were deleted and are kept"`
 		}) (*list[pave.Service], error) {
 			return listOf(p.Services(ctx, in.Deleted))
 		})
-	handle(s, operation{"GET", "/v1/services/{name}", "get-service", "A service", access.Read, 0},
+	handle(s, operation{"GET", "/v1/services/{name}", "get-service", "A service", access.Read, 0, nil},
 		func(ctx context.Context, in *byName) (*one[pave.Service], error) {
 			return oneOf(p.Service(ctx, in.Name))
 		})
-	handle(s, operation{"GET", "/v1/services/{name}/status", "status", "What a service is doing, observed now", access.Read, 0},
+	handle(s, operation{"GET", "/v1/services/{name}/status", "status", "What a service is doing, observed now", access.Read, 0, nil},
 		func(ctx context.Context, in *byName) (*one[pave.Status], error) { return oneOf(p.Status(ctx, in.Name)) })
-	handle(s, operation{"GET", "/v1/services/{name}/explain", "explain", "Each resource of a service, observed now", access.Read, 0},
+	handle(s, operation{"GET", "/v1/services/{name}/explain", "explain", "Each resource of a service, observed now", access.Read, 0, nil},
 		func(ctx context.Context, in *byName) (*list[pave.Resource], error) {
 			return listOf(p.Explain(ctx, in.Name))
 		})
-	handle(s, operation{"GET", "/v1/services/{name}/revisions", "list-revisions", "What was wanted of a service", access.Read, 0},
+	handle(s, operation{"GET", "/v1/services/{name}/revisions", "list-revisions", "What was wanted of a service", access.Read, 0, nil},
 		func(ctx context.Context, in *byName) (*list[pave.Revision], error) {
 			return listOf(p.Revisions(ctx, in.Name))
 		})
-	handle(s, operation{"GET", "/v1/services/{name}/releases", "list-releases", "What was built of a service, newest first", access.Read, 0},
+	handle(s, operation{"GET", "/v1/services/{name}/releases", "list-releases", "What was built of a service, newest first", access.Read, 0, nil},
 		func(ctx context.Context, in *byName) (*list[pave.Release], error) {
 			return listOf(p.ListReleases(ctx, in.Name))
 		})
@@ -215,7 +215,7 @@ func (s *server) create(ctx context.Context, r pave.CreateService) (*created, er
 
 func (s *server) runRoutes() {
 	p := s.Platform
-	handle(s, operation{"GET", "/v1/runs", "list-runs", "Runs, newest first", access.Read, 0},
+	handle(s, operation{"GET", "/v1/runs", "list-runs", "Runs, newest first", access.Read, 0, nil},
 		func(ctx context.Context, in *struct {
 			Service string `query:"service"`
 			Kind    string `query:"kind" enum:"apply,pipeline,rollout,sweep"`
@@ -230,18 +230,18 @@ func (s *server) runRoutes() {
 			}
 			return out, err
 		})
-	handle(s, operation{"GET", "/v1/runs/{id}", "get-run", "A run with its steps", access.Read, 0},
+	handle(s, operation{"GET", "/v1/runs/{id}", "get-run", "A run with its steps", access.Read, 0, nil},
 		func(ctx context.Context, in *byID) (*one[pave.Run], error) { return oneOf(p.Run(ctx, in.ID)) })
-	handle(s, operation{"POST", "/v1/runs/{id}/retry", "retry-run", "Let a run go on from where it stopped", access.Write, 0},
+	handle(s, operation{"POST", "/v1/runs/{id}/retry", "retry-run", "Let a run go on from where it stopped", access.Write, 0, nil},
 		func(ctx context.Context, in *byID) (*started, error) { return startedRun(p.RetryRun(ctx, in.ID)) })
-	handle(s, operation{"POST", "/v1/runs/{id}/cancel", "cancel-run", "End a run", access.Write, 0},
+	handle(s, operation{"POST", "/v1/runs/{id}/cancel", "cancel-run", "End a run", access.Write, 0, nil},
 		func(ctx context.Context, in *struct {
 			ID     string `path:"id"`
 			Reason string `query:"reason" maxLength:"200"`
 		}) (*started, error) {
 			return startedRun(p.CancelRun(ctx, in.ID, in.Reason))
 		})
-	handle(s, operation{"GET", "/v1/events", "list-events", "Events after a cursor; with wait, as soon as there are any", access.Read, 0},
+	handle(s, operation{"GET", "/v1/events", "list-events", "Events after a cursor; with wait, as soon as there are any", access.Read, 0, nil},
 		func(ctx context.Context, in *eventQuery) (*list[pave.Event], error) {
 			return listOf(s.events(ctx, in))
 		})

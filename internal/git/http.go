@@ -29,6 +29,7 @@ type Handler struct {
 	Hooks
 	logger *slog.Logger
 	places chan struct{} // one for each request that runs git
+	maxAsk int64
 }
 
 // Hooks are what a Handler asks its owner. All are called for each request.
@@ -45,7 +46,7 @@ type Hooks struct {
 
 // NewHandler returns a handler that asks hooks.
 func NewHandler(logger *slog.Logger, hooks Hooks) *Handler {
-	return &Handler{Hooks: hooks, logger: logger, places: make(chan struct{}, maxRequests)}
+	return &Handler{Hooks: hooks, logger: logger, places: make(chan struct{}, maxRequests), maxAsk: maxAsk}
 }
 
 // A call is what a request wants. Command is the one thing that decides on the
@@ -170,7 +171,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c call, dir, use
 // body returns the request's body, unpacked and bounded. The connection may carry
 // the answer while the body is still read, for as long as a request may take.
 func (h *Handler) body(w http.ResponseWriter, r *http.Request, c call) (io.Reader, error) {
-	limit := int64(maxAsk)
+	limit := h.maxAsk
 	if c.write() {
 		limit = MaxBody
 	}

@@ -55,6 +55,7 @@ func serve(t *testing.T) *host {
 			return []string{"PAVE_PUSH=" + repo + " by " + user}
 		},
 	})
+	handler.maxAsk = 1 << 20
 	server := httptest.NewServer(http.StripPrefix("/git", handler))
 	t.Cleanup(server.Close)
 	h.base = server.URL + "/git/pay.git"
@@ -106,11 +107,18 @@ func TestServe(t *testing.T) {
 		t.Error("the push changed nothing")
 	}
 	must(t, other, "pull", "-q")
+	must(t, other, "checkout", "-qb", "feature/x")
 	commit(t, other, "large", 50<<20)
-	must(t, other, "-c", "core.compression=0", "push", "-q", "origin", "main", "HEAD:refs/heads/feature/x")
-	must(t, work, "fetch", "-q")
-	if out := must(t, work, "ls-tree", "-l", "origin/feature/x", "large"); !strings.Contains(out, fmt.Sprint(50<<20)) {
-		t.Errorf("fetched %q, want 50 MiB", out)
+	must(t, other, "-c", "core.compression=0", "push", "-q", "origin", "HEAD:refs/heads/feature/x")
+	if out := must(t, h.repo, "ls-tree", "-l", "feature/x", "large"); !strings.Contains(out, fmt.Sprint(50<<20)) {
+		t.Errorf("got %q, want 50 MiB", out)
+	}
+	must(t, other, "checkout", "-q", "main")
+	commit(t, other, "medium", 2<<20)
+	must(t, other, "push", "-q", "origin", "main")
+	must(t, work, "fetch", "-q", "origin", "main")
+	if got := strings.TrimSpace(must(t, work, "rev-parse", "FETCH_HEAD")); got != h.head(t) {
+		t.Errorf("fetched %s, want %s", got, h.head(t))
 	}
 	shallow := t.TempDir()
 	must(t, shallow, "clone", "-q", "--depth=1", "--single-branch", h.url, ".")
@@ -281,8 +289,8 @@ func TestServeGzip(t *testing.T) {
 	if status, out := post(packed(fetch+"0000", 1), "gzip"); status != 200 {
 		t.Errorf("got %d %q for a fetch with many commits, want 200", status, out)
 	}
-	// The same a thousand times over is a few kilobytes on the wire and 70 MiB here.
-	bomb := io.MultiReader(packed(fetch, 1), packed(haves.String(), maxAsk/haves.Len()+1), packed("0000", 1))
+	// The same many times over is a few kilobytes on the wire and more than allowed here.
+	bomb := io.MultiReader(packed(fetch, 1), packed(haves.String(), 1<<20/haves.Len()+1), packed("0000", 1))
 	if status, out := post(bomb, "gzip"); status != 500 {
 		t.Errorf("got %d %q for a bomb, want 500", status, out)
 	}

@@ -38,7 +38,7 @@ func (p *Platform) ApplyFile(ctx context.Context, f pave.PlanFile) (pave.Run, er
 			WithHint("make it again with pave plan --out FILE")
 	}
 	before, err := p.planWhere(ctx, p.DB, "hash = $1", f.Hash)
-	if err == nil && before.Run != "" {
+	if err == nil && before.Run != "" && p.isNewest(ctx, before.Run) {
 		return p.resume(ctx, before)
 	}
 	before.Base, before.Hash = f.Base, f.Hash
@@ -54,6 +54,17 @@ func (p *Platform) ApplyFile(ctx context.Context, f pave.PlanFile) (pave.Run, er
 	}
 	return p.applyWork(ctx, pave.Plan{ID: w.plan.ID, Hash: f.Hash, Base: f.Base, Changes: before.Changes,
 		Rows: before.Rows, Runs: before.Runs, Request: f.Request}, w)
+}
+
+// isNewest reports whether a run is still the last word on its service: applying
+// the same file twice is one run, unless something happened in between.
+func (p *Platform) isNewest(ctx context.Context, run string) bool {
+	r, err := p.Engine.Get(ctx, run)
+	if err != nil {
+		return false
+	}
+	svc, err := p.serviceByID(ctx, p.DB, r.Service)
+	return err == nil && svc.Deleted.IsZero() && svc.LastRun == r.ID
 }
 
 // resume returns the run that carries a plan out; one that stopped or was

@@ -141,7 +141,13 @@ func (p *Platform) createMore(ctx context.Context, svc pave.Service, want pave.W
 	if err := p.idle(ctx, svc); err != nil {
 		return tr, err
 	}
-	tr.to.Environments = append(slices.Clone(have.Environments), tr.rollout...)
+	var names []string
+	for _, env := range append(slices.Clone(have.Environments), tr.rollout...) {
+		names = append(names, string(env))
+	}
+	if tr.to.Environments, err = p.environmentsNamed(ctx, names); err != nil {
+		return tr, err
+	}
 	return tr, p.newestEverywhere(ctx, &tr)
 }
 

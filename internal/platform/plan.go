@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -23,14 +24,38 @@ type work struct {
 	changes []resource.Change
 }
 
-// Plan says what a request would do. It makes nothing but the plan's own row.
+// Plan says what a request would do. It makes nothing but the plan's own row. The
+// same idempotency key of the same caller is the same plan.
 func (p *Platform) Plan(ctx context.Context, r pave.Request) (pave.Plan, error) {
+	who, _ := pave.PrincipalFrom(ctx)
+	if who.Idempotency != "" {
+		before, err := p.planWhere(ctx, p.DB, "actor = $1 AND idem_key = $2", who.User.ID, who.Idempotency)
+		if err == nil {
+			return before, sameRequest(before, r, who.Idempotency)
+		}
+		if pave.CodeOf(err) != pave.NotFound {
+			return pave.Plan{}, err
+		}
+	}
 	w, err := p.work(ctx, r)
 	if err != nil {
 		return pave.Plan{}, err
 	}
 	w.plan.ID = pave.NewID("plan")
 	return w.plan, p.keepPlan(ctx, w.plan)
+}
+
+// sameRequest is a Conflict where a key was used for something else.
+func sameRequest(before pave.Plan, r pave.Request, key string) error {
+	a, err := json.Marshal(before.Request)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(pave.Envelope{Request: r})
+	if err != nil || bytes.Equal(a, b) {
+		return err
+	}
+	return pave.Errorf(pave.Conflict, "idempotency key %q was used for another request", key).WithHint("send a new key")
 }
 
 // work resolves a request and compares what it wants with journal and world.
@@ -188,8 +213,8 @@ func (p *Platform) keepPlan(ctx context.Context, plan pave.Plan) error {
 	}
 	who, _ := pave.PrincipalFrom(ctx)
 	_, err = p.DB.Exec(ctx, `INSERT INTO plans (id, actor, idem_key, hash, body, run, created)
-		VALUES ($1, $2, '', $3, $4, $5, $6)`,
-		plan.ID, who.User.ID, plan.Hash, string(body), plan.Run, store.Micros(plan.Created))
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		plan.ID, who.User.ID, who.Idempotency, plan.Hash, string(body), plan.Run, store.Micros(plan.Created))
 	return err
 }
 

@@ -131,8 +131,13 @@ func (p *Platform) sweep(ctx context.Context) error {
 	return err
 }
 
-// prune forgets old runs and build folders.
+// prune forgets old runs, plans nobody applied, and build folders.
 func (p *Platform) prune(ctx context.Context) error {
+	_, err := p.DB.Exec(ctx, `DELETE FROM plans WHERE run = '' AND created < $1`,
+		store.Micros(time.Now().Add(-30*24*time.Hour)))
+	if err != nil {
+		return err
+	}
 	if _, err := p.Engine.Prune(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
 		return err
 	}

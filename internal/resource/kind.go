@@ -14,13 +14,15 @@ import (
 // RepositorySpec is a git repository whose first commit is a rendered template.
 // What it is made from counts once, at creation.
 type RepositorySpec struct {
-	Service     pave.Name      `json:"service"`
-	Team        pave.Name      `json:"team"`
-	Template    string         `json:"template"`
-	Version     string         `json:"version"`
-	Inputs      map[string]any `json:"inputs,omitempty"`
-	Database    string         `json:"database,omitempty"` // engine
-	Description string         `json:"description,omitempty"`
+	Service  pave.Name      `json:"service"`
+	Team     pave.Name      `json:"team"`
+	Template string         `json:"template"`
+	Version  string         `json:"version"`
+	Inputs   map[string]any `json:"inputs,omitempty"`
+	Database string         `json:"database,omitempty"` // engine
+	// Environments at creation, for the texts of the first commit.
+	Environments []pave.Name `json:"environments,omitempty"`
+	Description  string      `json:"description,omitempty"`
 }
 
 // IdentitySpec is a workload identity.

@@ -44,8 +44,12 @@ func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([
 		return nil, pave.Errorf(pave.Conflict, "template %s is at version %s now, not %s", t.Name, t.Version, s.Version).
 			WithHint("pave undo this run and create again")
 	}
-	tree, err := t.Render(ctx, template.Vars{Name: string(s.Service), Team: string(s.Team), Description: s.Description,
-		Database: s.Database, Inputs: s.Inputs})
+	vars := template.Vars{Name: string(s.Service), Team: string(s.Team), Description: s.Description,
+		Database: s.Database, Inputs: s.Inputs}
+	for _, env := range s.Environments {
+		vars.Environments = append(vars.Environments, string(env))
+	}
+	tree, err := t.Render(ctx, vars)
 	if err != nil {
 		return nil, err
 	}

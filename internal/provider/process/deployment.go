@@ -90,7 +90,7 @@ func (d Deployment) Apply(ctx context.Context, r resource.Resource) (resource.St
 // variables are what a service may know of its surroundings; secrets come apart.
 func variables(s resource.DeploymentSpec) map[string]string {
 	return map[string]string{"SERVICE_NAME": string(s.Service), "PAVE_ENVIRONMENT": string(s.Env),
-		"PAVE_TEAM": string(s.Team), "PAVE_RELEASE": fmt.Sprint(s.Number), "HOST": "127.0.0.1"}
+		"PAVE_TEAM": string(s.Team), "PAVE_RELEASE": fmt.Sprint(s.Number), "SERVICE_VERSION": fmt.Sprint(s.Number), "HOST": "127.0.0.1"}
 }
 
 func stateOf(spec resource.DeploymentSpec, w node.WorkloadStatus) resource.State {

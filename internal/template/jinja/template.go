@@ -16,7 +16,7 @@ const (
 	MaxOutput = 32 << 20        // bytes of its rendering
 	MaxDepth  = 64              // nested blocks, parentheses and lists, together
 	MaxTime   = 5 * time.Second // of a rendering
-	maxSteps  = 10_000_000      // nodes visited by a rendering
+	maxSteps  = 2_000_000       // nodes visited by a rendering
 	maxWork   = 8 * MaxOutput   // bytes of all values a rendering makes on its way
 )
 

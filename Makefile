@@ -1,0 +1,46 @@
+# make help lists what there is to do.
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help setup build demo test test-real soak bench check fmt fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what is missing (as root with apt; else it says the command)
+	@scripts/setup
+
+build: ## build bin/pave
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pave ./cmd/pave
+
+demo: setup build ## from nothing to a live service with a database
+	@scripts/demo
+
+check: ## format, vet, staticcheck
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not gofmt-clean: $$bad"; exit 1; }
+	go vet ./...
+	go vet -tags failpoints ./internal/workflow ./internal/provider/... ./test/...
+	go tool staticcheck ./...
+
+test: setup check ## everything that is quick: units, conformance, scripts, the create crash matrix
+	go test -race -timeout 9m ./...
+	go test -timeout 5m -tags failpoints -run 'Failpoint|Kill' ./internal/workflow
+
+test-real: setup ## the rest of the crash matrix, real go-http builds, load
+	PAVE_TEST_REAL=1 go test -timeout 38m -count=1 -p 1 ./test/...
+
+soak: ## long runs, outside of CI
+	PAVE_TEST_REAL=1 PAVE_TEST_SOAK=1 go test -timeout 4h -count=1 -p 1 -v ./test/crash
+
+bench: setup build ## create against a script that does the same by hand; engine, start, memory, size
+	@scripts/bench
+
+fuzz: ## fuzz every parser for 30 s each
+	@scripts/fuzz
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+clean: ## remove what was built
+	rm -rf bin

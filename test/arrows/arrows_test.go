@@ -1,0 +1,92 @@
+// Package arrows holds the picture of ARCHITECTURE.md against the code: which
+// package may import which. Moving a wall means changing both on purpose.
+package arrows
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pave-platform/pave"
+
+// arrows says what each package may import of ours; all may import the root.
+// A package that is not listed fails.
+var arrows = map[string]string{
+	"":                           "",
+	"cmd/pave":                   "internal/cli internal/client internal/server",
+	"internal/cli":               "internal/client internal/template internal/pipeline internal/job internal/git",
+	"internal/client":            "",
+	"internal/server":            "*",
+	"internal/api":               "internal/access internal/git",
+	"internal/access":            "internal/store",
+	"internal/platform":          "internal/resource internal/workflow internal/release internal/template internal/pipeline internal/node internal/catalog internal/access internal/store",
+	"internal/resource":          "internal/workflow internal/store",
+	"internal/workflow":          "internal/store",
+	"internal/release":           "internal/store",
+	"internal/catalog":           "internal/store",
+	"internal/pipeline":          "internal/job internal/git internal/workflow",
+	"internal/node":              "internal/job internal/seal",
+	"internal/job":               "",
+	"internal/git":               "",
+	"internal/seal":              "",
+	"internal/store":             "",
+	"internal/template":          "internal/template/jinja",
+	"internal/template/jinja":    "",
+	"internal/provider/gitlocal": "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/postgres": "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/process":  "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/sealed":   "internal/resource internal/node internal/git internal/seal",
+	"templates":                  "",
+
+	// Support for tests; nothing of the product imports it.
+	"internal/store/storetest":       "internal/store",
+	"internal/resource/resourcetest": "internal/resource internal/store internal/workflow",
+	"test/fixture/service":           "",
+	"test/bench":                     "",
+	"test/world":                     "internal/node",
+}
+
+// doors to packages that only a few may use, from outside of the module.
+var foreign = map[string][]string{
+	"os/exec":                          {"internal/job", "internal/git", "internal/server", "internal/node", "internal/cli", "internal/store/storetest", "test/world", "test/bench"},
+	"github.com/jackc/pgx/v5":          {"internal/provider/postgres", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
+	"modernc.org/sqlite":               {"internal/store"},
+	"github.com/spf13/cobra":           {"internal/cli"},
+	"github.com/danielgtaylor/huma/v2": {"internal/api"},
+	"text/template":                    {},
+	"html/template":                    {},
+}
+
+func TestArrows(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg := strings.TrimPrefix(strings.TrimPrefix(words[0], module), "/")
+		allowed, known := arrows[pkg]
+		if !known && len(words) > 1 {
+			t.Errorf("package %q is not in the picture: add it to ARCHITECTURE.md and here", pkg)
+			continue
+		}
+		for _, imported := range words[1:] {
+			check(t, pkg, imported, strings.Fields(allowed))
+		}
+	}
+}
+
+func check(t *testing.T, pkg, imported string, allowed []string) {
+	t.Helper()
+	if users, guarded := foreign[imported]; guarded && !slices.Contains(users, pkg) {
+		t.Errorf("%s imports %s, which is for %v only", pkg, imported, users)
+	}
+	own, ok := strings.CutPrefix(imported, module+"/")
+	if !ok || slices.Contains(allowed, "*") || slices.Contains(allowed, own) {
+		return
+	}
+	t.Errorf("%s imports %s: no arrow leads there", pkg, own)
+}
