@@ -104,6 +104,9 @@ func (s *server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	p := s.problem(r.Context(), err)
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="pave"`)
+		if !strings.HasPrefix(r.URL.Path, "/v1/") {
+			w.Header().Set("WWW-Authenticate", `Basic realm="pave: any user, the token as password"`)
+		}
 	}
 	writeProblemBody(w, p)
 }

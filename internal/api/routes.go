@@ -113,6 +113,9 @@ func (s *server) planRoutes() {
 			if err := json.Unmarshal(in.RawBody, &e); err != nil {
 				return nil, invalidBody(err)
 			}
+			if e.Request == nil {
+				return nil, pave.Errorf(pave.Invalid, "body: it holds no request").WithHint(`send {"verb": ..., "spec": {...}}`)
+			}
 			return oneOf(p.Plan(ctx, e.Request))
 		})
 	handle(s, operation{"GET", "/v1/plans/{id}", "get-plan", "A plan made before", access.Read, 0, nil},

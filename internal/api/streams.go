@@ -48,6 +48,7 @@ func (s *server) rawRoutes() {
 	s.rawRoute("GET /v1/events/stream", access.Read, s.eventStream)
 	s.rawRoute("GET /v1/services/{name}/logs", access.Read, s.serviceLogs)
 	s.rawRoute("GET /v1/runs/{id}/logs", access.Read, s.runLogs)
+	s.rawRoute("GET /services/{name}/runs", access.Read, s.runsPage)
 	s.rawRoute("GET /openapi.json", access.Public, func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
 		return json.NewEncoder(w).Encode(s.huma.OpenAPI())

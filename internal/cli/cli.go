@@ -1,0 +1,173 @@
+// Package cli is the command line of pave: every command, one file each, that
+// parses, calls the server through internal/client, and prints. Answers go to
+// stdout, messages to stderr; ornaments and questions are for terminals only.
+//
+// It knows neither how a server is found or started (Deps says) nor what a
+// request means: the server plans and decides.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/client"
+	"github.com/spf13/cobra"
+)
+
+// Deps is what cmd/pave puts in.
+type Deps struct {
+	Version string
+	// Ensure finds the running server, or starts one (and the node), and says where it is.
+	Ensure func(ctx context.Context) (client.Endpoint, error)
+	// Find is Ensure without starting.
+	Find func(ctx context.Context) (client.Endpoint, error)
+	// Up and Down start and end server and node, and tell what they do.
+	Up, Down func(ctx context.Context, out io.Writer) error
+	// Server runs the server in the foreground until ctx ends.
+	Server func(ctx context.Context, flags ServerFlags) error
+	// Node runs the node in the foreground until ctx ends.
+	Node func(ctx context.Context) error
+	// LocalChecks are the doctor's checks that need no server.
+	LocalChecks func(ctx context.Context) []pave.Check
+	// Getenv reads an environment variable; nil is os.Getenv.
+	Getenv func(string) string
+}
+
+// ServerFlags are the flags of "pave server".
+type ServerFlags struct {
+	Listen    string   // address of the API, "" for the default
+	Router    string   // address of the router, "" for the default
+	Templates []string // further folders of templates
+}
+
+// app is one run of the command line.
+type app struct {
+	deps     Deps
+	in       io.Reader
+	out, err io.Writer
+	tty      terminals
+	command  string // what was called, "create service"
+	noColor  bool
+	quiet    bool
+	verbose  bool
+	client   *client.Client
+}
+
+// Main runs one command and returns its exit code. It prints every error itself.
+func Main(ctx context.Context, deps Deps, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if deps.Getenv == nil {
+		deps.Getenv = os.Getenv
+	}
+	a := &app{deps: deps, in: stdin, out: stdout, err: stderr}
+	a.tty = a.findTerminals()
+	root := a.root()
+	root.SetArgs(joinJSONFlag(args))
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(context.WithValue(ctx, appKey{}, a))
+	if a.client != nil {
+		a.client.Close()
+	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = errInterrupted
+	}
+	a.report(err)
+	return exitCode(err)
+}
+
+// root is the tree of all commands.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pave",
+		Short: "From nothing to a live service with one command",
+		Long: "pave takes a developer from nothing to a live, guarded, observed, owned service\n" +
+			"with one command, and keeps it that way. No server has to be started before:\n" +
+			"a command that finds none starts it.",
+		Example: examples("pave create service --name payment-processor --template go-http --team payment-squad",
+			"pave status payment-processor", "pave list services"),
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: a.group,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			a.command = strings.TrimPrefix(cmd.CommandPath(), "pave ")
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	f := root.PersistentFlags()
+	f.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "only the answer, no progress")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "more: the steps of child runs too")
+	root.SetFlagErrorFunc(flagError)
+	root.AddGroup(&cobra.Group{ID: "change", Title: "Change:"}, &cobra.Group{ID: "look", Title: "Look:"},
+		&cobra.Group{ID: "run", Title: "Runs:"}, &cobra.Group{ID: "machine", Title: "This machine:"})
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("change", a.create(), a.delete(), a.restore(), a.deploy(), a.promote(), a.undo(), a.plan(), a.apply())
+	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.audit(), a.clone())
+	add("run", a.watch(), a.retry(), a.cancel())
+	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.whoami(), a.completion(), a.server())
+	root.AddCommand(a.node(), a.gitCredential(), a.hook())
+	root.AddCommand(topics()...)
+	root.SetHelpCommand(a.help())
+	return root
+}
+
+// api returns the client of this command. The first call of it starts a server
+// where none runs.
+func (a *app) api() *client.Client {
+	if a.client == nil {
+		a.client = client.New(client.Options{Server: a.deps.Ensure, Command: a.command, Version: a.deps.Version})
+	}
+	return a.client
+}
+
+// say writes a message, for people, to stderr.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.err, format+"\n", args...)
+	}
+}
+
+// examples formats the examples of a command.
+func examples(lines ...string) string {
+	return "  $ " + strings.Join(lines, "\n  $ ")
+}
+
+// group is what a command does that only has commands below it.
+func (a *app) group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		if cmd.HasParent() {
+			return usagef("%s needs what to work on", cmd.CommandPath()).WithHint("one of %s", strings.Join(childNames(cmd), ", "))
+		}
+		return cmd.Help()
+	}
+	e := pave.BadField("command", strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "pave "), "is not a command of pave",
+		cmd.CommandPath()+" --help lists them")
+	if near := pave.DidYouMean(args[0], childNames(cmd)); near != "" {
+		e = pave.BadField("command", args[0], "is not a command of pave", "").
+			WithHint("did you mean %s %s?", cmd.CommandPath(), near)
+	}
+	e.Fields = nil
+	return e
+}
+
+// childNames are the names and aliases of the commands below one.
+func childNames(cmd *cobra.Command) []string {
+	var out []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(append(out, c.Name()), c.Aliases...)
+		}
+	}
+	return out
+}

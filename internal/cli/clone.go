@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) clone() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "clone NAME [DIR]", Short: "Clone the repository of a service, with credentials set up",
+		Long: "Clone the repository of a service with git. The clone asks pave for its credentials\n" +
+			"(pave git-credential), for this server only; from there on plain git does: commit, push,\n" +
+			"fetch. A push builds a release and rolls it out.",
+		Example: examples("pave clone payment-processor", "pave clone payment-processor work/payments"),
+		Args:    between(1, "the name of a service", "a folder"), ValidArgsFunction: a.completeArg(serviceNames),
+	}
+	depth := cmd.Flags().Int("depth", 0, "a shallow clone of so many commits")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := nameArg(args[0]); err != nil {
+			return err
+		}
+		if *depth < 0 {
+			return pave.BadField("depth", fmt.Sprint(*depth), "must not be negative", "--depth 1")
+		}
+		svc, err := a.api().Service(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		at, err := a.endpoint(cmd.Context())
+		if err != nil {
+			return err
+		}
+		dir := string(svc.Name)
+		if len(args) == 2 {
+			dir = args[1]
+		}
+		argv, err := cloneArgs(at.URL, string(svc.Name), dir, *depth)
+		if err != nil {
+			return err
+		}
+		// git speaks to the person: it gets our streams, and ends with us.
+		git := exec.CommandContext(cmd.Context(), "git", argv...)
+		git.Stdin, git.Stdout, git.Stderr = a.in, a.err, a.err
+		git.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0")
+		if err := git.Run(); err != nil {
+			if errors.Is(err, exec.ErrNotFound) {
+				return pave.Errorf(pave.Unavailable, "clone: there is no git").WithHint("apt-get install git")
+			}
+			return pave.Errorf(pave.Unavailable, "clone %s: git: %w", svc.Name, err).WithHint("pave doctor")
+		}
+		fmt.Fprintf(a.out, "Cloned into %s.\n  cd %s\n  git commit -am \"...\" && git push   builds and rolls out\n  pave status %s\n", dir, dir, svc.Name)
+		return nil
+	}
+	return cmd
+}
+
+// cloneArgs are the arguments of git. The helper is bound to the server's address
+// and written into the clone; the empty one before it switches off those of the
+// user, which would store the token.
+func cloneArgs(server, name, dir string, depth int) ([]string, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
+		return nil, pave.Errorf(pave.Unavailable, "the server has no address: %q", server)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, pave.Errorf(pave.Unavailable, "find the pave program: %w", err)
+	}
+	key := "credential." + u.Scheme + "://" + u.Host + ".helper="
+	argv := []string{"clone", "-c", key, "-c", key + "!" + shellQuote(self) + " git-credential"}
+	if depth > 0 {
+		argv = append(argv, fmt.Sprintf("--depth=%d", depth))
+	}
+	return append(argv, "--", server+"/git/"+name+".git", dir), nil
+}
+
+// shellQuote makes one word of s for the shell that git runs helpers with.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pave-platform/pave"
+)
+
+// errDeclined ends a command whose question was answered with no.
+var errDeclined = &exitError{exitUsage, &pave.Error{Code: pave.Invalid, Message: "declined, nothing was changed"}}
+
+// confirm asks before a plan that takes things away: by the service's name. Where
+// nobody can be asked, --yes or --confirm must have answered.
+func (a *app) confirm(plan pave.Plan, ch *change) error {
+	name := string(plan.Service)
+	switch {
+	case ch.confirm == name, ch.yes && ch.confirm == "":
+		return nil
+	case ch.confirm != "":
+		return pave.BadField("confirm", ch.confirm, fmt.Sprintf("is not the service that this takes from, %q; nothing was changed", name),
+			"--confirm "+name)
+	case !a.tty.in || !a.tty.err:
+		return usagef("%s of %q takes things away and nobody can be asked here; nothing was changed", plan.Request.Request.Verb(), name).
+			WithHint("--confirm %s, or --yes; pave plan shows what it would do", name)
+	}
+	a.printPlan(a.err, plan)
+	fmt.Fprintf(a.err, "Type %s to go on: ", name)
+	answer, err := bufio.NewReader(io.LimitReader(a.in, 1<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(answer) != name {
+		return errDeclined
+	}
+	return nil
+}

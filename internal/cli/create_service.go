@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/client"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) create() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "create KIND", Short: "Create something", Long: "Create a service, live at the end of the command.",
+		Example: examples("pave create service --name payment-processor --template go-http --team payment-squad",
+			"pave create service --help"),
+		Args: cobra.ArbitraryArgs, RunE: a.group,
+	}
+	cmd.AddCommand(a.createService(false))
+	return cmd
+}
+
+func (a *app) createService(planOnly bool) *cobra.Command {
+	verb := verbOf(planOnly)
+	cmd := &cobra.Command{
+		Use: "service", Aliases: []string{"services"}, Short: "Create a service: repository, pipeline, database and a URL that answers",
+		Long: "Create a service from a template: its repository, identity, secrets, database, pipeline,\n" +
+			"deployment and catalog entry. The URL answers when the command returns.\n\n" +
+			"The same command again shows the finished run, goes on with one that stopped, or adds\n" +
+			"further environments; other values are a conflict (exit code 5).",
+		Example: examples("pave"+verb+" create service --name payment-processor --template go-http --team payment-squad",
+			"pave"+verb+" create service --name shop --template go-http --team shop-squad --env staging --env production --database postgresql",
+			"pave"+verb+" create service --name shop --template go-http --team shop-squad --out shop.plan"),
+		Args: exactly(),
+	}
+	var r pave.CreateService
+	var inputs []string
+	f := cmd.Flags()
+	f.StringVar(&r.Name, "name", "", "`NAME` of the service, unique in the organisation")
+	f.StringVar(&r.Template, "template", "", "the golden `PATH`: pave list templates")
+	f.StringVar(&r.Team, "team", "", "the `TEAM` that owns it; an unknown one is made")
+	f.StringArrayVar(&r.Environments, "env", nil, "`ENVIRONMENT` it runs in, repeatable; the lowest-ranked without")
+	f.StringVar(&r.Database, "database", "", "`ENGINE`: postgresql or none; the template's own without")
+	f.StringArrayVar(&inputs, "input", nil, "an input of the template, `KEY=VALUE`, repeatable")
+	complete(cmd, "template", templateNames)
+	complete(cmd, "team", teamNames)
+	complete(cmd, "env", environmentNames)
+	complete(cmd, "database", func(context.Context, *app) ([]string, error) { return []string{"postgresql", "none"}, nil })
+	ch := a.changeFlags(cmd, planOnly)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := checkCreate(cmd, &r, inputs); err != nil {
+			return err
+		}
+		return a.change(cmd.Context(), r, ch)
+	}
+	return cmd
+}
+
+// checkCreate names all flags that are missing or wrong, before anything is asked.
+func checkCreate(cmd *cobra.Command, r *pave.CreateService, inputs []string) error {
+	var missing []string
+	for _, flag := range []string{"name", "template", "team"} {
+		if !cmd.Flags().Changed(flag) {
+			missing = append(missing, "--"+flag)
+		}
+	}
+	if len(missing) > 0 {
+		return usagef("%s needs %s", cmd.CommandPath(), strings.Join(missing, ", ")).WithHint("%s", firstExample(cmd))
+	}
+	if _, err := pave.ParseName("name", r.Name); err != nil {
+		return err
+	}
+	if _, err := pave.ParseName("team", r.Team); err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		key, value, ok := strings.Cut(in, "=")
+		if !ok || key == "" {
+			return pave.BadField("input", in, "is not of the form KEY=VALUE", "for example: --input port=8080")
+		}
+		if r.Inputs == nil {
+			r.Inputs = map[string]any{}
+		}
+		if _, twice := r.Inputs[key]; twice {
+			return pave.BadField("input", in, "gives "+key+" twice", "leave one out")
+		}
+		r.Inputs[key] = value // the template knows its type
+	}
+	return nil
+}
+
+// verbOf is what stands before a verb in examples: " plan", or nothing.
+func verbOf(planOnly bool) string {
+	if planOnly {
+		return " plan"
+	}
+	return ""
+}
+
+func templateNames(ctx context.Context, a *app) ([]string, error) {
+	return a.live(ctx, func(c *client.Client) ([]string, error) {
+		all, err := c.ListTemplates(ctx)
+		return namesFrom(all, func(t pave.Template) string { return t.Name }), err
+	})
+}
+
+func teamNames(ctx context.Context, a *app) ([]string, error) {
+	return a.live(ctx, func(c *client.Client) ([]string, error) {
+		all, err := c.Teams(ctx)
+		return namesFrom(all, func(t pave.Team) string { return string(t.Name) }), err
+	})
+}
+
+func environmentNames(ctx context.Context, a *app) ([]string, error) {
+	return a.live(ctx, func(c *client.Client) ([]string, error) {
+		all, err := c.Environments(ctx)
+		return namesFrom(all, func(e pave.Environment) string { return string(e.Name) }), err
+	})
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/pave-platform/pave"
+)
+
+// marks are the first columns of changes.
+var marks = map[pave.Action]string{
+	pave.ActionKeep: " ", pave.ActionCreate: "+", pave.ActionUpdate: "~", pave.ActionReplace: "!",
+	pave.ActionDelete: "-", pave.ActionAside: "-", pave.ActionRestore: "+",
+}
+
+// printPlan prints a plan for people.
+func (a *app) printPlan(out io.Writer, plan pave.Plan) {
+	to := *a // the plan may go to stderr, before a question
+	to.out = out
+	fmt.Fprintf(out, "Plan: %s %s, revision %d -> %d\n", plan.Request.Request.Verb(), oneLine(string(plan.Service)), plan.Base, plan.Target)
+	if plan.Empty() {
+		what := "  nothing to do"
+		if plan.Run != "" {
+			what += ": run " + shortID(plan.Run) + " did it"
+		}
+		fmt.Fprintln(out, what)
+		return
+	}
+	var t table
+	for _, c := range plan.Changes {
+		t.rows = append(t.rows, []any{marks[c.Action], string(c.Action), c.Ref.Kind, dash(string(c.Ref.Env)), c.External, c.Provider, c.Price, c.After})
+	}
+	if len(t.rows) > 0 {
+		to.indented(t)
+	}
+	for _, c := range plan.Changes {
+		for _, d := range c.Detail {
+			fmt.Fprintf(out, "      %s: %s\n", oneLine(c.Ref.String()), oneLine(d))
+		}
+	}
+	for _, r := range plan.Rows {
+		fmt.Fprintf(out, "  +  %s\n", oneLine(r))
+	}
+	for _, r := range plan.Runs {
+		fmt.Fprintf(out, "  >  %s\n", oneLine(r))
+	}
+	printLost(out, plan)
+	if len(plan.Verdicts) > 0 {
+		fmt.Fprintln(out, "Guards")
+		var v table
+		for _, verdict := range plan.Verdicts {
+			word := "ok"
+			if !verdict.Allowed {
+				word = "refused"
+			}
+			v.rows = append(v.rows, []any{word, verdict.Guard, dash(verdict.Subject), verdict.Reason})
+		}
+		to.indented(v)
+	}
+}
+
+// printLost says what the things hold that are taken away.
+func printLost(out io.Writer, plan pave.Plan) {
+	first := true
+	for _, c := range plan.Changes {
+		if c.Lost == "" {
+			continue
+		}
+		if first {
+			fmt.Fprintln(out, "Would be lost")
+			first = false
+		}
+		kept := ""
+		if c.Action == pave.ActionAside {
+			kept = " (kept 7 days: pave restore " + oneLine(string(plan.Service)) + ")"
+		}
+		fmt.Fprintf(out, "  %s %s: %s%s\n", c.Ref.Kind, oneLine(c.External), oneLine(c.Lost), kept)
+	}
+}

@@ -1,0 +1,133 @@
+// Package client is the API of pave for Go programs and for the command line. It
+// speaks to the server over HTTP, turns problems back into pave errors, and makes
+// a server that restarts go unnoticed: it looks up address and token again, and
+// sends again what may be sent twice.
+//
+// It knows no command and no output. How a server is found or started, its
+// caller says.
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/pave-platform/pave"
+)
+
+// Endpoint is where a server answers, and with which token.
+type Endpoint struct {
+	URL     string
+	Token   pave.Secret
+	PID     int
+	Version string
+}
+
+// Options of a client. Only Server is required.
+type Options struct {
+	// Server says where the server is; it may start one. It is asked again when
+	// the server stops answering or refuses the token, for both change with a
+	// restart.
+	Server     func(context.Context) (Endpoint, error)
+	Command    string // the pave command that calls, "" for other programs
+	Invocation string // one id for all calls of one command
+	Version    string // of the caller
+	// Patience is how long a server that was there may be away; 0 is 60 s.
+	Patience time.Duration
+}
+
+const (
+	defaultPatience = 60 * time.Second
+	// firstPatience is for a server that never answered.
+	firstPatience = 5 * time.Second
+	// callTimeout bounds one call that is not a stream.
+	callTimeout = 2 * time.Minute
+	// maxAnswer bounds the body of an answer, in bytes.
+	maxAnswer = 32 << 20
+	// silence is how long a stream may say nothing; the server says every 15 s
+	// that it lives.
+	silence = 45 * time.Second
+)
+
+// ErrUnreachable is in the chain of an error that says that no server could be
+// dialled.
+var ErrUnreachable = errors.New("no connection to the server")
+
+// A Client calls one server. It may be used by several goroutines.
+type Client struct {
+	o    Options
+	http *http.Client
+
+	mu       sync.Mutex
+	at       Endpoint
+	known    bool
+	answered bool // the server has answered once
+}
+
+var (
+	_ pave.Transitions = (*Client)(nil)
+	_ pave.Runs        = (*Client)(nil)
+	_ pave.Reader      = (*Client)(nil)
+)
+
+// New returns a client. It calls nobody yet.
+func New(o Options) *Client {
+	if o.Patience == 0 {
+		o.Patience = defaultPatience
+	}
+	if o.Invocation == "" {
+		o.Invocation = pave.NewID("inv")
+	}
+	transport := &http.Transport{
+		// No proxy: the token of a local server goes nowhere else.
+		Proxy:           nil,
+		DialContext:     (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		IdleConnTimeout: 30 * time.Second,
+	}
+	return &Client{o: o, http: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Endpoint says where the server is; it may start it.
+func (c *Client) Endpoint(ctx context.Context) (Endpoint, error) { return c.endpoint(ctx, false) }
+
+// endpoint returns what is known, or asks again.
+func (c *Client) endpoint(ctx context.Context, again bool) (Endpoint, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known && !again {
+		return c.at, nil
+	}
+	at, err := c.o.Server(ctx)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	c.at, c.known = at, true
+	return at, nil
+}
+
+func (c *Client) sawAnswer() {
+	c.mu.Lock()
+	c.answered = true
+	c.mu.Unlock()
+}
+
+// patience is how long to go on trying to reach the server.
+func (c *Client) patience() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.answered {
+		return min(firstPatience, c.o.Patience)
+	}
+	return c.o.Patience
+}

@@ -1,0 +1,196 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/pave-platform/pave"
+)
+
+// maxPage is how many items the server gives at once.
+const maxPage = 200
+
+// items is a list as the server answers it.
+type items[T any] struct {
+	Items []T `json:"items"`
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	var out T
+	err := c.do(ctx, call{method: http.MethodGet, path: path, query: query, repeat: true}, &out)
+	return out, err
+}
+
+func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+	out, err := get[items[T]](ctx, c, path, query)
+	return out.Items, err
+}
+
+// ofService is the query that narrows a list to a service, "" for all.
+func ofService(name string) url.Values {
+	q := url.Values{}
+	setIf(q, "service", name)
+	return q
+}
+
+func service(name string) string { return "/v1/services/" + url.PathEscape(name) }
+
+func run(id string) string { return "/v1/runs/" + url.PathEscape(id) }
+
+// Plan says what a request would do. It may be repeated: a plan that nobody
+// applies does nothing.
+func (c *Client) Plan(ctx context.Context, r pave.Request) (pave.Plan, error) {
+	var out pave.Plan
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/plans", body: pave.Envelope{Request: r}, repeat: true}, &out)
+	return out, err
+}
+
+// Apply carries a plan out. It may be repeated: one plan has one run.
+func (c *Client) Apply(ctx context.Context, planID string) (pave.Run, error) {
+	var out pave.Run
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/plans/" + url.PathEscape(planID) + "/apply", repeat: true}, &out)
+	return out, err
+}
+
+// PlanFor reads a plan made before.
+func (c *Client) PlanFor(ctx context.Context, planID string) (pave.Plan, error) {
+	return get[pave.Plan](ctx, c, "/v1/plans/"+url.PathEscape(planID), nil)
+}
+
+// ApplyFile plans a file's request again and applies it if nothing has changed.
+func (c *Client) ApplyFile(ctx context.Context, f pave.PlanFile) (pave.Run, error) {
+	var out pave.Run
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/plan-files/apply", body: f, repeat: true}, &out)
+	return out, err
+}
+
+// Run returns a run with its steps, by id or unique prefix.
+func (c *Client) Run(ctx context.Context, id string) (pave.Run, error) {
+	return get[pave.Run](ctx, c, run(id), nil)
+}
+
+// ListRuns returns runs, newest first.
+func (c *Client) ListRuns(ctx context.Context, f pave.RunFilter) ([]pave.Run, error) {
+	q := ofService(f.Service)
+	setIf(q, "kind", string(f.Kind))
+	setIf(q, "state", string(f.State))
+	setIf(q, "cursor", f.Cursor)
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(min(f.Limit, maxPage)))
+	}
+	return list[pave.Run](ctx, c, "/v1/runs", q)
+}
+
+// Events returns at most one page of events, in order.
+func (c *Client) Events(ctx context.Context, f pave.EventFilter) ([]pave.Event, error) {
+	q := ofService(f.Service)
+	setIf(q, "run", f.Run)
+	q.Set("after", strconv.FormatInt(f.After, 10))
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(min(f.Limit, maxPage)))
+	}
+	return list[pave.Event](ctx, c, "/v1/events", q)
+}
+
+// WaitEvents returns when an event later than after may exist, or ctx ends.
+func (c *Client) WaitEvents(ctx context.Context, after int64) error {
+	q := url.Values{"after": {strconv.FormatInt(after, 10)}, "limit": {"1"}, "wait": {"30"}}
+	_, err := list[pave.Event](ctx, c, "/v1/events", q)
+	return err
+}
+
+// RetryRun lets a run that stopped go on.
+func (c *Client) RetryRun(ctx context.Context, id string) (pave.Run, error) {
+	var out pave.Run
+	err := c.do(ctx, call{method: http.MethodPost, path: run(id) + "/retry"}, &out)
+	return out, err
+}
+
+// CancelRun ends a run; what it has made stays.
+func (c *Client) CancelRun(ctx context.Context, id, reason string) (pave.Run, error) {
+	q := url.Values{}
+	setIf(q, "reason", reason)
+	var out pave.Run
+	err := c.do(ctx, call{method: http.MethodPost, path: run(id) + "/cancel", query: q}, &out)
+	return out, err
+}
+
+// Services returns the services by name, or those that were deleted and are kept.
+func (c *Client) Services(ctx context.Context, deleted bool) ([]pave.Service, error) {
+	q := url.Values{}
+	if deleted {
+		q.Set("deleted", "true")
+	}
+	return list[pave.Service](ctx, c, "/v1/services", q)
+}
+
+// Service returns a service by name.
+func (c *Client) Service(ctx context.Context, name string) (pave.Service, error) {
+	return get[pave.Service](ctx, c, service(name), nil)
+}
+
+// Revisions returns what was wanted of a service.
+func (c *Client) Revisions(ctx context.Context, name string) ([]pave.Revision, error) {
+	return list[pave.Revision](ctx, c, service(name)+"/revisions", nil)
+}
+
+// Status says what a service is doing, observed now.
+func (c *Client) Status(ctx context.Context, name string) (pave.Status, error) {
+	return get[pave.Status](ctx, c, service(name)+"/status", nil)
+}
+
+// Explain lists each resource of a service, observed now.
+func (c *Client) Explain(ctx context.Context, name string) ([]pave.Resource, error) {
+	return list[pave.Resource](ctx, c, service(name)+"/explain", nil)
+}
+
+// ListResources returns the journal of a service, "" for all.
+func (c *Client) ListResources(ctx context.Context, name string) ([]pave.Resource, error) {
+	return list[pave.Resource](ctx, c, "/v1/resources", ofService(name))
+}
+
+// ListReleases returns what was built of a service, newest first.
+func (c *Client) ListReleases(ctx context.Context, name string) ([]pave.Release, error) {
+	return list[pave.Release](ctx, c, service(name)+"/releases", nil)
+}
+
+// ListTemplates returns the golden paths.
+func (c *Client) ListTemplates(ctx context.Context) ([]pave.Template, error) {
+	return list[pave.Template](ctx, c, "/v1/templates", nil)
+}
+
+// Environments returns the environments by rank.
+func (c *Client) Environments(ctx context.Context) ([]pave.Environment, error) {
+	return list[pave.Environment](ctx, c, "/v1/environments", nil)
+}
+
+// Teams returns the teams.
+func (c *Client) Teams(ctx context.Context) ([]pave.Team, error) {
+	return list[pave.Team](ctx, c, "/v1/teams", nil)
+}
+
+// Entities returns what the catalog discovered of a service, "" for all.
+func (c *Client) Entities(ctx context.Context, name string) ([]pave.Entity, error) {
+	return list[pave.Entity](ctx, c, "/v1/entities", ofService(name))
+}
+
+// Doctor returns the server's checks.
+func (c *Client) Doctor(ctx context.Context) ([]pave.Check, error) {
+	return list[pave.Check](ctx, c, "/v1/doctor", nil)
+}
+
+// Audit returns rows of the audit log after a cursor, oldest first.
+func (c *Client) Audit(ctx context.Context, after int64, limit int) ([]pave.AuditEntry, error) {
+	q := url.Values{"after": {strconv.FormatInt(after, 10)}}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(min(limit, maxPage)))
+	}
+	return list[pave.AuditEntry](ctx, c, "/v1/audit", q)
+}
+
+// Whoami returns who the token belongs to.
+func (c *Client) Whoami(ctx context.Context) (pave.User, error) {
+	return get[pave.User](ctx, c, "/v1/whoami", nil)
+}

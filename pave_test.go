@@ -1,0 +1,125 @@
+package pave
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestSecretNeverPrints(t *testing.T) {
+	t.Parallel()
+	const value = "pvcnry-secret"
+	s := NewSecret(value)
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", s, "pointer", &s, "in", struct{ S Secret }{s})
+	inside, err := json.Marshal(map[string]any{"a": s, "b": &s, "c": []Secret{s}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{"slog": log.String(), "json": string(inside), "error": fmt.Errorf("failed: %v", s).Error()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		texts[verb] = fmt.Sprintf(verb, s) + fmt.Sprintf(verb, &s) + fmt.Sprintf(verb, struct{ S Secret }{s})
+	}
+	for how, text := range texts {
+		if strings.Contains(text, value) || strings.Contains(text, fmt.Sprintf("%x", value)) {
+			t.Errorf("%s shows the value: %s", how, text)
+		}
+	}
+	if s.Reveal() != value {
+		t.Error("Reveal must give the value")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("connection refused")
+	err := fmt.Errorf("outside: %w", Errorf(Unavailable, "ask %q: %w", "node", cause).WithHint("pave up"))
+	if CodeOf(err) != Unavailable || HintOf(err) != "pave up" || !errors.Is(err, cause) {
+		t.Errorf("code %q, hint %q: an error keeps code, hint and cause through wrapping", CodeOf(err), HintOf(err))
+	}
+	if strings.Count(err.Error(), "connection refused") != 1 {
+		t.Errorf("the cause is told once: %s", err)
+	}
+	if CodeOf(nil) != "" || CodeOf(cause) != Internal || CodeOf(context.Canceled) != Unavailable {
+		t.Error("nil has no code, a foreign error is internal, an ended context is unavailable")
+	}
+}
+
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	last := ""
+	for range 10_000 {
+		id := NewID("run")
+		if seen[id] || id <= last || len(id) != 30 || !IsIDPrefix("run", id) {
+			t.Fatalf("%s after %s: ids are unique, ordered and 26 characters after the prefix", id, last)
+		}
+		seen[id], last = true, id
+	}
+	for in, want := range map[string]bool{"run_01ABCDEF": true, "run_01abcdef": true, "run_01": false, "svc_01ABCDEF": false,
+		"run_01ABCDEU": false, "run_'; drop--": false, "": false} {
+		if IsIDPrefix("run", in) != want {
+			t.Errorf("IsIDPrefix(%q) is not %v", in, want)
+		}
+	}
+}
+
+func TestRefs(t *testing.T) {
+	t.Parallel()
+	for _, r := range []Ref{{Kind: "database", Env: "staging", Service: "shop", Name: "shop"}, {Kind: "repository", Service: "shop", Name: "shop"}} {
+		if got, err := ParseRef(r.String()); err != nil || got != r {
+			t.Errorf("%s came back as %v, %v", r, got, err)
+		}
+	}
+	if _, err := ParseRef("nonsense"); CodeOf(err) != Invalid {
+		t.Error("nonsense is no ref")
+	}
+}
+
+func TestEnvelope(t *testing.T) {
+	t.Parallel()
+	all := []Request{CreateService{Name: "shop", Environments: []string{"staging"}}, DeleteService{"shop"}, RestoreService{"shop"},
+		Undo{"run_1"}, Deploy{"shop", "staging", "2"}, Promote{"shop", "production"}}
+	if len(all) != len(requests) {
+		t.Errorf("%d of %d requests are tried", len(all), len(requests))
+	}
+	for _, r := range all {
+		data, err := json.Marshal(Envelope{r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e Envelope
+		if err := json.Unmarshal(data, &e); err != nil || !reflect.DeepEqual(e.Request, r) {
+			t.Errorf("%s came back as %#v, %v", data, e.Request, err)
+		}
+	}
+	for _, bad := range []string{`{"verb":"create servce","spec":{}}`, `{"verb":"undo","spec":{"runn":"x"}}`, `{"verb":"undo","extra":1,"spec":{}}`, `[]`, `{}`, `null`} {
+		var e Envelope
+		if err := json.Unmarshal([]byte(bad), &e); CodeOf(err) != Invalid && !(bad == "null" && err == nil && e.Request == nil) {
+			t.Errorf("%s: got %v, want Invalid", bad, err)
+		}
+	}
+}
+
+func FuzzEnvelope(f *testing.F) {
+	f.Add([]byte(`{"verb":"deploy","spec":{"name":"shop"}}`))
+	f.Add([]byte(`{"verb":"","spec":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var e Envelope
+		if err := e.UnmarshalJSON(data); err != nil {
+			return
+		}
+		if e.Request == nil {
+			t.Fatalf("%q gave no request and no error", data)
+		}
+		if _, err := json.Marshal(e); err != nil {
+			t.Fatalf("%q cannot be written again: %v", data, err)
+		}
+	})
+}
