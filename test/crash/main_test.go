@@ -60,6 +60,8 @@ type lab struct {
 	r    *rand.Rand
 	want map[string]world.Service
 	made int
+	// slowPipelines gives each pushed commit a pipeline with a job that takes a while.
+	slowPipelines bool
 }
 
 func newLab(t *testing.T, r *rand.Rand, env ...string) *lab {

@@ -2,8 +2,8 @@ package crash_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +24,7 @@ func TestRandomKills(t *testing.T) {
 func TestRandomKillsOfEverything(t *testing.T) {
 	long(t)
 	l := newLab(t, dice(t))
+	l.slowPipelines = true
 	l.hunt(80, []victim{
 		{"server", func(l *lab) int { return l.KillServer() }},
 		{"node", func(l *lab) int { return killed(l.NodePID()) }},
@@ -47,13 +48,15 @@ func killed(pid int) int {
 	return pid
 }
 
-// moves are the changes under which things are killed.
-var moves = []struct {
-	name   string
-	lasts  time.Duration // about how long it takes undisturbed
-	wanted func(world.Service) bool
-	do     func(l *lab, name string) error
-}{
+// A move is a change under which things are killed.
+type move struct {
+	name  string
+	lasts time.Duration // about how long it takes undisturbed
+	fits  func(world.Service) bool
+	do    func(l *lab, name string) error
+}
+
+var moves = []move{
 	{"create", 600 * time.Millisecond, nil, func(l *lab, name string) error { return l.create(name, pick(l.r, "postgresql", "none")) }},
 	{"push", 800 * time.Millisecond, isLive, (*lab).push},
 	{"delete", 500 * time.Millisecond, isLive, (*lab).remove},
@@ -99,27 +102,67 @@ func (l *lab) hunt(kills int, victims []victim) {
 }
 
 // move picks a change and a service for it.
-func (l *lab) move() (m struct {
-	name   string
-	lasts  time.Duration
-	wanted func(world.Service) bool
-	do     func(l *lab, name string) error
-}, name string) {
+func (l *lab) move() (move, string) {
+	living := 0
+	for _, s := range l.want {
+		if isLive(s) {
+			living++
+		}
+	}
 	for {
-		m = moves[l.r.IntN(len(moves))]
-		if m.wanted == nil {
-			if l.living() < 6 {
+		m := pick(l.r, moves...)
+		if m.fits == nil {
+			if living < 6 {
 				return m, l.fresh()
 			}
 			continue
 		}
-		for _, n := range l.names() {
-			if s := l.want[n]; m.wanted(s) && s.Commits < 5 && (name == "" || l.r.IntN(2) == 0) {
-				name = n
+		var names []string
+		for name, s := range l.want {
+			if m.fits(s) && s.Commits < 5 { // of the sixth release on, old ones are removed
+				names = append(names, name)
 			}
 		}
-		if name != "" {
-			return m, name
+		if len(names) > 0 {
+			slices.Sort(names)
+			return m, pick(l.r, names...)
 		}
 	}
+}
+
+// killPostmaster kills the first process of PostgreSQL.
+func (l *lab) killPostmaster() int {
+	s, err := l.Look(context.Background())
+	if err != nil || len(s.Servers) == 0 {
+		return 0
+	}
+	return killed(s.Servers[0].PID)
+}
+
+// killGit waits a moment for a git of the server to kill.
+func (l *lab) killGit() int {
+	return l.catch(func(p job.Proc) bool {
+		argv := world.CommandLine(p.PID)
+		return strings.HasPrefix(argv, "git ") && p.Env("PAVE_NODE") == "" && l.Inside(p)
+	})
+}
+
+// killJob waits a moment for a process of a pipeline to kill.
+func (l *lab) killJob() int {
+	return l.catch(func(p job.Proc) bool { return strings.HasPrefix(p.Env("PAVE_ITEM"), "run_") && l.Inside(p) })
+}
+
+// killService kills a process of a service, if there is one.
+func (l *lab) killService() int {
+	return l.catch(func(p job.Proc) bool { return p.Env("PAVE_TOKEN_FILE") != "" && l.Inside(p) })
+}
+
+// catch kills the first process that matches within a second.
+func (l *lab) catch(match func(job.Proc) bool) int {
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
+		if found := job.Find(match); len(found) > 0 {
+			return killed(found[0].PID)
+		}
+	}
+	return 0
 }

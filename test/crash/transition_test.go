@@ -58,7 +58,11 @@ func push() transition {
 
 func (l *lab) push(name string) error {
 	n := max(1, l.want[name].Commits) + 1
-	commit, err := l.Commit(name, "change.txt", fmt.Sprintf("change %d\n", n))
+	files := map[string]string{"change.txt": fmt.Sprintf("change %d\n", n)}
+	if l.slowPipelines {
+		files[".pave/pipeline.yaml"] = fmt.Sprintf("version: 1\nsteps:\n- {name: test, test: true, run: [sleep, \"0.5\"]}\nrun: [%q]\n", l.Binaries.Fixture)
+	}
+	commit, err := l.Commit(name, files)
 	if err != nil {
 		return err
 	}

@@ -125,6 +125,9 @@ func (h *Home) Change(service, verb string, spec any) (string, error) {
 	if err := h.Call(http.MethodPost, "/v1/plans", map[string]any{"verb": verb, "spec": spec}, &plan); err != nil {
 		return "", fmt.Errorf("plan %s: %w", verb, err)
 	}
+	h.mu.Lock()
+	h.plans = append(h.plans, plan.ID)
+	h.mu.Unlock()
 	var run pave.Run
 	if err := h.Call(http.MethodPost, "/v1/plans/"+plan.ID+"/apply", nil, &run); err != nil {
 		return "", fmt.Errorf("apply %s: %w", verb, err)
@@ -151,6 +154,14 @@ func (h *Home) Undo(service, action, run string) (string, error) {
 // Expect adds one to the rows that the audit log must hold of an action on a
 // service: each change has started once, however often it was asked for.
 func (h *Home) Expect(action, service string) { h.expect(action, service, 1) }
+
+// ExpectExactly sets how often a change must have started, where several ask for
+// the same.
+func (h *Home) ExpectExactly(action, service string, n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.starts[action+" service:"+service] = n
+}
 
 func (h *Home) expect(action, service string, n int) {
 	h.mu.Lock()
@@ -187,9 +198,9 @@ func (h *Home) Runs(service, kind string) ([]pave.Run, error) {
 	return out.Items, err
 }
 
-// Commit clones a repository, commits a file to it with the real git and pushes,
+// Commit clones a repository, commits files to it with the real git and pushes,
 // again while the server dies on it. It returns the commit.
-func (h *Home) Commit(service, file, text string) (string, error) {
+func (h *Home) Commit(service string, files map[string]string) (string, error) {
 	dir, err := os.MkdirTemp("", "clone-")
 	if err != nil {
 		return "", err
@@ -203,10 +214,12 @@ func (h *Home) Commit(service, file, text string) (string, error) {
 	if err := eventually(Patience, func() error { _, err := git(dir, "clone", "-q", remote(), tree); return err }); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(tree, file), []byte(text), 0o644); err != nil {
-		return "", err
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
 	}
-	for _, args := range [][]string{{"add", "."}, {"-c", "user.name=dev", "-c", "user.email=dev@localhost", "commit", "-q", "-m", text}} {
+	for _, args := range [][]string{{"add", "."}, {"-c", "user.name=dev", "-c", "user.email=dev@localhost", "commit", "-q", "-m", "a change"}} {
 		if _, err := git(tree, args...); err != nil {
 			return "", err
 		}

@@ -34,6 +34,7 @@ type Home struct {
 	mu      sync.Mutex
 	starts  map[string]int // audit rows wanted, by action and object
 	commits map[string]int // of repositories, by folder and head
+	plans   []string       // ids of all plans made
 }
 
 // Patience is how long anything may take that needs no human.
@@ -146,6 +147,14 @@ func (h *Home) KillServer() int {
 	pid := h.Stat().PID
 	Kill(pid)
 	return pid
+}
+
+// KeepDown records that the platform is to stay down, as "pave down" does, without
+// ending anything: a server that dies now stays dead until Up.
+func (h *Home) KeepDown() {
+	if err := os.WriteFile(filepath.Join(h.Dir, "down"), []byte("pave down\n"), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // Kill ends a process with SIGKILL. One that is gone already is fine.

@@ -243,6 +243,12 @@ func (h *Home) place(s *Snapshot, p job.Proc, sockets map[string]bool) {
 	}
 }
 
+// Inside reports whether a process belongs to this home: it has the node's mark,
+// works in a folder of the home or names one.
+func (h *Home) Inside(p job.Proc) bool {
+	return p.Env("PAVE_NODE") == nodeMark(h.Dir) || strings.HasPrefix(p.Dir(), h.Dir+"/") || strings.Contains(CommandLine(p.PID), h.Dir+"/")
+}
+
 // CommandLine is what ps shows of a process.
 func CommandLine(pid int) string {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
