@@ -41,8 +41,9 @@ type Jobs interface {
 	// its end. An error says that it could not be run; a job that fails is an
 	// Outcome.
 	Run(ctx context.Context, j Job) (Outcome, error)
-	// Prepare hands a tree to the user that jobs run as.
-	Prepare(ctx context.Context, dir string) error
+	// Prepare hands a tree to the user that jobs run as. Cold tells that nothing
+	// was ever built here: caches are empty.
+	Prepare(ctx context.Context, dir string) (cold bool, err error)
 	// TakeBack makes a built tree one that no job can change.
 	TakeBack(ctx context.Context, dir string) error
 	// Env is what every job may see: caches and the allow-list of variables.
@@ -119,6 +120,11 @@ type jobInput struct {
 	Database bool `json:"database"`
 }
 
+// Built is the output of the step source.
+type Built struct {
+	Cold bool `json:"cold"` // caches were empty
+}
+
 // source exports the commit's tree, without .git, anew each time it runs.
 func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
 	var src Source
@@ -140,10 +146,14 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	if err := git.Export(ctx, src.Repository, src.Commit, root); err != nil {
 		return workflow.Result{}, err
 	}
-	if err := r.Jobs.Prepare(ctx, filepath.Dir(tree)); err != nil {
+	cold, err := r.Jobs.Prepare(ctx, filepath.Dir(tree))
+	if err != nil {
 		return workflow.Result{}, err
 	}
-	return workflow.Result{Summary: fmt.Sprintf("%.7s", src.Commit)}, nil
+	if cold && len(src.Pipeline.Steps) > 0 {
+		err = t.Emit(ctx, "step.note", map[string]any{"text": "This build is a cold one: dependencies are downloaded and compiled; the next ones are faster."})
+	}
+	return workflow.Result{Summary: fmt.Sprintf("%.7s", src.Commit), Output: Built{Cold: cold}}, err
 }
 
 // JobID is the id of the job of a run's step.

@@ -40,9 +40,13 @@ func (p *Platform) pipelineResult(ctx context.Context, child *pave.Run) (workflo
 	}
 	var names []string
 	var out json.RawMessage
+	cold := false
 	for _, s := range child.Steps {
 		switch s.Key {
-		case "source", "dependencies", "cleanup", "rollout":
+		case "source":
+			var built pipeline.Built
+			cold = json.Unmarshal(s.Output, &built) == nil && built.Cold
+		case "dependencies", "cleanup", "rollout":
 		case "release":
 			out = s.Output
 		default:
@@ -50,9 +54,13 @@ func (p *Platform) pipelineResult(ctx context.Context, child *pave.Run) (workflo
 		}
 	}
 	if len(names) == 0 {
-		names = []string{"nothing to build"}
+		names, cold = []string{"nothing to build"}, false
 	}
-	return workflow.Result{Output: out, Summary: strings.Join(names, ", ")}, nil
+	summary := strings.Join(names, ", ")
+	if cold {
+		summary += " (cold)"
+	}
+	return workflow.Result{Output: out, Summary: summary}, nil
 }
 
 // pipelineStart is the run that builds the head commit of a service; with
