@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/resource/resourcetest"
 )
@@ -291,109 +289,5 @@ func byURL(t *testing.T, d *Driver) {
 		if c := other.Check(t.Context()); c[0].OK || c[0].Fix == "" || strings.Contains(c[0].Detail, "-word") {
 			t.Errorf("%s: check %+v", what, c)
 		}
-	}
-}
-
-// watchActivity looks, until stop, at what every connection runs: whoever may see
-// it must see no password.
-func watchActivity(t *testing.T, d *Driver) (stop func()) {
-	t.Helper()
-	s, err := d.open(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var group sync.WaitGroup
-	looks := 0
-	group.Go(func() {
-		defer s.close(context.Background())
-		for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
-			var n int
-			err := s.conn.QueryRow(context.Background(), `SELECT count(*) FROM pg_stat_activity
-				WHERE query LIKE '%' || $1 || $2 || '%' AND pid <> pg_backend_pid()`, canary[:5], canary[5:]).Scan(&n)
-			if err != nil || n != 0 {
-				t.Errorf("%d statements hold a password, %v", n, err)
-				return
-			}
-			looks++
-		}
-	})
-	return func() {
-		cancel()
-		group.Wait()
-		if looks == 0 {
-			t.Error("nobody looked at what runs")
-		}
-	}
-}
-
-// noPasswordInLog reads all that the server wrote, every statement with it.
-func noPasswordInLog(t *testing.T, d *Driver) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	lines, verifiers := 0, 0
-	for line, err := range d.Node.Logs(ctx, node.LogQuery{Server: serverID, Tail: 1 << 20}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines++
-		if strings.Contains(line.Text, "PASSWORD 'SCRAM-SHA-256$") {
-			verifiers++
-		}
-		if strings.Contains(line.Text, canary) {
-			t.Fatalf("the server's log holds a password: %s", line.Text)
-		}
-	}
-	if verifiers == 0 {
-		t.Errorf("of %d lines none sets a password: the log does not show statements", lines)
-	}
-}
-
-// Before the first database there is no server, and looking starts none; the
-// first ones that come at the same time share one.
-func TestFirstDatabases(t *testing.T) {
-	t.Parallel()
-	d := newDriver(t)
-	r := fresh()
-	if _, err := d.Observe(t.Context(), r); pave.CodeOf(err) != pave.NotFound {
-		t.Errorf("Observe: %v", err)
-	}
-	found, err := d.List(t.Context())
-	if err != nil || len(found) != 0 {
-		t.Errorf("List: %v, %v", found, err)
-	}
-	for what, f := range map[string]func(context.Context, resource.Resource) error{"Delete": d.Delete, "SetAside": d.SetAside} {
-		if err := f(t.Context(), r); err != nil {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if err := d.Drop(t.Context(), "run_1"); err != nil {
-		t.Errorf("Drop: %v", err)
-	}
-	if diff, err := d.Diff(t.Context(), r); pave.CodeOf(err) != pave.NotFound || diff.Lost != "" {
-		t.Errorf("Diff: %+v, %v", diff, err)
-	}
-	if all, err := d.Node.Servers(t.Context()); err != nil || len(all) != 0 {
-		t.Fatalf("looking has started %v, %v", all, err)
-	}
-	var group sync.WaitGroup
-	for range 8 {
-		r := fresh()
-		group.Go(func() {
-			if _, err := d.Apply(t.Context(), r); err != nil && pave.CodeOf(err) != pave.Unavailable {
-				t.Errorf("Apply beside others: %v", err)
-			}
-		})
-	}
-	group.Wait()
-	st := ready(t, d, r)
-	must(t, st.Secrets["url"].Reveal(), "SELECT 1")
-	if c := d.Check(t.Context()); !c[0].OK {
-		t.Errorf("check: %+v", c)
-	}
-	r.Spec = []byte(`{"engine":"oracle"}`)
-	if _, err := d.Apply(t.Context(), r); pave.CodeOf(err) != pave.Invalid || pave.HintOf(err) == "" {
-		t.Errorf("another engine: %v", err)
 	}
 }
