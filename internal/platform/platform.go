@@ -122,7 +122,7 @@ func (p *Platform) attempt(ctx context.Context, what string, f func(context.Cont
 func (p *Platform) sweep(ctx context.Context) error {
 	busy := func(id string) bool {
 		run, err := p.Engine.Get(ctx, id)
-		return err == nil && !run.State.Ended()
+		return pave.CodeOf(err) != pave.NotFound && !run.State.Ended() // a store that does not answer is busy too
 	}
 	report, err := p.Resources.Sweep(ctx, busy)
 	if len(report.Orphans)+len(report.Expired) > 0 {
