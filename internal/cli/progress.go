@@ -56,7 +56,11 @@ type progress struct {
 type going struct {
 	key, title string
 	since      time.Time
+	waits      string // what for, as last told
 }
+
+// tellAfter is how long a step may wait for something before it is said.
+const tellAfter = 5 * time.Second
 
 func newProgress(a *app, out io.Writer, run pave.Run) *progress {
 	return &progress{a: a, out: out, run: run.ID, attempt: run.Attempts, seen: 1, told: map[string]bool{}}
@@ -87,6 +91,11 @@ func (p *progress) event(e pave.Event) (ended bool) {
 		if mine && strings.HasPrefix(d.Reason, "this pave has no handler") {
 			p.waits(e, d)
 		}
+		for i := range p.running {
+			if mine && p.running[i].key == e.Step {
+				p.running[i].waits = d.Reason
+			}
+		}
 	case "step.done", "step.failed":
 		p.end(e, d, mine)
 	}
@@ -95,7 +104,7 @@ func (p *progress) event(e pave.Event) (ended bool) {
 
 func (p *progress) start(e pave.Event, d eventData) {
 	p.drop(e.Step)
-	p.running = append(p.running, going{e.Step, d.Title, e.At})
+	p.running = append(p.running, going{key: e.Step, title: d.Title, since: e.At})
 }
 
 func (p *progress) drop(key string) {
@@ -175,8 +184,14 @@ func (p *progress) line(mark, title, what, took string) {
 	fmt.Fprintf(p.out, "%s %s%s %s\n", mark, pad(oneLine(title), 16), pad(oneLine(what), 44), p.a.paint(dim, took))
 }
 
-// tick draws the moving line.
+// tick draws the moving line, and says on stderr what keeps a step waiting.
 func (p *progress) tick(now time.Time) {
+	for _, g := range p.running {
+		// A child run shows for itself how far it is.
+		if g.waits != "" && now.Sub(g.since) > tellAfter && g.key != "pipeline" && !strings.HasPrefix(g.waits, "rollout of") {
+			p.note(g.title + " waits: " + g.waits)
+		}
+	}
 	if !p.a.ornate() || p.a.quiet || len(p.running) == 0 || p.out != p.a.out {
 		return
 	}

@@ -11,7 +11,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -48,7 +47,7 @@ var (
 // It starts no server.
 func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.State, error) {
 	s, err := d.open(ctx, false)
-	if errors.Is(err, errStarting) {
+	if isStarting(err) {
 		return resource.State{Reason: err.Error()}, nil
 	}
 	if err != nil {
@@ -81,7 +80,7 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 		return resource.State{}, pave.BadField("database", spec.Engine, "is no engine of this provider", "one of postgresql, none")
 	}
 	s, err := d.open(ctx, true)
-	if errors.Is(err, errStarting) {
+	if isStarting(err) {
 		return resource.State{Reason: err.Error()}, nil
 	}
 	if err != nil {

@@ -25,12 +25,17 @@ type session struct {
 	own     bool   // the node's server, where all databases are ours
 }
 
-// notReady says that the server is on its way. Left as it is, it is worth a retry.
+// starting says that the server is on its way. Left as it is, it is worth a retry.
+type starting struct{ err *pave.Error }
+
+func (s starting) Error() string { return s.err.Error() }
+func (s starting) Unwrap() error { return s.err }
+
 func notReady(reason string) error {
-	return &pave.Error{Code: pave.Unavailable, Message: reason, Hint: "pave doctor", Err: errStarting}
+	return starting{pave.Errorf(pave.Unavailable, "%s", reason).WithHint("pave doctor")}
 }
 
-var errStarting = errors.New("the server is not ready")
+func isStarting(err error) bool { return errors.As(err, new(starting)) }
 
 // open connects as superuser. Where the node is to run the server, start decides
 // whether it may be started; without it a server that was never started is
