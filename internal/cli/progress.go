@@ -21,6 +21,7 @@ type eventData struct {
 	Attempt int      `json:"attempt"`
 	Quiet   bool     `json:"quiet"`
 	Lines   []string `json:"lines"` // of step.output
+	Text    string   `json:"text"`  // of step.note
 }
 
 func dataOf(e pave.Event) eventData {
@@ -30,9 +31,6 @@ func dataOf(e pave.Event) eventData {
 	}
 	return d
 }
-
-// coldAfter is how long a pipeline may take before the user is told why.
-const coldAfter = 5 * time.Second
 
 // maxLastLines is how many lines of a failed program are shown.
 const maxLastLines = 20
@@ -52,7 +50,6 @@ type progress struct {
 	hint    string          // of the failed step
 	told    map[string]bool // reasons that were told
 	drawn   bool            // the moving line is there
-	cold    bool            // the user was told of a cold build
 }
 
 // A going is a step that is not over.
@@ -78,6 +75,8 @@ func (p *progress) event(e pave.Event) (ended bool) {
 		return mine && p.seen >= p.attempt
 	case "step.output":
 		p.lines, p.linesOf = d.Lines, e.Step
+	case "step.note":
+		p.note(d.Text)
 	case "step.started":
 		if mine && !d.Quiet {
 			p.start(e, d)
@@ -157,6 +156,16 @@ func (p *progress) waits(e pave.Event, d eventData) {
 	}
 }
 
+// note tells on stderr, once, what people should know of what goes on.
+func (p *progress) note(text string) {
+	if text == "" || p.told[text] {
+		return
+	}
+	p.told[text] = true
+	p.clear()
+	p.a.say("%s", oneLine(text))
+}
+
 // line prints one finished step.
 func (p *progress) line(mark, title, what, took string) {
 	p.clear()
@@ -166,15 +175,8 @@ func (p *progress) line(mark, title, what, took string) {
 	fmt.Fprintf(p.out, "%s %s%s %s\n", mark, pad(oneLine(title), 16), pad(oneLine(what), 44), p.a.paint(dim, took))
 }
 
-// tick draws the moving line and tells of a cold build.
+// tick draws the moving line.
 func (p *progress) tick(now time.Time) {
-	for _, g := range p.running {
-		if g.key == "pipeline" && !p.cold && now.Sub(g.since) > coldAfter {
-			p.cold = true
-			p.clear()
-			p.a.say("The first build on a machine downloads and compiles its dependencies; the next ones are faster.")
-		}
-	}
 	if !p.a.ornate() || p.a.quiet || len(p.running) == 0 || p.out != p.a.out {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -120,6 +121,7 @@ func (j *jobRun) wait(record JobStatus) {
 	res := j.proc.Result()
 	record.Ended, record.ExitCode = res.Ended.UTC(), res.ExitCode
 	record.TimedOut, record.Canceled = res.TimedOut, res.Canceled
+	record.Killed = res.Signal == syscall.SIGKILL.String() && !res.TimedOut && !res.Canceled
 	record.LastLines = j.tail.Lines()
 	record.State = JobDone
 	if !res.OK() {

@@ -140,6 +140,7 @@ type JobStatus struct {
 	ExitCode  int       `json:"exit_code"`
 	TimedOut  bool      `json:"timed_out,omitempty"`
 	Canceled  bool      `json:"canceled,omitempty"`
+	Killed    bool      `json:"killed,omitempty"` // by a SIGKILL that was not the node's
 	Reason    string    `json:"reason,omitempty"`
 	LastLines []string  `json:"last_lines,omitempty"`
 	Started   time.Time `json:"started"`

@@ -42,8 +42,9 @@ type Jobs interface {
 	// Outcome.
 	Run(ctx context.Context, j Job) (Outcome, error)
 	// Prepare hands a tree to the user that jobs run as; the folder it lies in is
-	// not theirs, so it cannot be put in another's place.
-	Prepare(ctx context.Context, dir string) error
+	// not theirs, so it cannot be put in another's place. Cold tells that nothing
+	// was ever built here: caches are empty.
+	Prepare(ctx context.Context, dir string) (cold bool, err error)
 	// TakeBack makes a built tree one that no job can change, and that the user of
 	// the service may read.
 	TakeBack(ctx context.Context, dir string, service int) error
@@ -121,6 +122,11 @@ type jobInput struct {
 	Database bool `json:"database"`
 }
 
+// Built is the output of the step source.
+type Built struct {
+	Cold bool `json:"cold"` // caches were empty
+}
+
 // source exports the commit's tree, without .git, anew each time it runs.
 func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
 	var src Source
@@ -142,10 +148,14 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	if err := git.Export(ctx, src.Repository, src.Commit, root); err != nil {
 		return workflow.Result{}, err
 	}
-	if err := r.Jobs.Prepare(ctx, tree); err != nil {
+	cold, err := r.Jobs.Prepare(ctx, tree)
+	if err != nil {
 		return workflow.Result{}, err
 	}
-	return workflow.Result{Summary: fmt.Sprintf("%.7s", src.Commit)}, nil
+	if cold && len(src.Pipeline.Steps) > 0 {
+		err = t.Emit(ctx, "step.note", map[string]any{"text": "This build is a cold one: dependencies are downloaded and compiled; the next ones are faster."})
+	}
+	return workflow.Result{Summary: fmt.Sprintf("%.7s", src.Commit), Output: Built{Cold: cold}}, err
 }
 
 // JobID is the id of the job of a run's step.

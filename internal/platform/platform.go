@@ -81,7 +81,7 @@ func New(d Deps) *Platform {
 	d.Resources.Register(d.Engine)
 	d.Pipeline.Register(d.Engine)
 	for name, h := range map[string]workflow.Handler{
-		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep,
+		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep, stepDetect: p.detectStep,
 		stepRelease: p.releaseStep, stepRollout: p.rolloutStep, stepRolloutBegin: p.rolloutBegin,
 		stepRolloutSettle: p.rolloutSettle, stepCatalog: p.catalogStep, stepQuiesce: p.quiesceStep,
 		stepForget: p.forgetStep,

@@ -1,13 +1,10 @@
 package resource_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +14,6 @@ import (
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/resource/resourcetest"
 	"github.com/pave-platform/pave/internal/store"
-	"github.com/pave-platform/pave/internal/store/storetest"
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
@@ -118,11 +114,9 @@ func TestJournalBeforeEffect(t *testing.T) {
 // A thing that will never be ready stops the run, with the reason and what its
 // program said last; a retry applies it again.
 func TestApplyFailed(t *testing.T) {
-	var mended atomic.Bool
 	each(t, func(r *rig) {
-		mended.Store(false)
 		r.worlds[pave.KindDeployment].Broken = func(resource.Resource) string {
-			if mended.Load() {
+			if r.mended.Load() {
 				return ""
 			}
 			return "no such flag"
@@ -148,7 +142,7 @@ func TestApplyFailed(t *testing.T) {
 		if !told {
 			r.t.Error("the last lines of the program were not told")
 		}
-		mended.Store(true)
+		r.mended.Store(true)
 		if err := r.engine.Retry(r.t.Context(), id, "usr_1"); err != nil {
 			r.t.Fatal(err)
 		}
@@ -159,13 +153,11 @@ func TestApplyFailed(t *testing.T) {
 // A retry by a person means the effect again: since the step failed, a rollout may
 // have put back what served before.
 func TestRetryAppliesAgain(t *testing.T) {
-	var broken sync.Map // release -> true
 	each(t, func(r *rig) {
-		broken.Store(r.t.Name(), true)
 		r.worlds[pave.KindDeployment].Broken = func(res resource.Resource) string {
 			var spec resource.DeploymentSpec
 			_ = json.Unmarshal(res.Spec, &spec)
-			if bad, _ := broken.Load(r.t.Name()); bad == true && spec.Release == "rel_2" {
+			if !r.mended.Load() && spec.Release == "rel_2" {
 				return "it crashes"
 			}
 			return ""
@@ -185,7 +177,7 @@ func TestRetryAppliesAgain(t *testing.T) {
 		if err := r.PutBack(r.t.Context(), service, good); err != nil {
 			r.t.Fatal(err)
 		}
-		broken.Store(r.t.Name(), false)
+		r.mended.Store(true)
 		if err := r.engine.Retry(r.t.Context(), id, "usr_1"); err != nil {
 			r.t.Fatal(err)
 		}
@@ -199,28 +191,24 @@ func TestRetryAppliesAgain(t *testing.T) {
 // What is worth a retry is tried again; what is foreign stops the run, stays
 // untouched, and the run can be taken back.
 func TestApplyErrors(t *testing.T) {
-	var refusals atomic.Int64
 	each(t, func(r *rig) {
-		left := int64(3)
+		left := 3
 		r.worlds[pave.KindDatabase].Before = func(_ context.Context, method string, _ resource.Resource) error {
 			if method == "Apply" && left > 0 {
 				left--
-				refusals.Add(1)
 				return pave.Errorf(pave.Unavailable, "the server is busy")
 			}
 			return nil
 		}
 	}, func(r *rig) {
-		id := r.begin(r.plan(shop("staging"), false), quick)
+		plan := r.plan(shop("staging"), false)
 		// Somebody takes the name after the plan was made.
 		r.worlds[pave.KindRoute].Put(resourcetest.Thing{Name: "shop_staging", Spec: "theirs"})
-		run := r.end(id, pave.RunStopped)
+		run := r.end(r.begin(plan, quick), pave.RunStopped)
 		if !strings.Contains(run.Reason, "not of this service") {
 			r.t.Errorf("the reason: %q", run.Reason)
 		}
-		if refusals.Load() < 3 || !r.record(pave.KindDatabase).Ready {
-			r.t.Errorf("after %d refusals the database is %+v", refusals.Load(), r.record(pave.KindDatabase))
-		}
+		r.until("the database is ready after three refusals", func() bool { return r.record(pave.KindDatabase).Ready })
 		r.reach(pave.Wanted{})
 		if things := r.worlds[pave.KindRoute].Things(); len(things) != 1 || things[0].Spec != "theirs" {
 			r.t.Errorf("what is foreign: %+v", things)
@@ -266,62 +254,6 @@ func TestVanishesWhileItIsAwaited(t *testing.T) {
 			r.t.Errorf("%s; %s", w.Effects(), w.Names())
 		}
 	})
-}
-
-// Secret outputs are given to those who need them and are nowhere in the clear:
-// not in the files of the store, not in events, inputs or outputs of steps.
-func TestSecretsAreSealed(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	r := newRig(t, storetest.Open(t, "sqlite:"+filepath.Join(dir, "pave.db")))
-	var got atomic.Value
-	r.worlds[pave.KindSecret].Before = func(_ context.Context, method string, res resource.Resource) error {
-		if in, ok := res.Input(pave.KindDatabase); ok && method == "Apply" {
-			got.Store(in.Secrets["url"].Reveal() + " of " + in.ID)
-		}
-		return nil
-	}
-	r.run()
-	r.reach(shop("staging"))
-	database := r.record(pave.KindDatabase)
-	secret := resourcetest.Secret(database.ID).Reveal()
-	if got.Load() != secret+" of "+database.ID {
-		t.Errorf("the secret's driver got %v", got.Load())
-	}
-	if len(database.SecretKeys) != 1 || database.SecretKeys[0] != "url" {
-		t.Errorf("names of the secrets: %q", database.SecretKeys)
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []byte
-	for _, f := range files {
-		data, err := os.ReadFile(filepath.Join(dir, f.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, data...)
-	}
-	if !bytes.Contains(all, []byte(database.ID)) {
-		t.Fatal("the store's files were not read")
-	}
-	for _, form := range encodings("slow://password-of-") {
-		if bytes.Contains(all, []byte(form)) {
-			t.Errorf("the store holds a secret as %q", form)
-		}
-	}
-}
-
-// encodings are the text itself and, of its base64, what does not depend on where
-// in a longer text it begins.
-func encodings(text string) []string {
-	out := []string{text}
-	for shift := range 3 {
-		b := base64.StdEncoding.EncodeToString(append(make([]byte, shift), text...))
-		out = append(out, b[4:len(b)-4])
-	}
-	return out
 }
 
 // Two runs never make two records of one resource.

@@ -51,21 +51,23 @@ func (j *jobs) Env() map[string]string { return j.env }
 
 // Prepare gives the tree, and the caches, to the user builds run as. Nobody else
 // sees into them.
-func (j *jobs) Prepare(ctx context.Context, dir string) error {
+func (j *jobs) Prepare(ctx context.Context, dir string) (cold bool, err error) {
+	entries, _ := os.ReadDir(j.env["GOCACHE"]) // not there is as good as empty
+	cold = len(entries) == 0
 	for _, k := range []string{"GOCACHE", "GOMODCACHE", "npm_config_cache"} {
 		if err := os.MkdirAll(j.env[k], 0o700); err != nil {
-			return pave.Errorf(pave.Unavailable, "make the cache %s: %w", j.env[k], err).WithHint("pave doctor")
+			return cold, pave.Errorf(pave.Unavailable, "make the cache %s: %w", j.env[k], err).WithHint("pave doctor")
 		}
 		if j.uid != 0 { // the folder they lie in is ours, so this is no link
 			if err := errors.Join(os.Lchown(j.env[k], j.uid, j.uid), os.Chmod(j.env[k], 0o700)); err != nil {
-				return err
+				return cold, err
 			}
 		}
 	}
 	if j.uid == 0 {
-		return nil
+		return cold, nil
 	}
-	return giveTree(ctx, dir, j.uid)
+	return cold, giveTree(ctx, dir, j.uid)
 }
 
 // TakeBack makes a built tree one that no build can change, not even a program of
@@ -77,22 +79,36 @@ func (j *jobs) TakeBack(ctx context.Context, dir string, service int) error {
 	return takeTree(ctx, dir, j.uid, service)
 }
 
+// maxKills is how often a job may be killed from outside before that counts as its
+// end: a kernel short of memory kills the same job again and again.
+const maxKills = 3
+
 // Run starts a job or goes on with it, and waits for its end, whoever dies in
-// between: a job that the node lost with its own death is started anew.
+// between: a job that the node lost with its own death, or that somebody killed,
+// is started anew.
 func (j *jobs) Run(ctx context.Context, job pipeline.Job) (pipeline.Outcome, error) {
 	spec := node.Job{ID: job.ID, Dir: job.Dir, Command: job.Command, Vars: job.Env, Secrets: job.Secrets, UID: j.uid, Timeout: job.Timeout}
 	st, err := j.node.PutJob(ctx, spec)
-	for ; ; st, err = j.node.Job(ctx, job.ID, 30*time.Second) {
+	for kills := 0; ; st, err = j.node.Job(ctx, job.ID, 30*time.Second) {
 		if err != nil {
 			if ctx.Err() != nil {
 				j.cancelIfCanceled(ctx, job.ID)
 			}
 			return pipeline.Outcome{}, err
 		}
+		if st.Killed {
+			kills++
+		}
 		switch st.State {
 		case node.JobDone:
 			return pipeline.Outcome{OK: true}, nil
 		case node.JobFailed:
+			if st.Killed && kills < maxKills {
+				if err := j.again(ctx, spec); err != nil {
+					return pipeline.Outcome{}, err
+				}
+				continue
+			}
 			return pipeline.Outcome{Reason: strings.TrimSpace(st.Reason), LastLines: st.LastLines}, nil
 		case node.JobLost:
 			if _, err := j.node.PutJob(ctx, spec); err != nil {
@@ -100,6 +116,15 @@ func (j *jobs) Run(ctx context.Context, job pipeline.Job) (pipeline.Outcome, err
 			}
 		}
 	}
+}
+
+// again forgets how a job ended and starts it anew.
+func (j *jobs) again(ctx context.Context, spec node.Job) error {
+	if err := j.node.DeleteJob(ctx, spec.ID); err != nil {
+		return err
+	}
+	_, err := j.node.PutJob(ctx, spec)
+	return err
 }
 
 // cancelIfCanceled ends the job of a run that was cancelled or ran out of time;

@@ -40,6 +40,7 @@ func Run(ctx context.Context, c Config, out io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel()}))
+	c.clean(log)
 	listener, err := c.listen()
 	if err != nil {
 		return err

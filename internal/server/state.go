@@ -3,9 +3,14 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/pave-platform/pave"
@@ -51,7 +56,7 @@ func (c Config) writeState(s State) error {
 
 // writeFile writes a file whole or not at all.
 func writeFile(path string, data []byte, mode os.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	tmp, err := os.CreateTemp(filepath.Dir(path), fmt.Sprintf(".new-%d-*", os.Getpid()))
 	if err != nil {
 		return pave.Errorf(pave.Unavailable, "write %s: %w", path, err).WithHint("pave doctor")
 	}
@@ -65,6 +70,34 @@ func writeFile(path string, data []byte, mode os.FileMode) error {
 		return pave.Errorf(pave.Unavailable, "write %s: %w", path, err).WithHint("pave doctor")
 	}
 	return nil
+}
+
+// clean removes what a kill left half written. The caller holds the server's lock:
+// nobody else makes or deletes repositories, but a command may be writing a file.
+func (c Config) clean(log *slog.Logger) {
+	var left []string
+	for _, pattern := range []string{c.path("git", ".new-*"), c.path("git", "*.git.deleted")} {
+		found, _ := filepath.Glob(pattern)
+		left = append(left, found...)
+	}
+	for _, pattern := range []string{c.path(".new-*"), c.path("hooks", ".new-*")} {
+		found, _ := filepath.Glob(pattern)
+		left = append(left, slices.DeleteFunc(found, writerLives)...)
+	}
+	for _, path := range left {
+		log.Info("removing what a kill left half made", "path", path)
+		if err := os.RemoveAll(path); err != nil {
+			log.Warn("not removed", "path", path, "err", err)
+		}
+	}
+}
+
+// writerLives reports whether the process that began a temporary file is still
+// there.
+func writerLives(path string) bool {
+	pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), ".new-"), "-")
+	n, err := strconv.Atoi(pid)
+	return err == nil && syscall.Kill(n, 0) != syscall.ESRCH
 }
 
 // isDown reports whether "pave down" was the last word.

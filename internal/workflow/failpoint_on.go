@@ -15,29 +15,51 @@ import (
 // failpoint kills the process with SIGKILL where PAVE_FAILPOINT says so:
 // "KIND/STEP/POINT", with * for any kind or step. PAVE_FAILPOINT_ONCE names a file
 // that is made by the first kill and prevents another, over restarts too.
+// PAVE_FAILPOINT_FILE names a file that holds such a point while there is one to
+// die at; the kill removes it. So a server that runs already can be armed.
 // PAVE_FAILPOINT_LIST names a file to which every point passed is appended.
 func failpoint(point string, kind pave.RunKind, step string) {
 	here := fmt.Sprintf("%s/%s/%s", kind, step, point)
 	if list := os.Getenv("PAVE_FAILPOINT_LIST"); list != "" {
 		appendLine(list, here)
 	}
+	if hits(os.Getenv("PAVE_FAILPOINT"), point, kind, step) && firstKill(here) || hitsFile(point, kind, step) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal is on its way
+	}
+}
+
+// hits reports whether the wanted point is this one.
+func hits(want, point string, kind pave.RunKind, step string) bool {
 	// Step keys may hold slashes: the kind is before the first, the point after the last.
-	want := os.Getenv("PAVE_FAILPOINT")
 	wantKind, rest, _ := strings.Cut(want, "/")
 	i := strings.LastIndex(rest, "/")
-	if i < 0 || rest[i+1:] != point || (wantKind != "*" && wantKind != string(kind)) || (rest[:i] != "*" && rest[:i] != step) {
-		return
+	return i >= 0 && rest[i+1:] == point && (wantKind == "*" || wantKind == string(kind)) && (rest[:i] == "*" || rest[:i] == step)
+}
+
+// firstKill reports whether nothing was killed before.
+func firstKill(here string) bool {
+	once := os.Getenv("PAVE_FAILPOINT_ONCE")
+	if once == "" {
+		return true
 	}
-	if once := os.Getenv("PAVE_FAILPOINT_ONCE"); once != "" {
-		f, err := os.OpenFile(once, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return // killed before
-		}
-		fmt.Fprintln(f, here)
-		f.Close()
+	f, err := os.OpenFile(once, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return false
 	}
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	select {} // the signal is on its way
+	defer f.Close()
+	fmt.Fprintln(f, here)
+	return true
+}
+
+// hitsFile reports whether the file names this point, and takes it away.
+func hitsFile(point string, kind pave.RunKind, step string) bool {
+	path := os.Getenv("PAVE_FAILPOINT_FILE")
+	if path == "" {
+		return false
+	}
+	want, err := os.ReadFile(path)
+	return err == nil && hits(strings.TrimSpace(string(want)), point, kind, step) && os.Remove(path) == nil
 }
 
 // failpointStep is failpoint for a step that is not loaded yet.

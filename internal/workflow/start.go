@@ -42,7 +42,9 @@ type StepSpec struct {
 
 // Retry says how often a step that meets an Unavailable error is tried, and
 // between which pauses; they double from Base to Max, each drawn evenly between
-// nothing and that (full jitter). The zero value is 5 attempts, 200 ms and 30 s.
+// nothing and that (full jitter). The zero value is 40 attempts, 100 ms and 3 s:
+// about a minute, longer than a node or a database server takes to come back from
+// a kill.
 type Retry struct {
 	Attempts  int
 	Base, Max time.Duration
@@ -50,13 +52,13 @@ type Retry struct {
 
 func (r Retry) withDefaults() Retry {
 	if r.Attempts <= 0 {
-		r.Attempts = 5
+		r.Attempts = 40
 	}
 	if r.Base <= 0 {
-		r.Base = 200 * time.Millisecond
+		r.Base = 100 * time.Millisecond
 	}
 	if r.Max <= 0 {
-		r.Max = 30 * time.Second
+		r.Max = 3 * time.Second
 	}
 	return r
 }

@@ -56,7 +56,7 @@ func ours(path string, r resource.Resource) (bool, error) {
 	if err != nil && pave.CodeOf(err) != pave.NotFound {
 		return false, err
 	}
-	if marker == "" || marker != r.ID {
+	if marker == "" || marker != r.ID || resource.Planted("no-marker") {
 		return false, pave.Errorf(pave.Conflict, "repository %s exists and is not of this service", r.ExternalID).
 			WithHint("move %s away, or choose another name", path)
 	}

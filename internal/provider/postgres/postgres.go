@@ -64,6 +64,8 @@ func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.Sta
 		return resource.State{}, pave.Errorf(pave.NotFound, "no database %s", r.ExternalID)
 	case have.role != r.ExternalID || have.database != r.ExternalID:
 		return resource.State{Reason: "set aside"}, nil
+	case !have.open:
+		return resource.State{Reason: "nobody can log in"}, nil
 	}
 	return d.state(s, r), nil
 }

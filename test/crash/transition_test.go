@@ -1,0 +1,189 @@
+package crash_test
+
+import (
+	"fmt"
+
+	"github.com/pave-platform/pave/test/world"
+)
+
+// A transition is one change of a service, as a person asks for it.
+type transition struct {
+	name string
+	// begin makes what the change starts from; its state is left in the lab.
+	begin func(*lab) (service string, err error)
+	// do asks for the change, waits for its end, and notes what there should be.
+	do func(l *lab, service string) error
+}
+
+// The transitions. Create begins with a name that was never there; the others
+// take up a service again where they can, since to make one takes longest.
+func createDB() transition {
+	return transition{"create", func(l *lab) (string, error) { return l.fresh(), nil }, func(l *lab, name string) error {
+		return l.create(name, "postgresql")
+	}}
+}
+
+func (l *lab) create(name, database string) error {
+	if _, err := l.finish(l.Create(l.Fixture(name, teamName(l.r), database))); err != nil {
+		return err
+	}
+	l.change(name, func(s *world.Service) { s.Database = database == "postgresql" })
+	return nil
+}
+
+func (l *lab) remove(name string) error {
+	_, err := l.finish(l.Delete(name))
+	l.change(name, func(s *world.Service) { s.Kept = true })
+	return err
+}
+
+// reuse begins with the service of the call before, or with a new one.
+func reuse(create func(l *lab, name string) error) func(*lab) (string, error) {
+	name := ""
+	return func(l *lab) (string, error) {
+		if name != "" {
+			return name, nil
+		}
+		name = l.fresh()
+		return name, create(l, name)
+	}
+}
+
+func withDatabase(l *lab, name string) error { return l.create(name, "postgresql") }
+
+// push builds and rolls out one more commit.
+func push() transition {
+	return transition{"push", reuse(withDatabase), func(l *lab, name string) error { return l.push(name) }}
+}
+
+func (l *lab) push(name string) error {
+	n := max(1, l.want[name].Commits) + 1
+	files := map[string]string{"change.txt": fmt.Sprintf("change %d\n", n)}
+	if l.slowPipelines {
+		files[".pave/pipeline.yaml"] = fmt.Sprintf("version: 1\nsteps:\n- {name: test, test: true, run: [sleep, \"0.5\"]}\nrun: [%q]\n", l.Binaries.Fixture)
+	}
+	commit, err := l.Commit(name, files)
+	if err != nil {
+		return err
+	}
+	if _, err := l.Built(name, commit); err != nil {
+		return err
+	}
+	l.change(name, func(s *world.Service) {
+		s.Commits, s.Releases, s.Serving = n, min(n, 5), fmt.Sprint(n)
+	})
+	return nil
+}
+
+// twoReleases is a service with two releases, the second of which serves.
+func twoReleases(l *lab, name string) error {
+	if err := withDatabase(l, name); err != nil {
+		return err
+	}
+	return l.push(name)
+}
+
+// deploy brings the release that does not serve.
+func deploy() transition {
+	return transition{"deploy", reuse(twoReleases), func(l *lab, name string) error {
+		_, err := l.deploy(name, other(l.want[name].Serving))
+		return err
+	}}
+}
+
+func other(release string) string {
+	if release == "1" {
+		return "2"
+	}
+	return "1"
+}
+
+func (l *lab) deploy(name, release string) (string, error) {
+	id, err := l.finish(l.Change(name, "deploy", map[string]string{"name": name, "environment": "staging", "release": release}))
+	l.change(name, func(s *world.Service) { s.Serving = release })
+	return id, err
+}
+
+// undoDeploy takes a deploy back that was done before.
+func undoDeploy() transition {
+	begin, run := reuse(twoReleases), ""
+	return transition{"undo deploy", func(l *lab) (name string, err error) {
+		if name, err = begin(l); err == nil {
+			run, err = l.deploy(name, other(l.want[name].Serving))
+		}
+		return name, err
+	}, func(l *lab, name string) error {
+		_, err := l.finish(l.Undo(name, "undo rollout", run))
+		l.change(name, func(s *world.Service) { s.Serving = other(s.Serving) })
+		return err
+	}}
+}
+
+// live is a service of the call before, brought back if it is deleted.
+func live() func(*lab) (string, error) {
+	begin := reuse(withDatabase)
+	return func(l *lab) (string, error) {
+		name, err := begin(l)
+		if err == nil && l.want[name].Kept {
+			err = l.restore(name)
+		}
+		return name, err
+	}
+}
+
+// gone is a service of the call before, deleted if it is live.
+func gone() func(*lab) (string, error) {
+	begin := reuse(withDatabase)
+	return func(l *lab) (string, error) {
+		name, err := begin(l)
+		if err == nil && !l.want[name].Kept {
+			err = l.remove(name)
+		}
+		return name, err
+	}
+}
+
+func (l *lab) restore(name string) error {
+	_, err := l.finish(l.Change(name, "restore service", map[string]string{"name": name}))
+	l.change(name, func(s *world.Service) { s.Kept = false })
+	return err
+}
+
+func remove() transition {
+	return transition{"delete", live(), func(l *lab, name string) error { return l.remove(name) }}
+}
+
+func restore() transition {
+	return transition{"restore", gone(), func(l *lab, name string) error { return l.restore(name) }}
+}
+
+// undoCreate takes a new service back whole.
+func undoCreate() transition {
+	run := ""
+	return transition{"undo create", func(l *lab) (name string, err error) {
+		name = l.fresh()
+		run, err = l.finish(l.Create(l.Fixture(name, teamName(l.r), "postgresql")))
+		l.change(name, func(s *world.Service) { s.Database = true })
+		return name, err
+	}, func(l *lab, name string) error {
+		_, err := l.finish(l.Undo(name, "undo", run))
+		l.change(name, func(s *world.Service) { s.Kept = true })
+		return err
+	}}
+}
+
+// undoDelete brings a deleted service back by undoing its delete.
+func undoDelete() transition {
+	begin, run := live(), ""
+	return transition{"undo delete", func(l *lab) (name string, err error) {
+		if name, err = begin(l); err == nil {
+			run, err = l.finish(l.Delete(name))
+			l.change(name, func(s *world.Service) { s.Kept = true })
+		}
+		return name, err
+	}, func(l *lab, name string) error {
+		_, err := l.finish(l.Undo(name, "undo", run))
+		l.change(name, func(s *world.Service) { s.Kept = false })
+		return err
+	}}
+}

@@ -1,0 +1,284 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pave-platform/pave"
+)
+
+// A Problem is a refusal of the API.
+type Problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }
+
+// plain never keeps a connection: servers come and go here.
+var plain = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}}
+
+// Try makes one call of the API. out may be nil, *[]byte for the raw answer, or
+// what the answer is decoded into.
+func (h *Home) Try(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(data)
+	}
+	s := h.Stat()
+	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.Token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := plain.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		p := &Problem{}
+		if json.Unmarshal(data, p) != nil || p.Detail == "" {
+			p.Detail = string(data)
+		}
+		p.Status = resp.StatusCode
+		return p
+	}
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *[]byte:
+		*out = data
+		return nil
+	}
+	return json.Unmarshal(data, out)
+}
+
+// Call is Try, again and again while no server answers or a new one has another
+// token already: nobody but a person would do less.
+func (h *Home) Call(method, path string, in, out any) error {
+	var last error
+	err := eventually(Patience, func() error {
+		last = h.Try(context.Background(), method, path, in, out)
+		var p *Problem
+		if last == nil || errors.As(last, &p) && p.Status != http.StatusUnauthorized && p.Status != http.StatusServiceUnavailable {
+			return nil
+		}
+		return last
+	})
+	return errors.Join(err, last)
+}
+
+// A Spec is a service to create.
+type Spec struct {
+	Name         string         `json:"name"`
+	Team         string         `json:"team"`
+	Template     string         `json:"template"`
+	Environments []string       `json:"environments"`
+	Database     string         `json:"database"`
+	Inputs       map[string]any `json:"inputs,omitempty"`
+}
+
+// Fixture is the spec of a service of the fixture template in staging.
+func (h *Home) Fixture(name, team, database string) Spec {
+	return Spec{Name: name, Team: team, Template: "fixture", Environments: []string{"staging"}, Database: database,
+		Inputs: map[string]any{"binary": h.Binaries.Fixture}}
+}
+
+// Create asks for a service and returns the id of the run.
+func (h *Home) Create(s Spec) (string, error) {
+	var out struct {
+		Run pave.Run `json:"run"`
+	}
+	err := h.Call(http.MethodPost, "/v1/services", s, &out)
+	if err == nil {
+		h.Expect("create service", s.Name)
+	}
+	return out.Run.ID, err
+}
+
+// Change plans a request and applies it. The run is the same however often the
+// server dies meanwhile, since the plan is.
+func (h *Home) Change(service, verb string, spec any) (string, error) {
+	var plan pave.Plan
+	if err := h.Call(http.MethodPost, "/v1/plans", map[string]any{"verb": verb, "spec": spec}, &plan); err != nil {
+		return "", fmt.Errorf("plan %s: %w", verb, err)
+	}
+	h.mu.Lock()
+	h.plans = append(h.plans, plan.ID)
+	h.mu.Unlock()
+	var run pave.Run
+	if err := h.Call(http.MethodPost, "/v1/plans/"+plan.ID+"/apply", nil, &run); err != nil {
+		return "", fmt.Errorf("apply %s: %w", verb, err)
+	}
+	h.Expect(verb, service)
+	return run.ID, nil
+}
+
+// Delete asks for nothing to be left of a service.
+func (h *Home) Delete(service string) (string, error) {
+	return h.Change(service, "delete service", map[string]string{"name": service})
+}
+
+// Undo asks for the state before a run. action is what the audit log calls it.
+func (h *Home) Undo(service, action, run string) (string, error) {
+	id, err := h.Change(service, "undo", map[string]string{"run": run})
+	if err == nil && action != "undo" {
+		h.expect("undo", service, -1)
+		h.Expect(action, service)
+	}
+	return id, err
+}
+
+// Expect adds one to the rows that the audit log must hold of an action on a
+// service: each change has started once, however often it was asked for.
+func (h *Home) Expect(action, service string) { h.expect(action, service, 1) }
+
+// ExpectExactly sets how often a change must have started, where several ask for
+// the same.
+func (h *Home) ExpectExactly(action, service string, n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.starts[action+" service:"+service] = n
+}
+
+func (h *Home) expect(action, service string, n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.starts[action+" service:"+service] += n
+}
+
+// Run reads a run.
+func (h *Home) Run(id string) (pave.Run, error) {
+	var run pave.Run
+	err := h.Call(http.MethodGet, "/v1/runs/"+id, nil, &run)
+	return run, err
+}
+
+// Wait waits until a run has ended by itself; any end but done is an error.
+func (h *Home) Wait(id string) (pave.Run, error) {
+	var run pave.Run
+	err := eventually(Patience, func() (err error) {
+		if run, err = h.Run(id); err == nil && !run.State.Ended() {
+			err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
+		}
+		return err
+	})
+	if err == nil && run.State != pave.RunDone {
+		err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
+	}
+	return run, err
+}
+
+// Runs lists the runs of a service of a kind, newest first.
+func (h *Home) Runs(service, kind string) ([]pave.Run, error) {
+	var out struct{ Items []pave.Run }
+	err := h.Call(http.MethodGet, "/v1/runs?service="+url.QueryEscape(service)+"&kind="+kind, nil, &out)
+	return out.Items, err
+}
+
+// Commit clones a repository, commits files to it with the real git and pushes,
+// again while the server dies on it. It returns the commit.
+func (h *Home) Commit(service string, files map[string]string) (string, error) {
+	dir, err := os.MkdirTemp("", "clone-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	remote := func() string {
+		s := h.Stat()
+		return strings.Replace(s.URL, "http://", "http://pave:"+s.Token+"@", 1) + "/git/" + service + ".git"
+	}
+	tree := filepath.Join(dir, service)
+	if err := eventually(Patience, func() error { _, err := git(dir, "clone", "-q", remote(), tree); return err }); err != nil {
+		return "", err
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	for _, args := range [][]string{{"add", "."}, {"-c", "user.name=dev", "-c", "user.email=dev@localhost", "commit", "-q", "-m", "a change"}} {
+		if _, err := git(tree, args...); err != nil {
+			return "", err
+		}
+	}
+	if err := eventually(Patience, func() error { _, err := git(tree, "push", "-q", remote(), "HEAD:main"); return err }); err != nil {
+		return "", err
+	}
+	head, err := git(tree, "rev-parse", "HEAD")
+	return strings.TrimSpace(head), err
+}
+
+func git(dir string, args ...string) (string, error) {
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "NO_PROXY=127.0.0.1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, out)
+	}
+	return string(out), nil
+}
+
+// Built waits for the pipeline of a commit, and with it for its rollout. It
+// returns the pipeline's run.
+func (h *Home) Built(service, commit string) (string, error) {
+	var id string
+	err := eventually(Patience, func() error {
+		runs, err := h.Runs(service, "pipeline")
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			if strings.Contains(string(r.Input), commit) {
+				id = r.ID
+				return nil
+			}
+		}
+		return fmt.Errorf("no pipeline of %s was started", commit)
+	})
+	if err != nil {
+		return "", err
+	}
+	_, err = h.Wait(id)
+	return id, err
+}
+
+// Get asks a service over the router and returns its answer.
+func (h *Home) Get(service, env, path string) (status int, body map[string]any, err error) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+h.Stat().Router+path, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Host = service + "." + env + ".localhost"
+	resp, err := plain.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	_ = json.Unmarshal(data, &body)
+	return resp.StatusCode, body, err
+}
