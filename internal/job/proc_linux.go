@@ -88,6 +88,23 @@ func (p Proc) Env(name string) string {
 	return ""
 }
 
+// UID returns the user the process runs as, -1 where that cannot be read. It is not
+// taken from the owner of the folder in /proc: a process can make that root.
+func (p Proc) UID() int {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID), "status"))
+	if err != nil {
+		return -1
+	}
+	for line := range bytes.Lines(data) {
+		if f := bytes.Fields(line); len(f) > 1 && string(f[0]) == "Uid:" {
+			if uid, err := strconv.Atoi(string(f[1])); err == nil {
+				return uid
+			}
+		}
+	}
+	return -1
+}
+
 // Dir returns the working directory of the process.
 func (p Proc) Dir() string {
 	dir, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(p.PID), "cwd"))
