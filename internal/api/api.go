@@ -76,6 +76,9 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	cross := http.NewCrossOriginProtection()
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.writeProblem(w, r, pave.Errorf(pave.Denied, "a page of another origin may not call this").WithHint("call from a program, without Origin"))
+	}))
 	return s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
 }
 
