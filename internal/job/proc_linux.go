@@ -183,10 +183,18 @@ func setLimits(pid int, s Spec) error {
 	return err
 }
 
+// maxProcesses is how many processes and threads each user has that root starts
+// programs as: a fork bomb ends there, far below what a machine has.
+const maxProcesses = 4096
+
 // BecomeReaper makes this process the parent of all orphans among its
-// descendants, and switches its core files off.
+// descendants, switches its core files off, and as root bounds the processes of
+// the users it starts programs as; root itself is exempt.
 func BecomeReaper() error {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	if os.Geteuid() == 0 {
+		_ = unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: maxProcesses, Max: maxProcesses}) // fails where it is lower already
+	}
 	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,5 +51,13 @@ func TestJobLeavesNothingBehind(t *testing.T) {
 	}
 	if got := of(); got != 2 {
 		t.Errorf("after the job %d children of the node run as the user, want the 2 of the other job", got)
+	}
+	limits := b.job("limits")
+	limits.Command = []string{"/bin/sh", "-c", "grep processes /proc/self/limits"}
+	if _, err := b.PutJob(t.Context(), limits); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := b.Job(t.Context(), "limits", 20*time.Second); err != nil || !strings.Contains(strings.Join(st.LastLines, ""), " 4096 ") {
+		t.Errorf("a user's processes have no bound: %q %v", st.LastLines, err)
 	}
 }
