@@ -51,6 +51,10 @@ type Options struct {
 // maxBody is how large a request body may be, in bytes; git has its own limit.
 const maxBody = 1 << 20
 
+// bodyTime is how long a request body may take. A request that is still carried out
+// then is given up too, so it is ample.
+const bodyTime = time.Minute
+
 type server struct {
 	Options
 	huma huma.API
@@ -76,6 +80,9 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	cross := http.NewCrossOriginProtection()
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.writeProblem(w, r, pave.Errorf(pave.Denied, "a page of another origin may not call this").WithHint("call from a program, without Origin"))
+	}))
 	return s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
 }
 
@@ -92,7 +99,7 @@ type operation struct {
 func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, error)) {
 	o := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, DefaultStatus: op.status,
-		MaxBodyBytes: maxBody, Metadata: map[string]any{"permission": op.permission},
+		MaxBodyBytes: maxBody, BodyReadTimeout: bodyTime, Metadata: map[string]any{"permission": op.permission},
 		Security: []map[string][]string{{"token": {}}},
 		Errors:   []int{400, 401, 403, 404, 409, 422, 500, 503},
 	}

@@ -104,7 +104,7 @@ func TestProblems(t *testing.T) {
 		"hook, user's token": {"POST", "/v1/hooks/post-receive", "{}", nil, 401, pave.Denied},
 		"admin's log":        {"GET", "/v1/audit", "", []string{"Authorization", "Bearer " + d.viewer}, 403, pave.Denied},
 		"other host":         {"GET", "/v1/teams", "", []string{"Host", "evil.example:7070"}, 400, pave.Invalid},
-		"cross origin":       {"POST", "/v1/plans", "{}", []string{"Sec-Fetch-Site", "cross-site"}, 403, ""},
+		"cross origin":       {"POST", "/v1/plans", "{}", []string{"Sec-Fetch-Site", "cross-site"}, 403, pave.Denied},
 		"no route":           {"GET", "/v2/nothing", "", nil, 404, pave.NotFound},
 		"no method":          {"DELETE", "/v1/teams", "", nil, 405, pave.Invalid},
 		"not JSON":           {"POST", "/v1/plans", "{", nil, 400, pave.Invalid},

@@ -88,6 +88,23 @@ func (p Proc) Env(name string) string {
 	return ""
 }
 
+// UID returns the user the process runs as, -1 where that cannot be read. It is not
+// taken from the owner of the folder in /proc: a process can make that root.
+func (p Proc) UID() int {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID), "status"))
+	if err != nil {
+		return -1
+	}
+	for line := range bytes.Lines(data) {
+		if f := bytes.Fields(line); len(f) > 1 && string(f[0]) == "Uid:" {
+			if uid, err := strconv.Atoi(string(f[1])); err == nil {
+				return uid
+			}
+		}
+	}
+	return -1
+}
+
 // Dir returns the working directory of the process.
 func (p Proc) Dir() string {
 	dir, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(p.PID), "cwd"))
@@ -166,10 +183,18 @@ func setLimits(pid int, s Spec) error {
 	return err
 }
 
+// maxProcesses is how many processes and threads each user has that root starts
+// programs as: a fork bomb ends there, far below what a machine has.
+const maxProcesses = 4096
+
 // BecomeReaper makes this process the parent of all orphans among its
-// descendants, and switches its core files off.
+// descendants, switches its core files off, and as root bounds the processes of
+// the users it starts programs as; root itself is exempt.
 func BecomeReaper() error {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	if os.Geteuid() == 0 {
+		_ = unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: maxProcesses, Max: maxProcesses}) // fails where it is lower already
+	}
 	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 

@@ -21,6 +21,9 @@ func Find(func(Proc) bool) []Proc { return nil }
 // Env is empty where there is no /proc.
 func (p Proc) Env(string) string { return "" }
 
+// UID is unknown where there is no /proc.
+func (p Proc) UID() int { return -1 }
+
 // Dir is empty where there is no /proc.
 func (p Proc) Dir() string { return "" }
 

@@ -91,7 +91,7 @@ func (n *Node) putJob(spec Job) (JobStatus, error) {
 		run.settle(record)
 		return record, nil
 	}
-	go run.wait(record)
+	go run.wait(record, spec.UID)
 	return record, nil
 }
 
@@ -101,7 +101,7 @@ func (j *jobRun) start(spec Job) error {
 		return err
 	}
 	j.proc, err = job.Start(job.Spec{
-		ID: "job_" + j.n.mark + "_" + spec.ID, Dir: spec.Dir, Command: spec.Command, Env: env, Secrets: spec.Secrets,
+		ID: j.n.jobMark(spec.ID), Dir: spec.Dir, Command: spec.Command, Env: env, Secrets: spec.Secrets,
 		UID: spec.UID, Limits: spec.Limits, Timeout: spec.Timeout,
 		Output: func(l job.Line) {
 			j.tail.Add(l.Text)
@@ -112,11 +112,14 @@ func (j *jobRun) start(spec Job) error {
 }
 
 // wait puts the end of the job on record.
-func (j *jobRun) wait(record JobStatus) {
+func (j *jobRun) wait(record JobStatus, uid int) {
 	select {
 	case <-j.proc.Done():
 	case <-j.n.life.Done():
 		return // lost to the next node
+	}
+	if !j.n.opts.guest {
+		j.n.endStrays(j.id, uid)
 	}
 	res := j.proc.Result()
 	record.Ended, record.ExitCode = res.Ended.UTC(), res.ExitCode

@@ -41,11 +41,13 @@ type Jobs interface {
 	// its end. An error says that it could not be run; a job that fails is an
 	// Outcome.
 	Run(ctx context.Context, j Job) (Outcome, error)
-	// Prepare hands a tree to the user that jobs run as. Cold tells that nothing
+	// Prepare hands a tree to the user that jobs run as; the folder it lies in is
+	// not theirs, so it cannot be put in another's place. Cold tells that nothing
 	// was ever built here: caches are empty.
 	Prepare(ctx context.Context, dir string) (cold bool, err error)
-	// TakeBack makes a built tree one that no job can change.
-	TakeBack(ctx context.Context, dir string) error
+	// TakeBack makes a built tree one that no job can change, and that the user of
+	// the service may read.
+	TakeBack(ctx context.Context, dir string, service int) error
 	// Env is what every job may see: caches and the allow-list of variables.
 	Env() map[string]string
 }
@@ -135,7 +137,7 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	if err := os.RemoveAll(tree); err != nil {
 		return workflow.Result{}, err
 	}
-	if err := os.MkdirAll(tree, 0o755); err != nil {
+	if err := os.MkdirAll(tree, 0o711); err != nil {
 		return workflow.Result{}, pave.Errorf(pave.Unavailable, "make the build folder: %w", err).WithHint("pave doctor")
 	}
 	root, err := os.OpenRoot(tree)
@@ -146,7 +148,7 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	if err := git.Export(ctx, src.Repository, src.Commit, root); err != nil {
 		return workflow.Result{}, err
 	}
-	cold, err := r.Jobs.Prepare(ctx, filepath.Dir(tree))
+	cold, err := r.Jobs.Prepare(ctx, tree)
 	if err != nil {
 		return workflow.Result{}, err
 	}

@@ -46,6 +46,10 @@ func (p *Platform) ApplyFile(ctx context.Context, f pave.PlanFile) (pave.Run, er
 	if err != nil {
 		return pave.Run{}, err
 	}
+	if w.tr.finished == "" && w.plan.Base != f.Base {
+		return pave.Run{}, pave.Errorf(pave.Conflict, "the plan no longer fits: it was made for revision %d, now it is %d", f.Base, w.plan.Base).
+			WithHint("plan again and look at it")
+	}
 	w.plan.ID = pave.NewID("plan")
 	if w.plan.Hash == f.Hash {
 		if err := p.keepPlan(ctx, w.plan); err != nil {

@@ -137,7 +137,11 @@ func (p *Platform) releaseStep(ctx context.Context, t *workflow.Task) (workflow.
 	}
 	tree := p.Pipeline.Tree(t.Run.ID)
 	if _, err := os.Stat(tree); err == nil {
-		if err := p.Pipeline.Jobs.TakeBack(ctx, tree); err != nil {
+		uid, err := p.uidOf(ctx, p.DB, in.Service)
+		if err == nil {
+			err = p.Pipeline.Jobs.TakeBack(ctx, tree, uid)
+		}
+		if err != nil {
 			return workflow.Result{}, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/pave-platform/pave"
 )
@@ -95,8 +96,30 @@ func (c Config) prepare() error {
 			return pave.Errorf(pave.Unavailable, "make the folder %s: %w", d.path, err).
 				WithHint("make it writable, free disk space, or set PAVE_HOME to another folder")
 		}
+		if err := ownFolder(d.path); err != nil {
+			return err
+		}
 		if err := os.Chmod(d.path, d.mode); err != nil {
 			return pave.Errorf(pave.Unavailable, "set the mode of %s: %w", d.path, err).WithHint("set PAVE_HOME to a folder of your own")
+		}
+	}
+	return nil
+}
+
+// ownFolder is Denied for a folder, or a link to one, that another user made: they
+// could put files, hooks and sockets of their own in the place of ours, also where
+// root may write.
+func ownFolder(path string) error {
+	for _, look := range []func(string) (os.FileInfo, error){os.Lstat, os.Stat} {
+		info, err := look(path)
+		if err != nil {
+			return pave.Errorf(pave.Unavailable, "look at the folder %s: %w", path, err).WithHint("pave doctor")
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		link := info.Mode()&os.ModeSymlink != 0
+		if ok && int(stat.Uid) != os.Geteuid() && !(link && stat.Uid == 0) {
+			return pave.Errorf(pave.Denied, "%s belongs to user %d", path, stat.Uid).
+				WithHint("run as that user, or set PAVE_HOME to a folder of your own")
 		}
 	}
 	return nil

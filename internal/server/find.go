@@ -30,8 +30,13 @@ func Find(ctx context.Context, c Config) (State, error) {
 	return s, pave.Errorf(pave.Unavailable, "no server runs for %s", c.Home).WithHint("pave up")
 }
 
-// alive asks a server whether it lives and is the one of the state.
+// alive asks a server whether it lives and is the one of the state. Its process is
+// looked at first: another program may have taken the port of a server that died,
+// and whoever is called alive gets the token.
 func alive(ctx context.Context, s State) error {
+	if !isPave(s.PID) {
+		return fmt.Errorf("process %d of the server is gone", s.PID)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/livez", nil)

@@ -2,9 +2,8 @@ package server
 
 import (
 	"context"
-	"io/fs"
+	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -50,16 +49,17 @@ func newJobs(c Config, n *node.Client, root bool) *jobs {
 // Env is what every job may see.
 func (j *jobs) Env() map[string]string { return j.env }
 
-// Prepare gives the tree, and the caches, to the user builds run as.
+// Prepare gives the tree, and the caches, to the user builds run as. Nobody else
+// sees into them.
 func (j *jobs) Prepare(ctx context.Context, dir string) (cold bool, err error) {
 	entries, _ := os.ReadDir(j.env["GOCACHE"]) // not there is as good as empty
 	cold = len(entries) == 0
 	for _, k := range []string{"GOCACHE", "GOMODCACHE", "npm_config_cache"} {
-		if err := os.MkdirAll(j.env[k], 0o755); err != nil {
+		if err := os.MkdirAll(j.env[k], 0o700); err != nil {
 			return cold, pave.Errorf(pave.Unavailable, "make the cache %s: %w", j.env[k], err).WithHint("pave doctor")
 		}
-		if j.uid != 0 {
-			if err := os.Lchown(j.env[k], j.uid, j.uid); err != nil {
+		if j.uid != 0 { // the folder they lie in is ours, so this is no link
+			if err := errors.Join(os.Lchown(j.env[k], j.uid, j.uid), os.Chmod(j.env[k], 0o700)); err != nil {
 				return cold, err
 			}
 		}
@@ -67,38 +67,16 @@ func (j *jobs) Prepare(ctx context.Context, dir string) (cold bool, err error) {
 	if j.uid == 0 {
 		return cold, nil
 	}
-	return cold, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, j.uid, j.uid)
-	})
+	return cold, giveTree(ctx, dir, j.uid)
 }
 
-// TakeBack makes a built tree read-only to everybody but the server, so that no
-// later build can change a release. Nothing follows a symbolic link.
-func (j *jobs) TakeBack(ctx context.Context, dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if j.uid != 0 {
-			if err := os.Lchown(path, os.Getuid(), os.Getgid()); err != nil {
-				return err
-			}
-		}
-		info, err := d.Info()
-		if err != nil || info.Mode()&fs.ModeSymlink != 0 {
-			return err
-		}
-		mode := info.Mode().Perm()&^0o022 | 0o444
-		if d.IsDir() {
-			mode |= 0o755
-		} else if mode&0o100 != 0 {
-			mode |= 0o111
-		}
-		return os.Chmod(path, mode)
-	})
+// TakeBack makes a built tree one that no build can change, not even a program of
+// this build that goes on. With root only the user of the service may enter it.
+func (j *jobs) TakeBack(ctx context.Context, dir string, service int) error {
+	if j.uid == 0 {
+		service = 0
+	}
+	return takeTree(ctx, dir, j.uid, service)
 }
 
 // maxKills is how often a job may be killed from outside before that counts as its

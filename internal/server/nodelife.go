@@ -105,7 +105,7 @@ func watchServer(ctx context.Context, c Config, log *slog.Logger) {
 			continue
 		}
 		s, ok, err := c.readState()
-		if err != nil || ok && (isPave(s.PID) || alive(ctx, s) == nil) {
+		if err != nil || ok && isPave(s.PID) {
 			continue
 		}
 		log.Warn("the server is dead: starting it")
