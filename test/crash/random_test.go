@@ -57,10 +57,10 @@ type move struct {
 }
 
 var moves = []move{
-	{"create", 600 * time.Millisecond, nil, func(l *lab, name string) error { return l.create(name, pick(l.r, "postgresql", "none")) }},
-	{"push", 800 * time.Millisecond, isLive, (*lab).push},
-	{"delete", 500 * time.Millisecond, isLive, (*lab).remove},
-	{"restore", 500 * time.Millisecond, func(s world.Service) bool { return s.Kept }, (*lab).restore},
+	{"create", 450 * time.Millisecond, nil, func(l *lab, name string) error { return l.create(name, pick(l.r, "postgresql", "none")) }},
+	{"push", 900 * time.Millisecond, isLive, (*lab).push},
+	{"delete", 300 * time.Millisecond, isLive, (*lab).remove},
+	{"restore", 300 * time.Millisecond, func(s world.Service) bool { return s.Kept }, (*lab).restore},
 }
 
 func isLive(s world.Service) bool { return !s.Kept }

@@ -188,7 +188,26 @@ func (h *Home) Wait(id string) (pave.Run, error) {
 	if err == nil && run.State != pave.RunDone {
 		err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
 	}
+	if err != nil {
+		err = errors.Join(err, h.unfinished(run))
+	}
 	return run, err
+}
+
+// unfinished names the steps of a run, and of the runs it waits for, that are not
+// done.
+func (h *Home) unfinished(run pave.Run) error {
+	var errs []error
+	for _, s := range run.Steps {
+		if s.State == pave.StepDone || s.State == pave.StepPending {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("  %s/%s is %s, attempt %d since %s: %s", run.Kind, s.Key, s.State, s.Attempt, s.Started.Format("15:04:05"), s.Reason))
+		if child, err := h.Run(s.Child); s.Child != "" && err == nil {
+			errs = append(errs, h.unfinished(child))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Runs lists the runs of a service of a kind, newest first.

@@ -200,8 +200,9 @@ func (h *Home) answers(svc Service) error {
 		if err != nil {
 			return err
 		}
-		rows, _ := body["rows"].(float64)
-		if status != 200 || body["service"] != svc.Name || svc.Database != (rows > 0) {
+		rows, _ := body["rows"].(float64) // of the fixture
+		database := rows > 0 || body["database"] != nil
+		if status != 200 || body["service"] != svc.Name || svc.Database != database {
 			return fmt.Errorf("%s answers %d %v", svc.Name, status, body)
 		}
 		return nil
