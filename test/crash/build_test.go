@@ -14,7 +14,8 @@ func TestRealBuilds(t *testing.T) {
 	long(t)
 	r := dice(t)
 	l := newLab(t, r)
-	tr := transition{"create", func(l *lab) (string, error) { return l.fresh(), nil }, func(l *lab, name string) error {
+	l.Patience = 10 * time.Minute
+	tr := transition{name: "create", begin: fresh, do: func(l *lab, name string) error {
 		spec := world.Spec{Name: name, Team: teamName(r), Template: "go-http", Environments: []string{"staging"}, Database: "postgresql"}
 		if _, err := l.finish(l.Create(spec)); err != nil {
 			return err

@@ -79,7 +79,7 @@ func (h *Home) Try(ctx context.Context, method, path string, in, out any) error 
 // token already: nobody but a person would do less.
 func (h *Home) Call(method, path string, in, out any) error {
 	var last error
-	err := eventually(Patience, func() error {
+	err := eventually(h.Patience, func() error {
 		last = h.Try(context.Background(), method, path, in, out)
 		var p *Problem
 		if last == nil || errors.As(last, &p) && p.Status != http.StatusUnauthorized && p.Status != http.StatusServiceUnavailable {
@@ -179,7 +179,7 @@ func (h *Home) Run(id string) (pave.Run, error) {
 // Wait waits until a run has ended by itself; any end but done is an error.
 func (h *Home) Wait(id string) (pave.Run, error) {
 	var run pave.Run
-	err := eventually(Patience, func() (err error) {
+	err := eventually(h.Patience, func() (err error) {
 		if run, err = h.Run(id); err == nil && !run.State.Ended() {
 			err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
 		}
@@ -230,7 +230,7 @@ func (h *Home) Commit(service string, files map[string]string) (string, error) {
 		return strings.Replace(s.URL, "http://", "http://pave:"+s.Token+"@", 1) + "/git/" + service + ".git"
 	}
 	tree := filepath.Join(dir, service)
-	if err := eventually(Patience, func() error { _, err := git(dir, "clone", "-q", remote(), tree); return err }); err != nil {
+	if err := eventually(h.Patience, func() error { _, err := git(dir, "clone", "-q", remote(), tree); return err }); err != nil {
 		return "", err
 	}
 	for name, text := range files {
@@ -243,7 +243,7 @@ func (h *Home) Commit(service string, files map[string]string) (string, error) {
 			return "", err
 		}
 	}
-	if err := eventually(Patience, func() error { _, err := git(tree, "push", "-q", remote(), "HEAD:main"); return err }); err != nil {
+	if err := eventually(h.Patience, func() error { _, err := git(tree, "push", "-q", remote(), "HEAD:main"); return err }); err != nil {
 		return "", err
 	}
 	head, err := git(tree, "rev-parse", "HEAD")
@@ -265,7 +265,7 @@ func git(dir string, args ...string) (string, error) {
 // returns the pipeline's run.
 func (h *Home) Built(service, commit string) (string, error) {
 	var id string
-	err := eventually(Patience, func() error {
+	err := eventually(h.Patience, func() error {
 		runs, err := h.Runs(service, "pipeline")
 		if err != nil {
 			return err
