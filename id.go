@@ -22,18 +22,10 @@ var idClock struct {
 func NewID(prefix string) string {
 	idClock.Lock()
 	defer idClock.Unlock()
-	now := uint64(time.Now().UnixMilli())
-	if now > idClock.last {
-		idClock.last = now
-		rand.Read(idClock.random[:])
-		idClock.random[0] &= 0x7f // room to count up within one millisecond
-	} else {
-		for i := len(idClock.random) - 1; i >= 0; i-- {
-			if idClock.random[i]++; idClock.random[i] != 0 {
-				break
-			}
-		}
-	}
+	// Within one millisecond the time part counts on: ids of one process differ,
+	// and sort, by their first ten characters, which is what people see of them.
+	idClock.last = max(idClock.last+1, uint64(time.Now().UnixMilli()))
+	rand.Read(idClock.random[:])
 	var raw [16]byte
 	binary.BigEndian.PutUint64(raw[:8], idClock.last<<16)
 	copy(raw[6:], idClock.random[:])

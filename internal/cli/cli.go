@@ -145,19 +145,26 @@ func examples(lines ...string) string {
 
 // group is what a command does that only has commands below it.
 func (a *app) group(cmd *cobra.Command, args []string) error {
+	children := []string{}
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			children = append(children, c.Name())
+		}
+	}
 	if len(args) == 0 {
 		if cmd.HasParent() {
-			return usagef("%s needs what to work on", cmd.CommandPath()).WithHint("one of %s", strings.Join(childNames(cmd), ", "))
+			return usagef("%s needs what to work on", cmd.CommandPath()).WithHint("one of %s", strings.Join(children, ", "))
 		}
 		return cmd.Help()
 	}
-	e := pave.BadField("command", strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "pave "), "is not a command of pave",
-		cmd.CommandPath()+" --help lists them")
-	if near := pave.DidYouMean(args[0], childNames(cmd)); near != "" {
-		e = pave.BadField("command", args[0], "is not a command of pave", "").
-			WithHint("did you mean %s %s?", cmd.CommandPath(), near)
+	what := "command"
+	if strings.Contains(cmd.Use, "KIND") {
+		what = "kind"
 	}
-	e.Fields = nil
+	e := usagef("unknown %s %q for %s", what, oneLine(args[0]), cmd.CommandPath()).WithHint("%s --help lists them", cmd.CommandPath())
+	if near := pave.DidYouMean(args[0], childNames(cmd)); near != "" {
+		e = e.WithHint("did you mean %s %s?", cmd.CommandPath(), near)
+	}
 	return e
 }
 

@@ -14,16 +14,21 @@ import (
 var errDeclined = &exitError{exitUsage, &pave.Error{Code: pave.Invalid, Message: "declined, nothing was changed"}}
 
 // confirm asks before a plan that takes things away: by the service's name. Where
-// nobody can be asked, --yes or --confirm must have answered.
+// nobody can be asked, --yes or --confirm must have answered. What would be lost
+// is said in every case.
 func (a *app) confirm(plan pave.Plan, ch *change) error {
 	name := string(plan.Service)
 	switch {
 	case ch.confirm == name, ch.yes && ch.confirm == "":
+		if !a.quiet {
+			printLost(a.err, plan)
+		}
 		return nil
 	case ch.confirm != "":
 		return pave.BadField("confirm", ch.confirm, fmt.Sprintf("is not the service that this takes from, %q; nothing was changed", name),
 			"--confirm "+name)
 	case !a.tty.in || !a.tty.err:
+		printLost(a.err, plan)
 		return usagef("%s of %q takes things away and nobody can be asked here; nothing was changed", plan.Request.Request.Verb(), name).
 			WithHint("--confirm %s, or --yes; pave plan shows what it would do", name)
 	}

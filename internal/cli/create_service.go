@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -67,10 +69,7 @@ func checkCreate(cmd *cobra.Command, r *pave.CreateService, inputs []string) err
 	if len(missing) > 0 {
 		return usagef("%s needs %s", cmd.CommandPath(), strings.Join(missing, ", ")).WithHint("%s", firstExample(cmd))
 	}
-	if _, err := pave.ParseName("name", r.Name); err != nil {
-		return err
-	}
-	if _, err := pave.ParseName("team", r.Team); err != nil {
+	if err := checkNames([2]string{"name", r.Name}, [2]string{"team", r.Team}); err != nil {
 		return err
 	}
 	for _, in := range inputs {
@@ -87,6 +86,29 @@ func checkCreate(cmd *cobra.Command, r *pave.CreateService, inputs []string) err
 		r.Inputs[key] = value // the template knows its type
 	}
 	return nil
+}
+
+// checkNames checks names given by flags, and names all wrong ones at once.
+func checkNames(flags ...[2]string) error {
+	var first *pave.Error
+	for _, f := range flags {
+		_, err := pave.ParseName(f[0], f[1])
+		var e *pave.Error
+		switch {
+		case !errors.As(err, &e):
+		case first == nil:
+			first = e
+		default:
+			first.Fields = append(first.Fields, e.Fields...)
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	if len(first.Fields) > 1 {
+		first.Message = fmt.Sprintf("%d flags are wrong", len(first.Fields))
+	}
+	return first
 }
 
 // verbOf is what stands before a verb in examples: " plan", or nothing.

@@ -58,6 +58,11 @@ func exitHelp() string {
 const environmentHelp = `Environment variables that pave reads:
 
   PAVE_HOME          where server and node keep their state
+  PAVE_CONFIG        where the keys lie, outside the state
+  PAVE_LISTEN        address of the API, 127.0.0.1:7070 without
+  PAVE_ROUTER        address of the router, 127.0.0.1:7080 without
+  PAVE_TEMPLATES     further folders of templates, separated as in PATH
+  PAVE_LOG           debug: the server's log has every request
   PAVE_STORE_URL     the platform's database, instead of SQLite in PAVE_HOME
   PAVE_POSTGRES_URL  the database server of the services, instead of one that the node runs
   PAVE_FORCE_TTY     behave as on a terminal

@@ -83,7 +83,7 @@ func (v *view) check() error {
 		return usagef("-o goes with neither --json nor --jq").WithHint("leave one out")
 	}
 	if v.json == bare && !v.whole && v.jq == "" {
-		return usagef("--json needs fields, one or more of:\n  %s", strings.Join(v.fields, "\n  ")).
+		return usagef("--json needs one or more of these fields: %s", strings.Join(v.fields, ", ")).
 			WithHint("--json %s, or --jq . for all", strings.Join(v.fields[:min(2, len(v.fields))], ","))
 	}
 	for _, f := range v.wanted() {

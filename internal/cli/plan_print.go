@@ -67,10 +67,10 @@ func printLost(out io.Writer, plan pave.Plan) {
 			continue
 		}
 		if first {
-			fmt.Fprintln(out, "Would be lost")
+			fmt.Fprintln(out, "What it holds")
 			first = false
 		}
-		kept := ""
+		kept := " (not kept)"
 		if c.Action == pave.ActionAside {
 			kept = " (kept 7 days: pave restore " + oneLine(string(plan.Service)) + ")"
 		}

@@ -21,6 +21,7 @@ type eventData struct {
 	Attempt int      `json:"attempt"`
 	Quiet   bool     `json:"quiet"`
 	Lines   []string `json:"lines"` // of step.output
+	Text    string   `json:"text"`  // of step.note
 }
 
 func dataOf(e pave.Event) eventData {
@@ -30,9 +31,6 @@ func dataOf(e pave.Event) eventData {
 	}
 	return d
 }
-
-// coldAfter is how long a pipeline may take before the user is told why.
-const coldAfter = 5 * time.Second
 
 // maxLastLines is how many lines of a failed program are shown.
 const maxLastLines = 20
@@ -52,14 +50,17 @@ type progress struct {
 	hint    string          // of the failed step
 	told    map[string]bool // reasons that were told
 	drawn   bool            // the moving line is there
-	cold    bool            // the user was told of a cold build
 }
 
 // A going is a step that is not over.
 type going struct {
 	key, title string
 	since      time.Time
+	waits      string // what for, as last told
 }
+
+// tellAfter is how long a step may wait for something before it is said.
+const tellAfter = 5 * time.Second
 
 func newProgress(a *app, out io.Writer, run pave.Run) *progress {
 	return &progress{a: a, out: out, run: run.ID, attempt: run.Attempts, seen: 1, told: map[string]bool{}}
@@ -78,6 +79,8 @@ func (p *progress) event(e pave.Event) (ended bool) {
 		return mine && p.seen >= p.attempt
 	case "step.output":
 		p.lines, p.linesOf = d.Lines, e.Step
+	case "step.note":
+		p.note(d.Text)
 	case "step.started":
 		if mine && !d.Quiet {
 			p.start(e, d)
@@ -88,6 +91,11 @@ func (p *progress) event(e pave.Event) (ended bool) {
 		if mine && strings.HasPrefix(d.Reason, "this pave has no handler") {
 			p.waits(e, d)
 		}
+		for i := range p.running {
+			if mine && p.running[i].key == e.Step {
+				p.running[i].waits = d.Reason
+			}
+		}
 	case "step.done", "step.failed":
 		p.end(e, d, mine)
 	}
@@ -96,7 +104,7 @@ func (p *progress) event(e pave.Event) (ended bool) {
 
 func (p *progress) start(e pave.Event, d eventData) {
 	p.drop(e.Step)
-	p.running = append(p.running, going{e.Step, d.Title, e.At})
+	p.running = append(p.running, going{key: e.Step, title: d.Title, since: e.At})
 }
 
 func (p *progress) drop(key string) {
@@ -157,6 +165,16 @@ func (p *progress) waits(e pave.Event, d eventData) {
 	}
 }
 
+// note tells on stderr, once, what people should know of what goes on.
+func (p *progress) note(text string) {
+	if text == "" || p.told[text] {
+		return
+	}
+	p.told[text] = true
+	p.clear()
+	p.a.say("%s", oneLine(text))
+}
+
 // line prints one finished step.
 func (p *progress) line(mark, title, what, took string) {
 	p.clear()
@@ -166,13 +184,12 @@ func (p *progress) line(mark, title, what, took string) {
 	fmt.Fprintf(p.out, "%s %s%s %s\n", mark, pad(oneLine(title), 16), pad(oneLine(what), 44), p.a.paint(dim, took))
 }
 
-// tick draws the moving line and tells of a cold build.
+// tick draws the moving line, and says on stderr what keeps a step waiting.
 func (p *progress) tick(now time.Time) {
 	for _, g := range p.running {
-		if g.key == "pipeline" && !p.cold && now.Sub(g.since) > coldAfter {
-			p.cold = true
-			p.clear()
-			p.a.say("The first build on a machine downloads and compiles its dependencies; the next ones are faster.")
+		// A child run shows for itself how far it is.
+		if g.waits != "" && now.Sub(g.since) > tellAfter && g.key != "pipeline" && !strings.HasPrefix(g.waits, "rollout of") {
+			p.note(g.title + " waits: " + g.waits)
 		}
 	}
 	if !p.a.ornate() || p.a.quiet || len(p.running) == 0 || p.out != p.a.out {

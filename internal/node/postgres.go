@@ -127,7 +127,7 @@ func (p *postgres) once() (stopped bool, err error) {
 	case <-proc.Exited():
 		cancel()
 		reason := proc.Result().Reason()
-		return false, pave.Errorf(pave.Unavailable, "postgres %s: %s", reason, strings.Join(lastOf(p.tail.Lines(), 3), "; "))
+		return false, pave.Errorf(pave.Unavailable, "postgres %s: %s", reason, telling(p.tail.Lines()))
 	}
 }
 
@@ -191,7 +191,7 @@ func (p *postgres) initdb(bin string, who account) error {
 	}
 	ctx, cancel := context.WithTimeout(p.n.life, 5*time.Minute)
 	defer cancel()
-	tail := job.NewTail(5)
+	tail := job.NewTail(40)
 	res, err := job.Run(ctx, job.Spec{
 		Dir: p.dir, UID: who.uid, GID: who.gid,
 		Env: map[string]string{"PATH": defaultPath, "LC_ALL": "C", "TZ": "UTC", nodeMarker: p.n.mark, itemMarker: p.spec.ID},
@@ -206,7 +206,7 @@ func (p *postgres) initdb(bin string, who account) error {
 		return err
 	}
 	if !res.OK() {
-		return pave.Errorf(pave.Unavailable, "initdb %s: %s", res.Reason(), strings.Join(tail.Lines(), "; ")).
+		return pave.Errorf(pave.Unavailable, "initdb %s: %s", res.Reason(), telling(tail.Lines())).
 			WithHint("check the space in %s", p.dir)
 	}
 	if err := os.Rename(fresh, p.data()); err != nil {
@@ -337,4 +337,24 @@ func (p *postgres) command(bin string) []string {
 		argv = append(argv, "-c", setting)
 	}
 	return argv
+}
+
+// telling is what of a program's last lines says why it ended: a full disk by its
+// name, else the lines that speak of an error, else the last three.
+func telling(lines []string) string {
+	var errs []string
+	for _, l := range lines {
+		if strings.Contains(l, "No space left on device") {
+			return "disk full"
+		}
+		if i := strings.Index(l, "FATAL:"); i >= 0 {
+			errs = append(errs, strings.TrimSpace(l[i+len("FATAL:"):]))
+		} else if i := strings.Index(l, "error:"); i >= 0 {
+			errs = append(errs, strings.TrimSpace(l[i+len("error:"):]))
+		}
+	}
+	if len(errs) > 0 {
+		return strings.Join(lastOf(errs, 3), "; ")
+	}
+	return strings.Join(lastOf(lines, 3), "; ")
 }

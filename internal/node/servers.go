@@ -62,7 +62,7 @@ func (n *Node) putServer(s Server) error {
 		return errStopping()
 	}
 	if n.servers[s.ID] != run {
-		return pave.Errorf(pave.Conflict, "server %q was put twice at once", s.ID).WithHint("retry")
+		return pave.Errorf(pave.Unavailable, "server %q was put twice at once", s.ID).WithHint("it is tried again")
 	}
 	switch {
 	case s.Port == 0:

@@ -41,8 +41,9 @@ type Jobs interface {
 	// its end. An error says that it could not be run; a job that fails is an
 	// Outcome.
 	Run(ctx context.Context, j Job) (Outcome, error)
-	// Prepare hands a tree to the user that jobs run as.
-	Prepare(ctx context.Context, dir string) error
+	// Prepare hands a tree to the user that jobs run as. Cold tells that nothing
+	// was ever built here: caches are empty.
+	Prepare(ctx context.Context, dir string) (cold bool, err error)
 	// TakeBack makes a built tree one that no job can change.
 	TakeBack(ctx context.Context, dir string) error
 	// Env is what every job may see: caches and the allow-list of variables.
@@ -92,10 +93,10 @@ func (r *Runner) Tree(run string) string { return filepath.Join(r.Dir, run, "tre
 // repository after the one before. The last returned key is what a release needs.
 func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
 	last = "source"
-	steps = append(steps, workflow.StepSpec{Key: last, Title: "Source", Handler: handlerSource, Input: src, Timeout: StepTimeout})
+	steps = append(steps, workflow.StepSpec{Key: last, Title: "Source", Handler: handlerSource, Input: src, Timeout: StepTimeout, Retry: Patient})
 	for _, s := range src.Pipeline.Steps {
 		steps = append(steps, workflow.StepSpec{Key: s.Name, Title: title(s.Name), Handler: handlerJob, Needs: []string{last},
-			Input: jobInput{s, src.Database}, Timeout: StepTimeout + time.Minute})
+			Input: jobInput{s, src.Database}, Timeout: StepTimeout + time.Minute, Retry: Patient})
 		last = s.Name
 	}
 	return steps, last
@@ -103,15 +104,25 @@ func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
 
 // Cleanup is the last step: it drops the throw-away database, also when steps
 // failed or the run was cancelled. It waits for the steps in needs.
-func (r *Runner) Cleanup(needs ...string) workflow.StepSpec {
-	return workflow.StepSpec{Key: "cleanup", Title: "Clean-up", Handler: handlerCleanup, Needs: needs, Always: true, Quiet: true}
+func (r *Runner) Cleanup(src Source, needs ...string) workflow.StepSpec {
+	return workflow.StepSpec{Key: "cleanup", Title: "Clean-up", Handler: handlerCleanup, Needs: needs, Input: src,
+		Always: true, Quiet: true, Retry: Patient}
 }
+
+// Patient is how long a step waits for something of ours that comes back by
+// itself: about two minutes.
+var Patient = workflow.Retry{Attempts: 20, Base: 200 * time.Millisecond, Max: 10 * time.Second}
 
 func title(name string) string { return string(name[0]-'a'+'A') + name[1:] }
 
 type jobInput struct {
 	Step     Step `json:"step"`
 	Database bool `json:"database"`
+}
+
+// Built is the output of the step source.
+type Built struct {
+	Cold bool `json:"cold"` // caches were empty
 }
 
 // source exports the commit's tree, without .git, anew each time it runs.
@@ -135,10 +146,14 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	if err := git.Export(ctx, src.Repository, src.Commit, root); err != nil {
 		return workflow.Result{}, err
 	}
-	if err := r.Jobs.Prepare(ctx, filepath.Dir(tree)); err != nil {
+	cold, err := r.Jobs.Prepare(ctx, filepath.Dir(tree))
+	if err != nil {
 		return workflow.Result{}, err
 	}
-	return workflow.Result{Summary: fmt.Sprintf("%.7s", src.Commit)}, nil
+	if cold && len(src.Pipeline.Steps) > 0 {
+		err = t.Emit(ctx, "step.note", map[string]any{"text": "This build is a cold one: dependencies are downloaded and compiled; the next ones are faster."})
+	}
+	return workflow.Result{Summary: fmt.Sprintf("%.7s", src.Commit), Output: Built{Cold: cold}}, err
 }
 
 // JobID is the id of the job of a run's step.
@@ -179,8 +194,14 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 // cleanup drops the throw-away database. The tree of a pipeline that failed stays
 // for a retry; Prune removes it later.
 func (r *Runner) cleanup(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
-	if err := r.Scratch.Drop(ctx, t.Run.ID); err != nil {
+	var src Source
+	if err := json.Unmarshal(t.Input, &src); err != nil {
 		return workflow.Result{}, err
+	}
+	if src.Database {
+		if err := r.Scratch.Drop(ctx, t.Run.ID); err != nil {
+			return workflow.Result{}, err
+		}
 	}
 	dir := filepath.Join(r.Dir, t.Run.ID)
 	if _, err := os.Stat(r.Tree(t.Run.ID)); errors.Is(err, fs.ErrNotExist) {

@@ -40,9 +40,13 @@ func (p *Platform) pipelineResult(ctx context.Context, child *pave.Run) (workflo
 	}
 	var names []string
 	var out json.RawMessage
+	cold := false
 	for _, s := range child.Steps {
 		switch s.Key {
-		case "source", "dependencies", "cleanup", "rollout":
+		case "source":
+			var built pipeline.Built
+			cold = json.Unmarshal(s.Output, &built) == nil && built.Cold
+		case "dependencies", "cleanup", "rollout":
 		case "release":
 			out = s.Output
 		default:
@@ -50,9 +54,13 @@ func (p *Platform) pipelineResult(ctx context.Context, child *pave.Run) (workflo
 		}
 	}
 	if len(names) == 0 {
-		names = []string{"nothing to build"}
+		names, cold = []string{"nothing to build"}, false
 	}
-	return workflow.Result{Output: out, Summary: strings.Join(names, ", ")}, nil
+	summary := strings.Join(names, ", ")
+	if cold {
+		summary += " (cold)"
+	}
+	return workflow.Result{Output: out, Summary: summary}, nil
 }
 
 // pipelineStart is the run that builds the head commit of a service; with
@@ -71,22 +79,47 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	if err != nil {
 		return workflow.Start{}, err
 	}
+	start := workflow.Start{ID: pave.NewID("run"), Kind: pave.RunPipeline, Service: svc.ID, Team: string(svc.Team), Parent: parent,
+		Actor: actor, Title: fmt.Sprintf("pipeline of %s at %.7s", svc.Name, commit),
+		Key: fmt.Sprintf("pipeline:%s:%s", svc.ID, commit), Input: pipelineInput{commit}}
 	pipe, err := pipeline.Detect(tree)
+	if pave.CodeOf(err) == pave.Invalid { // a run that says so, where people look for it
+		start.Steps = []workflow.StepSpec{{Key: "detect", Title: "Pipeline", Handler: stepDetect, Input: detectInput{rec.ExternalID, commit}}}
+		return start, nil
+	}
 	if err != nil {
-		return workflow.Start{}, err
+		return start, err
 	}
 	database := slices.ContainsFunc(w.Resources, func(r pave.WantedBacking) bool { return r.Kind == pave.KindDatabase })
-	steps, last := p.Pipeline.Steps(pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit,
-		Database: database, Pipeline: pipe})
+	src := pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit, Database: database, Pipeline: pipe}
+	steps, last := p.Pipeline.Steps(src)
 	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: []string{last},
-		Input: releaseInput{svc.ID, commit, pipe.Command, pipe.Ready}}, p.Pipeline.Cleanup("release"))
+		Input: releaseInput{svc.ID, commit, pipe.Command, pipe.Ready}}, p.Pipeline.Cleanup(src, "release"))
 	if rollout && len(w.Environments) > 0 {
 		steps = append(steps, workflow.StepSpec{Key: "rollout", Title: "Deployment", Handler: stepRollout,
 			Needs: []string{"release"}, Input: rolloutInput{Service: svc.ID, Env: w.Environments[0]}})
 	}
-	return workflow.Start{ID: pave.NewID("run"), Kind: pave.RunPipeline, Service: svc.ID, Team: string(svc.Team), Parent: parent,
-		Actor: actor, Title: fmt.Sprintf("pipeline of %s at %.7s", svc.Name, commit),
-		Key: fmt.Sprintf("pipeline:%s:%s", svc.ID, commit), Input: pipelineInput{commit}, Steps: steps}, nil
+	start.Steps = steps
+	return start, nil
+}
+
+type detectInput struct {
+	Repository string `json:"repository"`
+	Commit     string `json:"commit"`
+}
+
+// detectStep fails with what is wrong with the pipeline of a commit.
+func (p *Platform) detectStep(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
+	var in detectInput
+	if err := json.Unmarshal(t.Input, &in); err != nil {
+		return workflow.Result{}, err
+	}
+	tree, err := p.Repositories.Tree(ctx, in.Repository, in.Commit)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	_, err = pipeline.Detect(tree)
+	return workflow.Result{}, err
 }
 
 type releaseInput struct {

@@ -140,8 +140,9 @@ func (w *work) describe(ctx context.Context, p *Platform) {
 }
 
 // planHash is over what the plan touches: request, base, wanted state, releases
-// and each change with its exact name. Times and what is lost are not in it: a
-// live service writes rows all the time.
+// and each change with its exact name. Not in it are times, what is lost (a live
+// service writes rows all the time), and whether the team is new: another first
+// service of the team may be made at the same moment.
 func planHash(w work) (string, error) {
 	type touched struct {
 		Action   pave.Action
@@ -163,7 +164,7 @@ func planHash(w work) (string, error) {
 		releases[env] = r.ID
 	}
 	text, err := json.Marshal(map[string]any{"request": w.plan.Request, "base": w.plan.Base, "to": w.tr.to,
-		"rows": w.plan.Rows, "runs": w.plan.Runs, "changes": all, "releases": releases, "finished": w.tr.finished})
+		"runs": w.plan.Runs, "changes": all, "releases": releases, "finished": w.tr.finished})
 	if err != nil {
 		return "", err
 	}

@@ -81,7 +81,7 @@ func New(d Deps) *Platform {
 	d.Resources.Register(d.Engine)
 	d.Pipeline.Register(d.Engine)
 	for name, h := range map[string]workflow.Handler{
-		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep,
+		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep, stepDetect: p.detectStep,
 		stepRelease: p.releaseStep, stepRollout: p.rolloutStep, stepRolloutBegin: p.rolloutBegin,
 		stepRolloutSettle: p.rolloutSettle, stepCatalog: p.catalogStep, stepQuiesce: p.quiesceStep,
 		stepForget: p.forgetStep,
@@ -122,7 +122,7 @@ func (p *Platform) attempt(ctx context.Context, what string, f func(context.Cont
 func (p *Platform) sweep(ctx context.Context) error {
 	busy := func(id string) bool {
 		run, err := p.Engine.Get(ctx, id)
-		return err == nil && !run.State.Ended()
+		return pave.CodeOf(err) != pave.NotFound && !run.State.Ended() // a store that does not answer is busy too
 	}
 	report, err := p.Resources.Sweep(ctx, busy)
 	if len(report.Orphans)+len(report.Expired) > 0 {

@@ -18,6 +18,7 @@ const (
 	stepTeam          = "platform.team"
 	stepTemplate      = "platform.template"
 	stepPipeline      = "platform.pipeline"
+	stepDetect        = "platform.detect"
 	stepRelease       = "platform.release"
 	stepRollout       = "platform.rollout"
 	stepRolloutBegin  = "platform.rollout.begin"

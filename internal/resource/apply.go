@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -20,7 +21,7 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	done, err := c.intend(ctx, rec, t.Run.ID, t.Step, string(in.Action), t.Run.Actor)
+	done, err := c.intend(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), t.Run.Actor)
 	if err != nil {
 		return workflow.Result{}, err
 	}
@@ -33,7 +34,7 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 		return workflow.Result{}, workflow.Again{After: pollEvery(t), Reason: st.Reason}
 	}
 	workflow.Failpoint(ctx, "before-record")
-	if err := c.record(ctx, rec, t.Run.ID, t.Step, string(in.Action), st, in.Spec); err != nil {
+	if err := c.record(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), st, in.Spec); err != nil {
 		return workflow.Result{}, err
 	}
 	if st.Failed {
@@ -48,6 +49,15 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 		st.Summary = rec.Ref.Name
 	}
 	return workflow.Result{Output: st.Outputs, Summary: st.Summary}, nil
+}
+
+// effectKey names the effect of a step. A run that a person retries means it
+// again: what the first time led to, others may have taken back since.
+func effectKey(t *workflow.Task) string {
+	if t.Run.Attempts > 1 {
+		return fmt.Sprintf("%s#%d", t.Step, t.Run.Attempts)
+	}
+	return t.Step
 }
 
 // effect applies, or only observes where the effect of this very step is already
@@ -92,7 +102,7 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	if _, err := c.intend(ctx, rec, t.Run.ID, t.Step, string(in.Action), t.Run.Actor); err != nil {
+	if _, err := c.intend(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), t.Run.Actor); err != nil {
 		return workflow.Result{}, err
 	}
 	res := Resource{ID: rec.ID, Ref: rec.Ref, ExternalID: rec.ExternalID, Spec: rec.Spec}
@@ -108,7 +118,7 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 		return workflow.Result{}, err
 	}
 	workflow.Failpoint(ctx, "before-record")
-	if err := c.retire(ctx, rec, t.Run.ID, t.Step, string(in.Action), state, kept); err != nil {
+	if err := c.retire(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), state, kept); err != nil {
 		return workflow.Result{}, err
 	}
 	return workflow.Result{Summary: summary}, nil
@@ -127,6 +137,9 @@ func (c *Controller) PutBack(ctx context.Context, service string, n Node) error 
 	}
 	res, err := c.describe(ctx, rec, n.Spec, n.Needs)
 	if err != nil {
+		return err
+	}
+	if _, err := c.intend(ctx, rec, rec.Run, "put-back", string(pave.ActionUpdate), "pave"); err != nil {
 		return err
 	}
 	st, err := d.Apply(ctx, res)

@@ -71,9 +71,13 @@ func Step(service string, ch Change, needs []string) workflow.StepSpec {
 	}
 	return workflow.StepSpec{
 		Key: StepKey(ch.Ref), Title: Title(ch.Ref.Kind), Handler: handler, Needs: needs, Input: in,
-		Timeout: 10 * time.Minute, Quiet: ch.Ref.Kind == pave.KindRoute,
+		Timeout: 10 * time.Minute, Quiet: ch.Ref.Kind == pave.KindRoute, Retry: patient,
 	}
 }
+
+// patient is how long a step waits for a provider that does not answer before its
+// run stops with that reason: about two minutes.
+var patient = workflow.Retry{Attempts: 20, Base: 200 * time.Millisecond, Max: 10 * time.Second}
 
 // target reads a step's input and finds its record and driver.
 func (c *Controller) target(ctx context.Context, input json.RawMessage) (in stepInput, r Record, d Driver, err error) {

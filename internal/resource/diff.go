@@ -146,7 +146,9 @@ func (c *Controller) unwant(ctx context.Context, r Record) (Change, error) {
 	}
 	if differ, ok := As[Differ](d); ok {
 		diff, err := differ.Diff(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec})
-		if err != nil && pave.CodeOf(err) != pave.NotFound {
+		// A conflict is what stopped the creation of r: nothing of ours is there,
+		// and it must be possible to give it up.
+		if code := pave.CodeOf(err); err != nil && code != pave.NotFound && code != pave.Conflict {
 			return ch, err
 		}
 		ch.Lost = diff.Lost

@@ -164,7 +164,8 @@ func (j *Journal) intend(ctx context.Context, r Record, run, step, action, actor
 	return done, err
 }
 
-// record writes down what an effect led to. Spec nil leaves the applied spec.
+// record writes down what an effect led to. Without a spec the one applied before
+// stays.
 func (j *Journal) record(ctx context.Context, r Record, run, step, action string, st State, spec json.RawMessage) error {
 	sealed, keys, err := j.sealAll(st.Secrets)
 	if err != nil {
@@ -172,6 +173,9 @@ func (j *Journal) record(ctx context.Context, r Record, run, step, action string
 	}
 	if st.ExternalID == "" {
 		st.ExternalID = r.ExternalID
+	}
+	if len(spec) == 0 {
+		spec = r.Spec
 	}
 	if st.Outputs == nil {
 		st.Outputs = map[string]string{}

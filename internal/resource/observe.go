@@ -58,9 +58,9 @@ func reason(err error) string {
 }
 
 // Sweep compares the journal with the world. It deletes what carries our marker
-// but is wanted by nobody (an effect of a step that was overtaken), deletes for
-// good what was set aside and is kept no longer, and looks at everything else.
-// A provider that does not answer is skipped and named in the error.
+// but is wanted by nobody (an effect of a step that was overtaken), and deletes
+// for good what was set aside and is kept no longer. What a busy run works on
+// stays. A provider that does not answer is skipped and named in the error.
 func (c *Controller) Sweep(ctx context.Context, busy func(run string) bool) (Report, error) {
 	records, err := c.List(ctx, c.db, "")
 	if err != nil {
@@ -70,12 +70,14 @@ func (c *Controller) Sweep(ctx context.Context, busy func(run string) bool) (Rep
 	var errs []error
 	for kind, providers := range c.Drivers {
 		for provider, d := range providers {
-			if err := c.sweepOrphans(ctx, kind, provider, d, records, &rep, busy); err != nil {
-				errs = append(errs, err)
-			}
+			errs = append(errs, c.sweepOrphans(ctx, kind, provider, d, &rep, busy))
 		}
 	}
-	errs = append(errs, c.sweepKept(ctx, records, &rep))
+	for _, r := range records {
+		if r.State == pave.ResourceAside && !r.KeptUntil.After(time.Now()) && !busy(r.Run) {
+			errs = append(errs, c.expire(ctx, r.ID, &rep))
+		}
+	}
 	return rep, errors.Join(errs...)
 }
 
@@ -85,7 +87,13 @@ type Report struct {
 	Expired []string // external names of things kept long enough
 }
 
-func (c *Controller) sweepOrphans(ctx context.Context, kind, provider string, d Driver, records []Record, rep *Report, busy func(string) bool) error {
+// The run, and the actor, of what a sweep does in the journal.
+const (
+	sweepRun   = "sweep"
+	sweepActor = "pave"
+)
+
+func (c *Controller) sweepOrphans(ctx context.Context, kind, provider string, d Driver, rep *Report, busy func(string) bool) error {
 	lister, ok := As[Lister](d)
 	if !ok {
 		return nil
@@ -94,48 +102,50 @@ func (c *Controller) sweepOrphans(ctx context.Context, kind, provider string, d 
 	if err != nil {
 		return pave.Errorf(pave.CodeOf(err), "list %s by %s: %w", kind, provider, err)
 	}
-	known := map[string]bool{}
-	for _, r := range records {
-		known[r.ID] = true
-	}
+	var errs []error
 	for _, f := range found {
-		if known[f.ID] {
-			continue
-		}
-		// Only what the journal once gave an id to is ours to delete.
+		// Only what the journal gave an id to and knows to be gone is ours to
+		// delete. It is asked after the world was: what was made meanwhile is known.
 		r, err := c.Get(ctx, c.db, f.ID)
-		if err != nil || busy(r.Run) {
+		if err != nil || r.State != pave.ResourceGone || busy(r.Run) {
 			continue
 		}
 		c.log.Warn("orphan deleted", "kind", kind, "provider", provider, "external", f.ExternalID, "resource", f.ID)
-		if err := d.Delete(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: f.ExternalID, Spec: r.Spec}); err != nil {
-			return err
+		r.ExternalID = f.ExternalID
+		if err := c.sweepAway(ctx, d, r, "orphan"); err != nil {
+			errs = append(errs, err)
+			continue
 		}
 		rep.Orphans = append(rep.Orphans, f.ExternalID)
 	}
+	return errors.Join(errs...)
+}
+
+// expire deletes what was set aside, unless it was brought back since it was seen.
+func (c *Controller) expire(ctx context.Context, id string, rep *Report) error {
+	r, err := c.Get(ctx, c.db, id)
+	if err != nil || r.State != pave.ResourceAside {
+		return err
+	}
+	d, err := c.Drivers.Get(r.Ref.Kind, r.Provider)
+	if err != nil {
+		return err
+	}
+	if err := c.sweepAway(ctx, d, r, "expire"); err != nil {
+		return err
+	}
+	rep.Expired = append(rep.Expired, r.ExternalID)
 	return nil
 }
 
-func (c *Controller) sweepKept(ctx context.Context, records []Record, rep *Report) error {
-	for _, r := range records {
-		if r.State != pave.ResourceAside || r.KeptUntil.After(time.Now()) {
-			continue
-		}
-		d, err := c.Drivers.Get(r.Ref.Kind, r.Provider)
-		if err != nil {
-			return err
-		}
-		step := "expire"
-		if _, err := c.intend(ctx, r, "sweep", step, string(pave.ActionDelete), "pave"); err != nil {
-			return err
-		}
-		if err := d.Delete(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec}); err != nil {
-			return err
-		}
-		if err := c.retire(ctx, r, "sweep", step, string(pave.ActionDelete), pave.ResourceGone, time.Time{}); err != nil {
-			return err
-		}
-		rep.Expired = append(rep.Expired, r.ExternalID)
+// sweepAway deletes a resource for good, with its rows in the journal before and
+// after.
+func (c *Controller) sweepAway(ctx context.Context, d Driver, r Record, step string) error {
+	if _, err := c.intend(ctx, r, sweepRun, step, string(pave.ActionDelete), sweepActor); err != nil {
+		return err
 	}
-	return nil
+	if err := d.Delete(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec}); err != nil {
+		return pave.Errorf(pave.CodeOf(err), "delete %s %s: %w", r.Ref.Kind, r.ExternalID, err)
+	}
+	return c.retire(ctx, r, sweepRun, step, string(pave.ActionDelete), pave.ResourceGone, time.Time{})
 }

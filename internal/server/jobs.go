@@ -51,21 +51,23 @@ func newJobs(c Config, n *node.Client, root bool) *jobs {
 func (j *jobs) Env() map[string]string { return j.env }
 
 // Prepare gives the tree, and the caches, to the user builds run as.
-func (j *jobs) Prepare(ctx context.Context, dir string) error {
+func (j *jobs) Prepare(ctx context.Context, dir string) (cold bool, err error) {
+	entries, _ := os.ReadDir(j.env["GOCACHE"]) // not there is as good as empty
+	cold = len(entries) == 0
 	for _, k := range []string{"GOCACHE", "GOMODCACHE", "npm_config_cache"} {
 		if err := os.MkdirAll(j.env[k], 0o755); err != nil {
-			return pave.Errorf(pave.Unavailable, "make the cache %s: %w", j.env[k], err).WithHint("pave doctor")
+			return cold, pave.Errorf(pave.Unavailable, "make the cache %s: %w", j.env[k], err).WithHint("pave doctor")
 		}
 		if j.uid != 0 {
 			if err := os.Lchown(j.env[k], j.uid, j.uid); err != nil {
-				return err
+				return cold, err
 			}
 		}
 	}
 	if j.uid == 0 {
-		return nil
+		return cold, nil
 	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	return cold, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

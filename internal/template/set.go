@@ -177,7 +177,7 @@ func (s *Set) Get(name string) (*Template, error) {
 		return t, nil
 	}
 	all := slices.Sorted(maps.Keys(s.byName))
-	hint := "pave template list shows all templates"
+	hint := "pave list templates shows all templates"
 	if near := pave.DidYouMean(name, all); near != "" {
 		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 	}

@@ -92,6 +92,9 @@ func (d Driver) state(r resource.Resource) (resource.State, error) {
 // Apply makes the repository with the rendered template as its first commit, or
 // brings back the one that was set aside.
 func (d Driver) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
+	if err := ctx.Err(); err != nil { // what follows are files: nothing else looks
+		return resource.State{}, pave.Errorf(pave.Unavailable, "make repository %s: %w", r.ExternalID, err)
+	}
 	if here, err := ours(d.path(r.ExternalID), r); err != nil {
 		return resource.State{}, err
 	} else if here {
@@ -101,7 +104,7 @@ func (d Driver) Apply(ctx context.Context, r resource.Resource) (resource.State,
 		return resource.State{}, err
 	} else if kept {
 		if err := os.Rename(d.aside(r), d.path(r.ExternalID)); err != nil {
-			return resource.State{}, pave.Errorf(pave.Unavailable, "bring back repository %s: %w", r.ExternalID, err)
+			return resource.State{}, diskError("bring back", r, err)
 		}
 		return d.state(r)
 	}
@@ -124,6 +127,14 @@ func (d Driver) Apply(ctx context.Context, r resource.Resource) (resource.State,
 
 // Delete removes the repository, wherever it is. What is foreign stays.
 func (d Driver) Delete(ctx context.Context, r resource.Resource) error {
+	if r.ID == "" {
+		return nil // nothing was ever made
+	}
+	// What an earlier call that was killed has left comes first: it has the name
+	// that the next one needs.
+	if err := d.remove(r); err != nil {
+		return err
+	}
 	for _, path := range []string{d.path(r.ExternalID), d.aside(r)} {
 		here, err := ours(path, r)
 		if pave.CodeOf(err) == pave.Conflict || err == nil && !here {
@@ -132,18 +143,30 @@ func (d Driver) Delete(ctx context.Context, r resource.Resource) error {
 		if err != nil {
 			return err
 		}
-		doomed := path + ".deleted" // out of use at once, even if removing takes long
-		if err := os.RemoveAll(doomed); err != nil {
-			return err
+		// Out of use at once, even if removing takes long.
+		if err := os.Rename(path, d.doomed(r)); err != nil {
+			return diskError("delete", r, err)
 		}
-		if err := os.Rename(path, doomed); err != nil {
-			return err
-		}
-		if err := os.RemoveAll(doomed); err != nil {
+		if err := d.remove(r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// doomed is the path of a repository that is being deleted.
+func (d Driver) doomed(r resource.Resource) string { return filepath.Join(d.Dir, ".deleted-"+r.ID) }
+
+func (d Driver) remove(r resource.Resource) error {
+	if err := os.RemoveAll(d.doomed(r)); err != nil {
+		return diskError("delete", r, err)
+	}
+	return nil
+}
+
+func diskError(what string, r resource.Resource, err error) error {
+	return pave.Errorf(pave.Unavailable, "%s repository %s: %w", what, r.ExternalID, err).
+		WithHint("pave doctor; pave retry goes on from here")
 }
 
 // SetAside renames the repository to NAME~ID: nobody can clone or push any more.
@@ -155,7 +178,10 @@ func (d Driver) SetAside(ctx context.Context, r resource.Resource) error {
 	if err != nil || !here {
 		return err
 	}
-	return os.Rename(d.path(r.ExternalID), d.aside(r))
+	if err := os.Rename(d.path(r.ExternalID), d.aside(r)); err != nil {
+		return diskError("set aside", r, err)
+	}
+	return nil
 }
 
 // List returns every repository that carries a marker.
@@ -163,6 +189,9 @@ func (d Driver) List(ctx context.Context) ([]resource.Found, error) {
 	entries, err := os.ReadDir(d.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, pave.Errorf(pave.Unavailable, "list repositories: %w", err).WithHint("pave doctor")
 	}
 	var out []resource.Found
 	for _, e := range entries {
@@ -174,32 +203,30 @@ func (d Driver) List(ctx context.Context) ([]resource.Found, error) {
 			out = append(out, resource.Found{ID: marker, ExternalID: name})
 		}
 	}
-	return out, err
+	return out, nil
 }
 
-// Diff says what the repository holds beyond its first commit.
+// Diff says what the branches of the repository hold beyond its first commit.
 func (d Driver) Diff(ctx context.Context, r resource.Resource) (resource.Difference, error) {
 	if here, err := ours(d.path(r.ExternalID), r); err != nil || !here {
 		return resource.Difference{}, err
 	}
-	head, err := git.Head(d.path(r.ExternalID), git.MainBranch)
-	if err != nil {
-		return resource.Difference{}, err
-	}
 	const most = 10_000
-	log, err := git.Log(ctx, d.path(r.ExternalID), head, most)
-	if err != nil || len(log) <= 1 {
+	out, err := git.Run(ctx, git.Options{Dir: d.path(r.ExternalID)},
+		"log", "--all", "--min-parents=1", fmt.Sprintf("--max-count=%d", most), "--format=%an")
+	if err != nil || len(out) == 0 {
 		return resource.Difference{}, err
 	}
-	people := map[string]bool{}
-	for _, c := range log[:len(log)-1] {
-		people[c.Name] = true
+	commits, people := 0, map[string]bool{}
+	for name := range strings.Lines(string(out)) {
+		commits++
+		people[name] = true
 	}
-	count := fmt.Sprint(len(log) - 1)
-	if len(log) == most {
+	count := fmt.Sprint(commits)
+	if commits == most {
 		count = "more than " + count
 	}
-	return resource.Difference{Lost: fmt.Sprintf("%s %s by %d %s", count, plural(len(log)-1, "commit", "commits"),
+	return resource.Difference{Lost: fmt.Sprintf("%s %s by %d %s", count, plural(commits, "commit", "commits"),
 		len(people), plural(len(people), "person", "people"))}, nil
 }
 
@@ -213,7 +240,7 @@ func plural(n int, one, many string) string {
 // Check says whether git can be run.
 func (d Driver) Check(ctx context.Context) []pave.Check {
 	c := pave.Check{Name: "git", Fix: "apt-get install -y git"}
-	out, err := git.Run(ctx, git.Options{Dir: d.Dir}, "version")
+	out, err := git.Run(ctx, git.Options{Dir: "/"}, "version") // its own folder may not be there yet
 	if err != nil {
 		c.Detail = err.Error()
 		return []pave.Check{c}

@@ -11,7 +11,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -48,7 +47,7 @@ var (
 // It starts no server.
 func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.State, error) {
 	s, err := d.open(ctx, false)
-	if errors.Is(err, errStarting) {
+	if isStarting(err) {
 		return resource.State{Reason: err.Error(), Waiting: true}, nil
 	}
 	if err != nil {
@@ -64,6 +63,8 @@ func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.Sta
 		return resource.State{}, pave.Errorf(pave.NotFound, "no database %s", r.ExternalID)
 	case have.role != r.ExternalID || have.database != r.ExternalID:
 		return resource.State{Reason: "set aside"}, nil
+	case !have.open:
+		return resource.State{Reason: "nobody can log in"}, nil
 	}
 	return d.state(s, r), nil
 }
@@ -79,7 +80,7 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 		return resource.State{}, pave.BadField("database", spec.Engine, "is no engine of this provider", "one of postgresql, none")
 	}
 	s, err := d.open(ctx, true)
-	if errors.Is(err, errStarting) {
+	if isStarting(err) {
 		return resource.State{Reason: err.Error(), Waiting: true}, nil
 	}
 	if err != nil {

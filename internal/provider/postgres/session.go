@@ -22,14 +22,20 @@ type session struct {
 	port    int
 	sslmode string
 	version string // "postgresql 15"
+	own     bool   // the node's server, where all databases are ours
 }
 
-// notReady says that the server is on its way. Left as it is, it is worth a retry.
+// starting says that the server is on its way. Left as it is, it is worth a retry.
+type starting struct{ err *pave.Error }
+
+func (s starting) Error() string { return s.err.Error() }
+func (s starting) Unwrap() error { return s.err }
+
 func notReady(reason string) error {
-	return &pave.Error{Code: pave.Unavailable, Message: reason, Hint: "pave doctor", Err: errStarting}
+	return starting{pave.Errorf(pave.Unavailable, "%s", reason).WithHint("pave doctor")}
 }
 
-var errStarting = errors.New("the server is not ready")
+func isStarting(err error) bool { return errors.As(err, new(starting)) }
 
 // open connects as superuser. Where the node is to run the server, start decides
 // whether it may be started; without it a server that was never started is
@@ -70,6 +76,9 @@ func (d *Driver) local(ctx context.Context, start bool, s *session) (*pgx.ConnCo
 	st, err := d.Node.Server(ctx, serverID)
 	if pave.CodeOf(err) == pave.NotFound && start {
 		st, err = d.Node.PutServer(ctx, node.Server{ID: serverID, Kind: "postgres"})
+		if pave.CodeOf(err) == pave.Conflict { // another step was first: its server is ours too
+			st, err = d.Node.Server(ctx, serverID)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -82,7 +91,7 @@ func (d *Driver) local(ctx context.Context, start bool, s *session) (*pgx.ConnCo
 		return nil, notReady(reason)
 	}
 	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d user=postgres dbname=postgres sslmode=disable", st.SocketDir, st.Port))
-	s.port = st.Port
+	s.port, s.own = st.Port, true
 	return cfg, err
 }
 
@@ -93,42 +102,45 @@ func (s *session) close(ctx context.Context) {
 func marker(id string) string { return "pave:" + id }
 
 // found is what there is of a resource: the names of role and database, "" where
-// there is none.
-type found struct{ role, database string }
+// there is none, and whether the role may log in and the database lets it.
+type found struct {
+	role, database string
+	open           bool
+}
 
 // find looks for the role by its marker, then for its database. Conflict where
 // the name is taken by something foreign.
 func (s *session) find(ctx context.Context, r resource.Resource) (found, error) {
-	have, err := s.marked(ctx, marker(r.ID))
-	if err != nil || have.role == r.ExternalID && have.database == r.ExternalID {
-		return have, err
-	}
-	var role, database bool
-	err = s.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1),
-		EXISTS (SELECT FROM pg_database WHERE datname = $1)`, r.ExternalID).Scan(&role, &database)
-	if err != nil {
-		return have, unavailable("look for "+r.ExternalID, err)
-	}
-	if role && have.role != r.ExternalID || database && have.database != r.ExternalID {
-		return have, pave.Errorf(pave.Conflict, "a role or database %s exists and is not of this service", r.ExternalID).
+	have, taken, err := s.look(ctx, marker(r.ID), r.ExternalID)
+	if err == nil && taken {
+		err = pave.Errorf(pave.Conflict, "a role or database %s exists and is not of this service", r.ExternalID).
 			WithHint("rename it, or choose another name for the service")
 	}
-	return have, nil
+	return have, err
 }
 
 // marked returns role and database of a marker.
 func (s *session) marked(ctx context.Context, mark string) (found, error) {
-	var have found
-	err := s.conn.QueryRow(ctx, `SELECT r.rolname, COALESCE((SELECT datname FROM pg_database WHERE datdba = r.oid LIMIT 1), '')
-		FROM pg_roles r JOIN pg_shdescription d ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass
-		WHERE d.description = $1`, mark).Scan(&have.role, &have.database)
-	if errors.Is(err, pgx.ErrNoRows) || resource.Planted("no-marker") {
-		return found{}, nil
+	have, _, err := s.look(ctx, mark, "")
+	return have, err
+}
+
+// look returns role and database of a marker, and whether a role or database of
+// the name belongs to somebody else. It is one statement, so that it sees one
+// moment: what is being made by another call of ours is never taken for foreign.
+// Of several databases of the role the one of its name is the one we made.
+func (s *session) look(ctx context.Context, mark, name string) (have found, taken bool, err error) {
+	if resource.Planted("no-marker") {
+		mark = "nothing carries this"
 	}
-	if err != nil {
-		return have, unavailable("look for "+mark, err)
-	}
-	return have, nil
+	err = s.conn.QueryRow(ctx, `SELECT COALESCE(r.rolname, ''), COALESCE(b.datname, ''), COALESCE(r.rolcanlogin AND b.datallowconn, false),
+		EXISTS (SELECT FROM pg_roles o WHERE o.rolname = $2 AND o.oid IS DISTINCT FROM r.oid)
+		OR EXISTS (SELECT FROM pg_database o WHERE o.datname = $2 AND o.datdba IS DISTINCT FROM r.oid)
+		FROM (VALUES (1)) AS always LEFT JOIN (SELECT r.oid, r.rolname, r.rolcanlogin FROM pg_roles r
+			JOIN pg_shdescription d ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass WHERE d.description = $1) r ON true
+		LEFT JOIN pg_database b ON b.datdba = r.oid
+		ORDER BY b.datname = r.rolname DESC, b.datname LIMIT 1`, mark, name).Scan(&have.role, &have.database, &have.open, &taken)
+	return have, taken, unavailable("look for "+mark, err)
 }
 
 // make brings role and database to their wanted names and the role to its
@@ -160,8 +172,35 @@ func (s *session) make(ctx context.Context, r resource.Resource, password pave.S
 		"REVOKE ALL ON DATABASE "+name+" FROM PUBLIC", "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true")
 }
 
-// createRole makes a role and its marker in one transaction.
+// shutCommon keeps roles of services out of the databases that everybody may
+// connect to by default. In a server of somebody else that is not ours to decide.
+func (s *session) shutCommon(ctx context.Context) error {
+	if !s.own {
+		return nil
+	}
+	rows, err := s.conn.Query(ctx, `SELECT datname FROM pg_database
+		WHERE datname IN ('postgres', 'template1') AND has_database_privilege('public', oid, 'CONNECT')`)
+	if err != nil {
+		return unavailable("look at common databases", err)
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return unavailable("look at common databases", err)
+	}
+	for _, name := range open {
+		if err := s.exec(ctx, "shut database "+name, "REVOKE ALL ON DATABASE "+quote(name)+" FROM PUBLIC"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createRole makes a role and its marker in one transaction, once the common
+// databases are shut to it.
 func (s *session) createRole(ctx context.Context, name, mark string, password pave.Secret) error {
+	if err := s.shutCommon(ctx); err != nil {
+		return err
+	}
 	return s.exec(ctx, "make role "+name, "BEGIN",
 		"CREATE ROLE "+quote(name)+" LOGIN PASSWORD '"+verifier(password)+"'",
 		"COMMENT ON ROLE "+quote(name)+" IS '"+mark+"'", "COMMIT")
@@ -242,7 +281,9 @@ func (s *session) exec(ctx context.Context, what string, statements ...string) e
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 // unavailable classifies an error of the server: what it refuses for good is a
-// Conflict, all else is worth a retry.
+// Conflict, all else is worth a retry. So is a name that is taken: we looked
+// before, so it was taken at this moment, perhaps by a call of ours that was cut
+// off and goes on in the server. The retry looks again, and knows whose it is.
 func unavailable(what string, err error) error {
 	if err == nil {
 		return nil
@@ -252,7 +293,7 @@ func unavailable(what string, err error) error {
 	if errors.As(err, &pg) {
 		text = pg.Message
 		switch pg.Code {
-		case "42501", "42710", "42P04", "0LP01": // privilege, duplicate object or database
+		case "42501", "0LP01": // privilege, grant
 			code = pave.Conflict
 		case "53100":
 			text = "disk full: " + text

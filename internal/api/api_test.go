@@ -1,0 +1,213 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/store"
+)
+
+// fake answers a few calls; any other one panics, which must be a 500.
+type fake struct {
+	Platform
+	status func() (pave.Status, error)
+}
+
+func (f fake) Status(context.Context, string) (pave.Status, error) { return f.status() }
+func (f fake) Teams(ctx context.Context) ([]pave.Team, error) {
+	who, _ := pave.PrincipalFrom(ctx)
+	return []pave.Team{{Name: pave.Name(who.User.Name)}}, nil
+}
+func (f fake) Plan(_ context.Context, r pave.Request) (pave.Plan, error) {
+	return pave.Plan{ID: "plan_1", Request: pave.Envelope{Request: r}}, nil
+}
+func (f fake) Events(context.Context, pave.EventFilter) ([]pave.Event, error) { return nil, nil }
+
+type door struct {
+	http.Handler
+	token, viewer string
+}
+
+func open(t *testing.T, f fake) door {
+	t.Helper()
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "pave.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	a := access.New(db)
+	d := door{}
+	for name, admin := range map[string]bool{"root": true, "vera": false} {
+		u, err := a.EnsureUser(t.Context(), name, admin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := a.IssueToken(t.Context(), u.ID, name, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if admin {
+			d.token = token.Reveal()
+		} else {
+			d.viewer = token.Reveal()
+		}
+	}
+	d.Handler, err = New(Options{Platform: f, Access: a, Git: http.NotFoundHandler(), HookToken: pave.NewSecret("hook"), Version: "1",
+		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d door) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "http://127.0.0.1"+path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+d.token)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
+	}
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	d := open(t, fake{status: func() (pave.Status, error) { return pave.Status{}, errors.New("password=pvcnry") }})
+	cases := map[string]struct {
+		method, path, body string
+		header             []string
+		status             int
+		code               pave.Code
+	}{
+		"no token":           {"GET", "/v1/teams", "", []string{"Authorization", ""}, 401, pave.Denied},
+		"wrong token":        {"GET", "/v1/teams", "", []string{"Authorization", "Bearer pave_x"}, 401, pave.Denied},
+		"stream, no token":   {"GET", "/v1/events/stream", "", []string{"Authorization", ""}, 401, pave.Denied},
+		"logs, no token":     {"GET", "/v1/services/x/logs", "", []string{"Authorization", ""}, 401, pave.Denied},
+		"page, no token":     {"GET", "/services/x/runs", "", []string{"Authorization", ""}, 401, pave.Denied},
+		"hook, user's token": {"POST", "/v1/hooks/post-receive", "{}", nil, 401, pave.Denied},
+		"admin's log":        {"GET", "/v1/audit", "", []string{"Authorization", "Bearer " + d.viewer}, 403, pave.Denied},
+		"other host":         {"GET", "/v1/teams", "", []string{"Host", "evil.example:7070"}, 400, pave.Invalid},
+		"cross origin":       {"POST", "/v1/plans", "{}", []string{"Sec-Fetch-Site", "cross-site"}, 403, ""},
+		"no route":           {"GET", "/v2/nothing", "", nil, 404, pave.NotFound},
+		"no method":          {"DELETE", "/v1/teams", "", nil, 405, pave.Invalid},
+		"not JSON":           {"POST", "/v1/plans", "{", nil, 400, pave.Invalid},
+		"null":               {"POST", "/v1/plans", "null", nil, 400, pave.Invalid},
+		"array":              {"POST", "/v1/plans", "[]", nil, 400, pave.Invalid},
+		"unknown verb":       {"POST", "/v1/plans", `{"verb":"explode","spec":{}}`, nil, 400, pave.Invalid},
+		"unknown field":      {"POST", "/v1/plans", `{"verb":"undo","spec":{"rum":1}}`, nil, 400, pave.Invalid},
+		"too large":          {"POST", "/v1/plans", strings.Repeat(" ", maxBody+1), nil, 413, pave.Invalid},
+		"wrong number":       {"GET", "/v1/runs?limit=9999", "", nil, 400, pave.Invalid},
+		"internal":           {"GET", "/v1/services/x/status", "", nil, 500, pave.Internal},
+		"panic":              {"GET", "/v1/environments", "", nil, 500, pave.Internal},
+		"cursor":             {"GET", "/v1/events/stream?after=x", "", nil, 400, pave.Invalid},
+	}
+	for name, c := range cases {
+		w := d.do(c.method, c.path, c.body, c.header...)
+		if w.Code != c.status {
+			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, c.status)
+		}
+		if strings.Contains(w.Body.String(), "pvcnry") {
+			t.Errorf("%s: the cause of an internal error is shown: %s", name, w.Body)
+		}
+		if c.code == "" {
+			continue
+		}
+		var p Problem
+		if ct := w.Header().Get("Content-Type"); ct != "application/problem+json" || json.Unmarshal(w.Body.Bytes(), &p) != nil ||
+			p.Code != c.code || p.Status != c.status || p.Detail == "" {
+			t.Errorf("%s: %s %s is no problem of code %s", name, ct, w.Body, c.code)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	d := open(t, fake{status: func() (pave.Status, error) { return pave.Status{Service: "shop"}, nil }})
+	if w := d.do("GET", "/v1/teams", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"root"`) {
+		t.Errorf("the caller is the token's user: %d %s", w.Code, w.Body)
+	}
+	r := httptest.NewRequest("GET", "http://127.0.0.1/v1/teams", nil)
+	r.SetBasicAuth("any", d.token)
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	if w.Code != 200 {
+		t.Errorf("a token may come as a password: %d %s", w.Code, w.Body)
+	}
+	if w := d.do("POST", "/v1/plans", `{"verb":"deploy","spec":{"name":"shop"}}`); w.Code != 201 || !strings.Contains(w.Body.String(), `"verb":"deploy"`) {
+		t.Errorf("plan: %d %s", w.Code, w.Body)
+	}
+	for _, path := range []string{"/livez", "/readyz", "/openapi.json"} {
+		if w := d.do("GET", path, "", "Authorization", ""); w.Code != 200 {
+			t.Errorf("%s needs no token: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+// TestDeclared: a route without a permission does not come up, and OpenAPI has
+// every route of the table.
+func TestDeclared(t *testing.T) {
+	t.Parallel()
+	d := open(t, fake{})
+	var doc struct{ Paths map[string]map[string]any }
+	w := d.do("GET", "/openapi.json", "")
+	if err := json.NewDecoder(w.Body).Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"/v1/plans", "/v1/plans/{id}/apply", "/v1/services", "/v1/services/{name}/status", "/v1/runs/{id}"} {
+		if doc.Paths[want] == nil {
+			t.Errorf("OpenAPI lacks %s", want)
+		}
+	}
+	s := &server{raw: map[string]access.Permission{"GET /new": ""}}
+	s.huma = emptyHuma()
+	if err := s.declared(); err == nil {
+		t.Error("a route without a permission was accepted")
+	}
+}
+
+func TestStreamEnds(t *testing.T) {
+	t.Parallel()
+	d := open(t, fake{})
+	srv := httptest.NewServer(d)
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", srv.URL+"/v1/events/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+d.token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	head := make([]byte, 12)
+	if _, err := io.ReadFull(resp.Body, head); err != nil || string(head) != "retry: 500\n\n" {
+		t.Errorf("a stream begins at once: %q %v", head, err)
+	}
+}
+
+func (f fake) WaitEvents(ctx context.Context, _ int64) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func emptyHuma() huma.API { return humago.New(http.NewServeMux(), huma.DefaultConfig("x", "1")) }
