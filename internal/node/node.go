@@ -205,6 +205,7 @@ func (n *Node) prepare() (unlock func(), err error) {
 		unlock()
 		return nil, err
 	}
+	n.removeLeftovers()
 	return unlock, nil
 }
 

@@ -30,6 +30,9 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 		c.noteFailure(ctx, t, rec, st, err)
 		return workflow.Result{}, err
 	}
+	if st.Waiting { // recorded as done, the effect would never happen
+		return workflow.Result{}, workflow.Again{After: pollEvery(t), Reason: st.Reason}
+	}
 	workflow.Failpoint(ctx, "before-record")
 	if err := c.record(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), st, in.Spec); err != nil {
 		return workflow.Result{}, err

@@ -62,6 +62,9 @@ type State struct {
 	Secrets    map[string]pave.Secret // sealed before they are stored
 	Failed     bool                   // it will not become ready by itself; Reason says why
 	Notes      []string               // last lines of a program that failed, for people
+	// Waiting says that nothing was done or seen yet: what the driver needs is on
+	// its way. Such a state is not recorded.
+	Waiting bool
 }
 
 // The optional interfaces of a driver; find them with As.

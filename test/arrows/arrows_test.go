@@ -45,7 +45,7 @@ var arrows = map[string]string{
 	"internal/resource/resourcetest": "internal/resource internal/store internal/workflow",
 	"test/fixture/service":           "",
 	"test/bench":                     "",
-	"test/world":                     "internal/node",
+	"test/world":                     "internal/access internal/job internal/node internal/store",
 }
 
 // doors to packages that only a few may use, from outside of the module.

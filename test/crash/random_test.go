@@ -57,10 +57,11 @@ type move struct {
 }
 
 var moves = []move{
-	{"create", 600 * time.Millisecond, nil, func(l *lab, name string) error { return l.create(name, pick(l.r, "postgresql", "none")) }},
-	{"push", 800 * time.Millisecond, isLive, (*lab).push},
-	{"delete", 500 * time.Millisecond, isLive, (*lab).remove},
-	{"restore", 500 * time.Millisecond, func(s world.Service) bool { return s.Kept }, (*lab).restore},
+	{"create", 450 * time.Millisecond, nil, func(l *lab, name string) error { return l.create(name, pick(l.r, "postgresql", "none")) }},
+	// Of the sixth release on, old ones are removed.
+	{"push", 900 * time.Millisecond, func(s world.Service) bool { return isLive(s) && s.Commits < 5 }, (*lab).push},
+	{"delete", 300 * time.Millisecond, isLive, (*lab).remove},
+	{"restore", 300 * time.Millisecond, func(s world.Service) bool { return s.Kept }, (*lab).restore},
 }
 
 func isLive(s world.Service) bool { return !s.Kept }
@@ -119,7 +120,7 @@ func (l *lab) move() (move, string) {
 		}
 		var names []string
 		for name, s := range l.want {
-			if m.fits(s) && s.Commits < 5 { // of the sixth release on, old ones are removed
+			if m.fits(s) {
 				names = append(names, name)
 			}
 		}

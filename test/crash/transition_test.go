@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pave-platform/pave/test/world"
 )
@@ -13,15 +14,17 @@ type transition struct {
 	begin func(*lab) (service string, err error)
 	// do asks for the change, waits for its end, and notes what there should be.
 	do func(l *lab, service string) error
+	// kind narrows the points to runs of one kind, where others cover the rest.
+	kind string
 }
 
 // The transitions. Create begins with a name that was never there; the others
 // take up a service again where they can, since to make one takes longest.
 func createDB() transition {
-	return transition{"create", func(l *lab) (string, error) { return l.fresh(), nil }, func(l *lab, name string) error {
-		return l.create(name, "postgresql")
-	}}
+	return transition{name: "create", begin: fresh, do: func(l *lab, name string) error { return l.create(name, "postgresql") }}
 }
+
+func fresh(l *lab) (string, error) { return l.fresh(), nil }
 
 func (l *lab) create(name, database string) error {
 	if _, err := l.finish(l.Create(l.Fixture(name, teamName(l.r), database))); err != nil {
@@ -53,7 +56,7 @@ func withDatabase(l *lab, name string) error { return l.create(name, "postgresql
 
 // push builds and rolls out one more commit.
 func push() transition {
-	return transition{"push", reuse(withDatabase), func(l *lab, name string) error { return l.push(name) }}
+	return transition{name: "push", begin: reuse(withDatabase), do: func(l *lab, name string) error { return l.push(name) }}
 }
 
 func (l *lab) push(name string) error {
@@ -85,7 +88,7 @@ func twoReleases(l *lab, name string) error {
 
 // deploy brings the release that does not serve.
 func deploy() transition {
-	return transition{"deploy", reuse(twoReleases), func(l *lab, name string) error {
+	return transition{name: "deploy", begin: reuse(twoReleases), do: func(l *lab, name string) error {
 		_, err := l.deploy(name, other(l.want[name].Serving))
 		return err
 	}}
@@ -107,12 +110,12 @@ func (l *lab) deploy(name, release string) (string, error) {
 // undoDeploy takes a deploy back that was done before.
 func undoDeploy() transition {
 	begin, run := reuse(twoReleases), ""
-	return transition{"undo deploy", func(l *lab) (name string, err error) {
+	return transition{name: "undo deploy", begin: func(l *lab) (name string, err error) {
 		if name, err = begin(l); err == nil {
 			run, err = l.deploy(name, other(l.want[name].Serving))
 		}
 		return name, err
-	}, func(l *lab, name string) error {
+	}, do: func(l *lab, name string) error {
 		_, err := l.finish(l.Undo(name, "undo rollout", run))
 		l.change(name, func(s *world.Service) { s.Serving = other(s.Serving) })
 		return err
@@ -150,22 +153,22 @@ func (l *lab) restore(name string) error {
 }
 
 func remove() transition {
-	return transition{"delete", live(), func(l *lab, name string) error { return l.remove(name) }}
+	return transition{name: "delete", begin: live(), do: func(l *lab, name string) error { return l.remove(name) }}
 }
 
 func restore() transition {
-	return transition{"restore", gone(), func(l *lab, name string) error { return l.restore(name) }}
+	return transition{name: "restore", begin: gone(), do: func(l *lab, name string) error { return l.restore(name) }}
 }
 
 // undoCreate takes a new service back whole.
 func undoCreate() transition {
 	run := ""
-	return transition{"undo create", func(l *lab) (name string, err error) {
+	return transition{name: "undo create", begin: func(l *lab) (name string, err error) {
 		name = l.fresh()
 		run, err = l.finish(l.Create(l.Fixture(name, teamName(l.r), "postgresql")))
 		l.change(name, func(s *world.Service) { s.Database = true })
 		return name, err
-	}, func(l *lab, name string) error {
+	}, do: func(l *lab, name string) error {
 		_, err := l.finish(l.Undo(name, "undo", run))
 		l.change(name, func(s *world.Service) { s.Kept = true })
 		return err
@@ -175,15 +178,31 @@ func undoCreate() transition {
 // undoDelete brings a deleted service back by undoing its delete.
 func undoDelete() transition {
 	begin, run := live(), ""
-	return transition{"undo delete", func(l *lab) (name string, err error) {
+	return transition{name: "undo delete", begin: func(l *lab) (name string, err error) {
 		if name, err = begin(l); err == nil {
 			run, err = l.finish(l.Delete(name))
 			l.change(name, func(s *world.Service) { s.Kept = true })
 		}
 		return name, err
-	}, func(l *lab, name string) error {
+	}, do: func(l *lab, name string) error {
 		_, err := l.finish(l.Undo(name, "undo", run))
 		l.change(name, func(s *world.Service) { s.Kept = false })
+		return err
+	}}
+}
+
+// failing creates a service whose program ends at once: the run stops and says why,
+// whenever the server dies, and an undo takes all of it back.
+func failing() transition {
+	return transition{name: "failing create", kind: "rollout", begin: fresh, do: func(l *lab, name string) error {
+		spec := l.Fixture(name, teamName(l.r), "postgresql")
+		spec.Inputs["binary"] = "/bin/false"
+		run, err := l.finish(l.Create(spec))
+		if err == nil || !strings.Contains(err.Error(), "did not become ready") {
+			return fmt.Errorf("a service that cannot start: run %s ended with %w", run, err)
+		}
+		_, err = l.finish(l.Undo(name, "undo", run))
+		l.change(name, func(s *world.Service) { s.Database, s.Kept = true, true })
 		return err
 	}}
 }

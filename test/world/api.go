@@ -79,7 +79,7 @@ func (h *Home) Try(ctx context.Context, method, path string, in, out any) error 
 // token already: nobody but a person would do less.
 func (h *Home) Call(method, path string, in, out any) error {
 	var last error
-	err := eventually(Patience, func() error {
+	err := eventually(h.Patience, func() error {
 		last = h.Try(context.Background(), method, path, in, out)
 		var p *Problem
 		if last == nil || errors.As(last, &p) && p.Status != http.StatusUnauthorized && p.Status != http.StatusServiceUnavailable {
@@ -179,7 +179,7 @@ func (h *Home) Run(id string) (pave.Run, error) {
 // Wait waits until a run has ended by itself; any end but done is an error.
 func (h *Home) Wait(id string) (pave.Run, error) {
 	var run pave.Run
-	err := eventually(Patience, func() (err error) {
+	err := eventually(h.Patience, func() (err error) {
 		if run, err = h.Run(id); err == nil && !run.State.Ended() {
 			err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
 		}
@@ -188,7 +188,26 @@ func (h *Home) Wait(id string) (pave.Run, error) {
 	if err == nil && run.State != pave.RunDone {
 		err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
 	}
+	if err != nil {
+		err = errors.Join(err, h.unfinished(run))
+	}
 	return run, err
+}
+
+// unfinished names the steps of a run, and of the runs it waits for, that are not
+// done.
+func (h *Home) unfinished(run pave.Run) error {
+	var errs []error
+	for _, s := range run.Steps {
+		if s.State == pave.StepDone || s.State == pave.StepPending {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("  %s/%s is %s, attempt %d since %s: %s", run.Kind, s.Key, s.State, s.Attempt, s.Started.Format("15:04:05"), s.Reason))
+		if child, err := h.Run(s.Child); s.Child != "" && err == nil {
+			errs = append(errs, h.unfinished(child))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Runs lists the runs of a service of a kind, newest first.
@@ -211,7 +230,7 @@ func (h *Home) Commit(service string, files map[string]string) (string, error) {
 		return strings.Replace(s.URL, "http://", "http://pave:"+s.Token+"@", 1) + "/git/" + service + ".git"
 	}
 	tree := filepath.Join(dir, service)
-	if err := eventually(Patience, func() error { _, err := git(dir, "clone", "-q", remote(), tree); return err }); err != nil {
+	if err := eventually(h.Patience, func() error { _, err := git(dir, "clone", "-q", remote(), tree); return err }); err != nil {
 		return "", err
 	}
 	for name, text := range files {
@@ -224,7 +243,7 @@ func (h *Home) Commit(service string, files map[string]string) (string, error) {
 			return "", err
 		}
 	}
-	if err := eventually(Patience, func() error { _, err := git(tree, "push", "-q", remote(), "HEAD:main"); return err }); err != nil {
+	if err := eventually(h.Patience, func() error { _, err := git(tree, "push", "-q", remote(), "HEAD:main"); return err }); err != nil {
 		return "", err
 	}
 	head, err := git(tree, "rev-parse", "HEAD")
@@ -246,7 +265,7 @@ func git(dir string, args ...string) (string, error) {
 // returns the pipeline's run.
 func (h *Home) Built(service, commit string) (string, error) {
 	var id string
-	err := eventually(Patience, func() error {
+	err := eventually(h.Patience, func() error {
 		runs, err := h.Runs(service, "pipeline")
 		if err != nil {
 			return err

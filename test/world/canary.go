@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/job"
 )
 
@@ -172,7 +173,7 @@ func idsIn(text []byte, prefix string) []string {
 		}
 		rest = rest[i+1:]
 		id, _, _ := strings.Cut(rest, `"`)
-		if !seen[id] {
+		if pave.IsIDPrefix(strings.TrimSuffix(prefix, "_"), id) && !seen[id] {
 			out = append(out, id)
 		}
 		seen[id] = true
@@ -191,6 +192,8 @@ func (h *Home) scanProcesses(c *scan) error {
 			name = "node"
 		case p.Env("PAVE_TOKEN_FILE") != "" && h.Inside(p):
 			name = p.Env("SERVICE_NAME") + "/" + p.Env("PAVE_ENVIRONMENT")
+		case p.Env("PAVE_HOOK_SERVICE") != "": // git and its hook, with the rights of who pushes
+			name = "a push to " + p.Env("PAVE_HOOK_SERVICE")
 		case h.Inside(p) || p.Env("PAVE_HOME") == h.Dir:
 			name = "process " + p.Env("PAVE_ITEM")
 		default:

@@ -2,10 +2,8 @@ package world
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,9 +11,7 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
-	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/store"
-	_ "modernc.org/sqlite" // the store is opened beside pave, to see whether it is sound
 )
 
 // A Service is what there must be of a service, and nothing more.
@@ -106,7 +102,7 @@ func (d *differences) live(svc Service) {
 	}
 	d.tick("repository", svc.Name, repo.Marker)
 	if svc.Database {
-		d.database(resource.ExternalName(pave.Ref{Kind: pave.KindDatabase, Env: "staging", Service: pave.Name(svc.Name)}))
+		d.database(svc.Name + "_staging")
 	}
 	d.tick("workload", key, d.s.Workloads[key].ID)
 	d.tick("identity", key, d.s.Identities[key].ID)
@@ -161,8 +157,7 @@ func (d *differences) kept(svc Service) {
 		}
 	}
 	if svc.Database {
-		name := resource.ExternalName(pave.Ref{Kind: pave.KindDatabase, Env: "staging", Service: pave.Name(svc.Name)})
-		if n := find("database", name, keys(d.s.Databases)); n != "" {
+		if n := find("database", svc.Name+"_staging", keys(d.s.Databases)); n != "" {
 			d.database(n)
 		}
 	}
@@ -200,8 +195,9 @@ func (h *Home) answers(svc Service) error {
 		if err != nil {
 			return err
 		}
-		rows, _ := body["rows"].(float64)
-		if status != 200 || body["service"] != svc.Name || svc.Database != (rows > 0) {
+		rows, _ := body["rows"].(float64) // of the fixture
+		database := rows > 0 || body["database"] != nil
+		if status != 200 || body["service"] != svc.Name || svc.Database != database {
 			return fmt.Errorf("%s answers %d %v", svc.Name, status, body)
 		}
 		return nil
@@ -252,13 +248,13 @@ func (h *Home) storeFile() string { return filepath.Join(h.Dir, "pave.db") }
 
 // checkStore has SQLite look at every page.
 func (h *Home) checkStore(ctx context.Context) error {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: h.storeFile()}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)")
+	db, err := store.Open(ctx, "sqlite:"+h.storeFile())
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	var verdict string
-	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check`).Scan(&verdict); err != nil {
+	if err := db.QueryRow(ctx, `PRAGMA integrity_check`).Scan(&verdict); err != nil {
 		return err
 	}
 	if verdict != "ok" {

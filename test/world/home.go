@@ -28,8 +28,11 @@ type Home struct {
 	Binaries
 	Dir  string // PAVE_HOME
 	Keys string // PAVE_CONFIG
-	t    testing.TB
-	env  []string
+	// Patience is how long anything may take that needs no human.
+	Patience time.Duration
+
+	t   testing.TB
+	env []string
 
 	mu      sync.Mutex
 	starts  map[string]int // audit rows wanted, by action and object
@@ -37,7 +40,7 @@ type Home struct {
 	plans   []string       // ids of all plans made
 }
 
-// Patience is how long anything may take that needs no human.
+// Patience is what a home begins with.
 const Patience = 90 * time.Second
 
 // Stat is what server.json says.
@@ -56,7 +59,7 @@ func New(t testing.TB, env ...string) *Home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &Home{Binaries: b, Dir: filepath.Join(dir, "h"), Keys: filepath.Join(dir, "k"), t: t, starts: map[string]int{}, commits: map[string]int{}}
+	h := &Home{Binaries: b, Dir: filepath.Join(dir, "h"), Keys: filepath.Join(dir, "k"), Patience: Patience, t: t, starts: map[string]int{}, commits: map[string]int{}}
 	h.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PAVE_HOME=" + h.Dir, "PAVE_CONFIG=" + h.Keys,
 		"PAVE_LISTEN=127.0.0.1:0", "PAVE_ROUTER=127.0.0.1:0", "PAVE_TEMPLATES=" + b.Templates,
 		"PAVE_FAILPOINT_FILE=" + h.armFile(), "PAVE_FAILPOINT_LIST=" + h.listFile()}

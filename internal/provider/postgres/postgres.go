@@ -48,7 +48,7 @@ var (
 func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.State, error) {
 	s, err := d.open(ctx, false)
 	if isStarting(err) {
-		return resource.State{Reason: err.Error()}, nil
+		return resource.State{Reason: err.Error(), Waiting: true}, nil
 	}
 	if err != nil {
 		return resource.State{}, err
@@ -81,7 +81,7 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	}
 	s, err := d.open(ctx, true)
 	if isStarting(err) {
-		return resource.State{Reason: err.Error()}, nil
+		return resource.State{Reason: err.Error(), Waiting: true}, nil
 	}
 	if err != nil {
 		return resource.State{}, err
