@@ -66,7 +66,8 @@ type lab struct {
 
 func newLab(t *testing.T, r *rand.Rand, env ...string) *lab {
 	t.Helper()
-	return &lab{Home: world.New(t, env...), t: t, r: r, want: map[string]world.Service{}}
+	own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64())) // labs run side by side
+	return &lab{Home: world.New(t, env...), t: t, r: own, want: map[string]world.Service{}}
 }
 
 // check compares the world with all services there should be.

@@ -3,6 +3,7 @@ package crash_test
 import (
 	"context"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 func TestRandomKills(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, dice(t))
-	l.hunt(20, []victim{{"server", func(l *lab) int { return l.KillServer() }}})
+	l.hunt(20, []victim{{"server", func(l *lab) int { return l.KillServer() }, ""}})
 }
 
 // Everything that runs is killed, 80 times.
@@ -26,21 +27,22 @@ func TestRandomKillsOfEverything(t *testing.T) {
 	l := newLab(t, dice(t))
 	l.slowPipelines = true
 	l.hunt(80, []victim{
-		{"server", func(l *lab) int { return l.KillServer() }},
-		{"node", func(l *lab) int { return killed(l.NodePID()) }},
-		{"postmaster", (*lab).killPostmaster},
-		{"git", (*lab).killGit},
-		{"job", (*lab).killJob},
-		{"service", (*lab).killService},
-		{"server and node", func(l *lab) int { l.KillServer(); return killed(l.NodePID()) }},
+		{"server", func(l *lab) int { return l.KillServer() }, ""},
+		{"node", func(l *lab) int { return killed(l.NodePID()) }, ""},
+		{"postmaster", (*lab).killPostmaster, ""},
+		{"git", (*lab).killGit, "push"},
+		{"job", (*lab).killJob, "push"},
+		{"service", (*lab).killService, ""},
+		{"server and node", func(l *lab) int { l.KillServer(); return killed(l.NodePID()) }, ""},
 	})
 }
 
 // A victim is a program to kill; kill returns its process id, 0 where there was
 // none at that moment.
 type victim struct {
-	name string
-	kill func(*lab) int
+	name   string
+	kill   func(*lab) int
+	during string // the only move that has it; "" for any
 }
 
 func killed(pid int) int {
@@ -58,8 +60,7 @@ type move struct {
 
 var moves = []move{
 	{"create", 450 * time.Millisecond, nil, func(l *lab, name string) error { return l.create(name, pick(l.r, "postgresql", "none")) }},
-	// Of the sixth release on, old ones are removed.
-	{"push", 900 * time.Millisecond, func(s world.Service) bool { return isLive(s) && s.Commits < 5 }, (*lab).push},
+	{"push", 900 * time.Millisecond, func(s world.Service) bool { return isLive(s) && s.Commits < 5 }, (*lab).push}, // of the sixth release on, old ones are removed
 	{"delete", 300 * time.Millisecond, isLive, (*lab).remove},
 	{"restore", 300 * time.Millisecond, func(s world.Service) bool { return s.Kept }, (*lab).restore},
 }
@@ -72,10 +73,14 @@ func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 // each. At most six services live at a time.
 func (l *lab) hunt(kills int, victims []victim) {
 	l.t.Helper()
-	for done, tries := 0, 0; done < kills && tries < 10*kills; tries++ {
+	done := 0
+	for tries := 0; done < kills && tries < 20*kills; tries++ {
+		v := pick(l.r, victims...)
 		m, name := l.move()
-		v, wait := pick(l.r, victims...), time.Duration(l.r.Int64N(int64(time.Second)))
-		wait = wait * m.lasts / time.Second
+		if v.during != "" && v.during != m.name {
+			continue
+		}
+		wait := time.Duration(l.r.Int64N(int64(m.lasts)))
 		began := time.Now()
 		var pid int
 		var wg sync.WaitGroup
@@ -99,6 +104,9 @@ func (l *lab) hunt(kills int, victims []victim) {
 		}
 		done++
 		l.t.Logf("%3d %-8s %-9s %-15s at %-14s took %s", done, m.name, name, v.name, wait.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	}
+	if done < kills {
+		l.t.Errorf("only %d of %d kills met a process", done, kills)
 	}
 }
 
@@ -143,8 +151,8 @@ func (l *lab) killPostmaster() int {
 // killGit waits a moment for a git of the server to kill.
 func (l *lab) killGit() int {
 	return l.catch(func(p job.Proc) bool {
-		argv := world.CommandLine(p.PID)
-		return strings.HasPrefix(argv, "git ") && p.Env("PAVE_NODE") == "" && l.Inside(p)
+		exe, _, _ := strings.Cut(world.CommandLine(p.PID), " ")
+		return filepath.Base(exe) == "git" && p.Env("PAVE_NODE") == "" && l.Inside(p)
 	})
 }
 
