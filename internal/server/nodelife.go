@@ -92,20 +92,21 @@ func (c Config) routerAddress() string {
 	return c.Router
 }
 
-// watchServer starts the server again when it has died. It waits a little at
-// first: the server that starts a node has written no state yet.
+// watchServer starts the server again when it has died: when nobody holds the lock
+// that a server holds from its first moment to its last.
 func watchServer(ctx context.Context, c Config, log *slog.Logger) {
-	for wait := 5 * time.Second; ; wait = watchEvery {
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(wait):
+		case <-time.After(watchEvery):
 		}
-		if c.isDown() {
+		held, err := lockFile(c.path("server.lock"), false)
+		if err != nil {
 			continue
 		}
-		s, ok, err := c.readState()
-		if err != nil || ok && isPave(s.PID) {
+		held.Close()
+		if c.isDown() {
 			continue
 		}
 		log.Warn("the server is dead: starting it")
