@@ -12,6 +12,7 @@ setup: ## install what is missing (as root with apt; else it says the command)
 	@scripts/setup
 
 build: ## build bin/pave
+	@echo "building bin/pave (the first time takes a few minutes)"
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pave ./cmd/pave
 
 demo: setup build ## from nothing to a live service with a database

@@ -44,7 +44,7 @@ func TestCreateTranscript(t *testing.T) {
 Service "payment-processor" is live.
   URL    http://payment-processor.production.localhost:7080
   Repo   URL/git/payment-processor.git   (pave clone payment-processor)
-  CI/CD  URL/services/payment-processor/runs
+  CI/CD  URL/services/payment-processor/runs   (pave list runs --service payment-processor)
   Undo   pave undo run_01JD4T9XK2M7
 `
 	if diff := cmp.Diff(want, strings.ReplaceAll(got.out, f.server.URL, "URL")); diff != "" || got.code != 0 || got.err != "" {

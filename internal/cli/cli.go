@@ -84,7 +84,7 @@ func Main(ctx context.Context, deps Deps, args []string, stdin io.Reader, stdout
 // root is the tree of all commands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "pave",
+		Use: "pave", Version: a.deps.Version,
 		Short: "From nothing to a live service with one command",
 		Long: "pave takes a developer from nothing to a live, guarded, observed, owned service\n" +
 			"with one command, and keeps it that way. No server has to be started before:\n" +

@@ -57,8 +57,10 @@ func exitHelp() string {
 
 const environmentHelp = `Environment variables that pave reads:
 
-  PAVE_HOME          where server and node keep their state
-  PAVE_CONFIG        where the keys lie, outside the state
+  PAVE_HOME          where server and node keep their state; /var/lib/pave as root, else
+                     $XDG_STATE_HOME/pave (~/.local/state/pave)
+  PAVE_CONFIG        where the keys lie, outside the state; /etc/pave as root, else
+                     $XDG_CONFIG_HOME/pave (~/.config/pave)
   PAVE_LISTEN        address of the API, 127.0.0.1:7070 without
   PAVE_ROUTER        address of the router, 127.0.0.1:7080 without
   PAVE_TEMPLATES     further folders of templates, separated as in PATH

@@ -43,6 +43,7 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	if err != nil && !bad.add(err) {
 		return name, want, err
 	}
+	p.Templates.Reload()
 	t, err := p.Templates.Get(r.Template)
 	if err != nil {
 		if !bad.add(err) {

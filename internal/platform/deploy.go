@@ -18,21 +18,34 @@ func (p *Platform) resolveDeploy(ctx context.Context, r pave.Deploy) (transition
 	if err != nil {
 		return tr, err
 	}
-	if lower, ok := below(tr.to.Environments, env); ok {
-		protected, err := p.protected(ctx, env)
-		if err != nil {
-			return tr, err
-		}
-		if protected {
-			return tr, pave.Errorf(pave.Policy, "%s is protected and %s has %s before it", env, r.Name, lower).
-				WithHint("pave promote %s --to %s", r.Name, env)
-		}
-	}
 	release, err := p.Releases.Find(ctx, tr.service.ID, r.Release)
 	if err != nil {
 		return tr, err
 	}
+	if err := p.mayReach(ctx, tr, env, release); err != nil {
+		return tr, err
+	}
 	return p.move(tr, env, release)
+}
+
+// mayReach says whether a release may be deployed by hand: a protected
+// environment with another before it is reached by promote, or by what has served
+// there already.
+func (p *Platform) mayReach(ctx context.Context, tr transition, env pave.Name, release pave.Release) error {
+	lower, ok := below(tr.to.Environments, env)
+	if !ok {
+		return nil
+	}
+	protected, err := p.protected(ctx, env)
+	if err != nil || !protected {
+		return err
+	}
+	served, err := p.Releases.Served(ctx, tr.service.ID, env, release.ID)
+	if err != nil || served {
+		return err
+	}
+	return pave.Errorf(pave.Policy, "%s is protected and %s has %s before it", env, tr.service.Name, lower).
+		WithHint("pave promote %s --to %s; a release that has served there may be deployed again", tr.service.Name, env)
 }
 
 // sameRevision starts a transition that changes releases only.

@@ -32,6 +32,9 @@ func (p *Platform) serviceNamed(ctx context.Context, name string) (pave.Service,
 		return svc, err
 	}
 	missing := pave.Errorf(pave.NotFound, "no service %q", name).WithHint("pave list services")
+	if _, err := p.serviceDeleted(ctx, name); err == nil {
+		return svc, pave.Errorf(pave.NotFound, "no service %q: it was deleted and is kept", name).WithHint("pave restore %s", name)
+	}
 	all, err := p.Services(ctx, false)
 	if err != nil {
 		return svc, err

@@ -11,6 +11,7 @@ import (
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/internal/template"
 )
 
 // Status says what a service is doing now, as observed in this call.
@@ -41,6 +42,9 @@ func (p *Platform) Status(ctx context.Context, name string) (pave.Status, error)
 	run, err := p.Engine.Get(ctx, svc.LastRun)
 	if err == nil && run.State != pave.RunDone {
 		st.Run = &run
+	}
+	if last, err := p.lastPipeline(ctx, svc.ID); err == nil && st.Run == nil && last.run.ID != "" && last.run.State != pave.RunDone {
+		st.Run = &last.run // what was pushed last is on its way, or did not make it
 	}
 	st.Status = overall(svc, st)
 	return st, nil
@@ -189,7 +193,12 @@ func (p *Platform) ListTemplates(ctx context.Context) ([]pave.Template, error) {
 	p.Templates.Reload()
 	out := []pave.Template{}
 	for _, t := range p.Templates.List() {
-		view := pave.Template{Name: t.Name, Version: t.Version, Title: t.Title, Description: t.Description, Owner: t.Owner, Aliases: t.Aliases}
+		view := pave.Template{Name: t.Name, Version: t.Version, Title: t.Title, Description: t.Description, Owner: t.Owner, Aliases: t.Aliases,
+			Source: p.Templates.Source(t)}
+		tree, err := t.Render(ctx, template.Vars{Name: "example", Team: "example", Database: "postgresql"})
+		if err == nil { // inputs without a default leave the number open
+			view.Files = len(tree.Files)
+		}
 		for _, r := range t.Resources {
 			view.Resources = append(view.Resources, r.Kind+" "+r.Engine)
 		}

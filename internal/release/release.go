@@ -233,6 +233,14 @@ func (s *Releases) Live(ctx context.Context, service string) (map[pave.Name]pave
 	return out, nil
 }
 
+// Served reports whether a release has served in an environment.
+func (s *Releases) Served(ctx context.Context, service string, env pave.Name, release string) (bool, error) {
+	var n int
+	err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM rollouts WHERE service = $1 AND env = $2 AND release = $3 AND done > 0`,
+		service, string(env), release).Scan(&n)
+	return n > 0, err
+}
+
 func (s *Releases) liveIn(ctx context.Context, q store.Querier, service string, env pave.Name) (string, error) {
 	var id string
 	err := q.QueryRow(ctx, `SELECT release FROM rollouts WHERE service = $1 AND env = $2 AND done > 0

@@ -89,7 +89,7 @@ func inputError(template string, wrong []pave.FieldError) error {
 	return &pave.Error{
 		Code:    pave.Invalid,
 		Message: strings.Join(texts, "; "),
-		Hint:    "pave template show " + template + " lists the inputs",
+		Hint:    "pave describe template " + template + " lists the inputs",
 		Fields:  wrong,
 	}
 }

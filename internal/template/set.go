@@ -203,6 +203,18 @@ func (s *Set) List() []*Template {
 	return out
 }
 
+// Source is the name of the source a template of List came from.
+func (s *Set) Source(t *Template) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for f, loaded := range s.loaded {
+		if loaded == t {
+			return s.sources[f.source].Name
+		}
+	}
+	return ""
+}
+
 // Errors returns what is broken, by source and folder.
 func (s *Set) Errors() []Broken {
 	s.mu.RLock()

@@ -126,6 +126,10 @@ func (w *work) retryChild(ctx context.Context, s *stepRow, actor string) error {
 			return err
 		}
 	}
+	if child.canceledBy != "" {
+		// Waiting for it now would only meet its end.
+		return pave.Errorf(pave.Conflict, "run %.16s below it is still ending", child.ID).WithHint("try again in a moment")
+	}
 	if !child.State.Ended() {
 		s.State, s.awaits, s.Reason, s.Started = pave.StepWaiting, awaitsRun, line(child.Title), w.now
 	}
