@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/client"
@@ -130,6 +131,9 @@ func (a *app) carry(ctx context.Context, run pave.Run, ch *change) error {
 		fmt.Fprintln(a.out, shortID(run.ID))
 		a.say("%s goes on without you: pave watch %s", oneLine(run.Title), shortID(run.ID))
 		return nil
+	}
+	if run.State == pave.RunDone {
+		a.say("nothing new to do: run %s did this already, on %s", shortID(run.ID), run.Ended.Format(time.DateTime))
 	}
 	run, err := a.follow(ctx, run.ID, ch.view)
 	var stop *stoppedRun
