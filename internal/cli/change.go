@@ -132,7 +132,7 @@ func (a *app) carry(ctx context.Context, run pave.Run, ch *change) error {
 		a.say("%s goes on without you: pave watch %s", oneLine(run.Title), shortID(run.ID))
 		return nil
 	}
-	if run.State == pave.RunDone {
+	if run.State == pave.RunDone && !run.Ended.IsZero() {
 		a.say("nothing new to do: run %s did this already, on %s", shortID(run.ID), run.Ended.Format(time.DateTime))
 	}
 	run, err := a.follow(ctx, run.ID, ch.view)
