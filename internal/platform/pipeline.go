@@ -90,7 +90,8 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	if err != nil {
 		return start, err
 	}
-	database := slices.ContainsFunc(w.Resources, func(r pave.WantedBacking) bool { return r.Kind == pave.KindDatabase })
+	database := slices.ContainsFunc(w.Resources, func(r pave.WantedBacking) bool { return r.Kind == pave.KindDatabase }) &&
+		slices.ContainsFunc(pipe.Steps, func(s pipeline.Step) bool { return s.Test })
 	src := pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit, Database: database, Pipeline: pipe}
 	steps, last := p.Pipeline.Steps(src)
 	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: []string{last},

@@ -97,6 +97,7 @@ func setup(env *testscript.Env) error {
 		if out, err := down.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "pave down: %v\n%s", err, out)
 		}
+		_ = exec.Command("umount", "-l", filepath.Join(home, "state")).Run() // where a story mounted a disk of its own
 		os.RemoveAll(home)
 	})
 	return nil
