@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -55,6 +56,10 @@ const maxBody = 1 << 20
 // then is given up too, so it is ample.
 const bodyTime = time.Minute
 
+// ownErrors makes the library's own errors problems too. It keeps its maker of
+// errors in a variable of the package, so it is set once, whoever makes a door.
+var ownErrors sync.Once
+
 type server struct {
 	Options
 	huma huma.API
@@ -66,7 +71,7 @@ type server struct {
 // permission.
 func New(o Options) (http.Handler, error) {
 	s := &server{Options: o, mux: http.NewServeMux(), raw: map[string]access.Permission{}}
-	huma.NewError = newProblem // the library's own errors are problems too
+	ownErrors.Do(func() { huma.NewError = newProblem })
 	cfg := huma.DefaultConfig("pave", o.Version)
 	cfg.Info.Description = "The API of pave. Every change enters by a plan: POST /v1/plans, then POST /v1/plans/{id}/apply."
 	cfg.CreateHooks, cfg.DocsPath, cfg.SchemasPath, cfg.OpenAPIPath = nil, "", "", ""
