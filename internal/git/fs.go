@@ -12,9 +12,10 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// FS returns the tree of a commit as a read-only file system; symbolic links are
-// not followed and read as what they point to. The error is NotFound if the
-// commit is not there. It is for one goroutine.
+// FS returns the tree of a commit as a read-only file system with the modes of its
+// files. Symbolic links are not followed: they open as what they point to, and
+// ReadLink tells. The error is NotFound if the commit is not there. It is for one
+// goroutine.
 func FS(ctx context.Context, dir, commit string) (fs.FS, error) {
 	c, err := commitAt(openStorage(dir), dir, commit)
 	if err != nil {
@@ -29,7 +30,10 @@ func FS(ctx context.Context, dir, commit string) (fs.FS, error) {
 
 type treeFS struct{ root *object.Tree }
 
-var _ fs.ReadDirFS = treeFS{}
+var (
+	_ fs.ReadDirFS  = treeFS{}
+	_ fs.ReadLinkFS = treeFS{}
+)
 
 // Open opens a file or folder of the tree.
 func (t treeFS) Open(name string) (fs.File, error) {
@@ -50,7 +54,43 @@ func (t treeFS) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return &openFile{r, info{path.Base(name), 0o644, f.Size}}, nil
+	mode, err := f.Mode.ToOSFileMode()
+	if err != nil || mode&fs.ModeSymlink != 0 {
+		mode = 0o644 // what a link points to is read as a text
+	}
+	return &openFile{r, info{path.Base(name), mode, f.Size}}, nil
+}
+
+// Lstat describes what is at a path; for a link, the link.
+func (t treeFS) Lstat(name string) (fs.FileInfo, error) {
+	if name == "." {
+		return info{".", fs.ModeDir | 0o755, 0}, nil
+	}
+	e, err := t.root.FindEntry(name)
+	if err != nil || !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrNotExist}
+	}
+	mode, err := e.Mode.ToOSFileMode()
+	if err != nil {
+		return nil, &fs.PathError{Op: "lstat", Path: name, Err: err}
+	}
+	return info{path.Base(name), mode, 0}, nil
+}
+
+// ReadLink returns what a symbolic link points to.
+func (t treeFS) ReadLink(name string) (string, error) {
+	at, err := t.Lstat(name)
+	if err == nil && at.Mode()&fs.ModeSymlink == 0 {
+		err = &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
+	}
+	if err != nil {
+		return "", err
+	}
+	f, err := t.root.File(name)
+	if err != nil {
+		return "", err
+	}
+	return f.Contents()
 }
 
 // ReadDir lists a folder by name.

@@ -238,3 +238,12 @@ func treeFile(s *filesystem.Storage, name string, entry object.TreeEntry) (TreeF
 	}
 	return f, nil
 }
+
+// tagOf is the object an annotated tag is about.
+func tagOf(s *filesystem.Storage, o plumbing.EncodedObject) (plumbing.Hash, error) {
+	tag, err := object.DecodeTag(s, o)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	return tag.Target, nil
+}

@@ -1,0 +1,69 @@
+package httpc
+
+import (
+	"bufio"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/pave-platform/pave"
+)
+
+// Credentials are user and password by origin: scheme, host and port together, so
+// that they never go anywhere else.
+type Credentials map[string]Login
+
+// A Login is what an origin is shown.
+type Login struct {
+	User     string
+	Password pave.Secret
+}
+
+// LoadCredentials reads a file of the form git's own store helper has: a line
+// https://USER:PASSWORD@HOST for each origin. No file is no credentials. Invalid,
+// without the line's text, where a line is not of the form; Denied where others may
+// read the file.
+func LoadCredentials(path string) (Credentials, error) {
+	f, err := os.Open(path)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, pave.Errorf(pave.Unavailable, "read credentials: %w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Mode().Perm()&0o077 != 0 {
+		return nil, pave.Errorf(pave.Denied, "%s can be read by others", path).WithHint("chmod 600 %s", path)
+	}
+	out := Credentials{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.User == nil || u.Scheme != "https" && u.Scheme != "http" {
+			return nil, pave.Errorf(pave.Invalid, "%s:%d: not of the form https://USER:PASSWORD@HOST", path, n)
+		}
+		password, _ := u.User.Password()
+		out[origin(u)] = Login{u.User.Username(), pave.NewSecret(password)}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, pave.Errorf(pave.Invalid, "%s: %w", path, err)
+	}
+	return out, nil
+}
+
+// on returns the request with the credentials of its origin, if there are any and
+// it carries none of its own.
+func (c Credentials) on(r *http.Request) *http.Request {
+	login, ok := c[origin(r.URL)]
+	if !ok || r.Header.Get("Authorization") != "" {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.SetBasicAuth(login.User, login.Password.Reveal())
+	return r
+}
