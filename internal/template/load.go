@@ -23,6 +23,29 @@ var (
 // what is wrong with it is found now and not by the first developer. The error is
 // Invalid and names file and line.
 func Load(fsys fs.FS) (*Template, error) {
+	archive, err := Pack(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return Open(archive)
+}
+
+// Open is Load for what Pack made, or for an archive from elsewhere.
+func Open(archive []byte) (*Template, error) {
+	fsys, err := Unpack(archive)
+	if err != nil {
+		return nil, err
+	}
+	t, err := open(fsys)
+	if err != nil {
+		return nil, err
+	}
+	t.archive = archive
+	t.digest, err = digestOf(fsys)
+	return t, err
+}
+
+func open(fsys fs.FS) (*Template, error) {
 	data, err := readFile(fsys, manifestName, MaxManifest)
 	if err != nil {
 		return nil, err
@@ -41,11 +64,7 @@ func Load(fsys fs.FS) (*Template, error) {
 	if err := t.checkConditions(); err != nil {
 		return nil, err
 	}
-	t.digest = hashOf(data, t.files)
-	if err := t.try(); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return t, t.try()
 }
 
 // readFile returns a regular file of at most limit bytes.

@@ -34,9 +34,6 @@ package template
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -68,6 +65,7 @@ type Template struct {
 	conditions []condition
 	files      []source
 	digest     string
+	archive    []byte
 }
 
 // A Resource is one that services of the template have unless their developer
@@ -131,6 +129,10 @@ func (t *Template) vars(v Vars) map[string]any {
 // same digest make the same trees.
 func (t *Template) Digest() string { return t.digest }
 
+// Archive is all that the template consists of: Open makes the same template of it
+// again. It must not be changed.
+func (t *Template) Archive() []byte { return t.archive }
+
 // DefaultResources returns the resources whose condition holds for v. The error
 // is Invalid.
 func (t *Template) DefaultResources(ctx context.Context, v Vars) ([]Resource, error) {
@@ -170,17 +172,6 @@ func holds(ctx context.Context, when string, vars map[string]any) (bool, error) 
 
 func parseCondition(when string) (*jinja.Template, error) {
 	return jinja.Parse("when", "{% if "+when+" %}true{% endif %}")
-}
-
-// hashOf makes the digest of a manifest and the files beside it.
-func hashOf(manifest []byte, files []source) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d\n%s", len(manifest), manifest)
-	for _, f := range files {
-		fmt.Fprintf(h, "%d %s %v %d\n", len(f.path), f.path, f.mode, len(f.data))
-		h.Write(f.data)
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
 // A File is one file of a tree.
