@@ -19,20 +19,32 @@ var (
 	inputPattern   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
 
+// Unnamed is what a template is called whose format has no place for it.
+type Unnamed struct {
+	Name    string
+	Version string // "": from the digest
+}
+
 // Load reads the template in fsys and tries it out with sample inputs, so that
 // what is wrong with it is found now and not by the first developer. The error is
 // Invalid and names file and line.
-func Load(fsys fs.FS) (*Template, error) {
+func Load(fsys fs.FS) (*Template, error) { return loadNamed(fsys, Unnamed{}) }
+
+func loadNamed(fsys fs.FS, u Unnamed) (*Template, error) {
 	archive, err := Pack(fsys)
 	if err != nil {
 		return nil, err
 	}
-	return Open(archive)
+	return Open(archive, u)
 }
 
 // Open is Load for what Pack made, or for an archive from elsewhere.
-func Open(archive []byte) (*Template, error) {
+func Open(archive []byte, u Unnamed) (*Template, error) {
 	fsys, err := Unpack(archive)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := digestOf(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +52,8 @@ func Open(archive []byte) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.archive = archive
-	t.digest, err = digestOf(fsys)
-	return t, err
+	t.archive, t.digest = archive, digest
+	return t, nil
 }
 
 func open(fsys fs.FS) (*Template, error) {

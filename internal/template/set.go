@@ -15,7 +15,7 @@ import (
 
 // A Source is a place with templates, each in a folder of its own. A folder on
 // disk (Dir) is read again at each Reload, and nothing outside of it is; a file
-// system (FS), such as an embedded one, is read once.
+// system (FS), such as an embedded one, is read once; what has neither is Served.
 type Source struct {
 	Name string // for errors and logs
 	FS   fs.FS
@@ -55,6 +55,38 @@ func NewSet(logger *slog.Logger, sources ...Source) *Set {
 	return s
 }
 
+// Serve puts templates, by folder, in the place of those that a source of this name
+// had; the source is made if there is none. A folder that is broken goes on serving
+// what it had.
+func (s *Set) Serve(source string, loaded map[string]*Template, broken map[string]error) {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	at := slices.IndexFunc(s.sources, func(src Source) bool { return src.Name == source })
+	if at < 0 {
+		at = len(s.sources)
+		s.mu.Lock()
+		s.sources = append(s.sources, Source{Name: source})
+		s.mu.Unlock()
+	}
+	all, wrong := map[folder]*Template{}, map[folder]error{}
+	for i := range s.sources {
+		if i != at {
+			s.keep(i, all, wrong)
+		}
+	}
+	for name, t := range loaded {
+		all[folder{at, name}] = t
+	}
+	for name, err := range broken {
+		f := folder{at, name}
+		wrong[f] = err
+		if old, ok := s.loaded[f]; ok && loaded[name] == nil {
+			all[f] = old
+		}
+	}
+	s.publish(all, wrong)
+}
+
 // Reload reads the folders on disk again. A template that is broken now goes on
 // serving as it was; one whose folder is gone is gone.
 func (s *Set) Reload() {
@@ -68,6 +100,11 @@ func (s *Set) Reload() {
 		}
 		s.read(i, src, loaded, broken)
 	}
+	s.publish(loaded, broken)
+}
+
+// publish makes templates the ones that serve.
+func (s *Set) publish(loaded map[folder]*Template, broken map[folder]error) {
 	for f, err := range broken {
 		if old, had := s.broken[f]; !had || old.Error() != err.Error() {
 			s.logger.Warn("template is broken", "source", s.sources[f.source].Name, "folder", f.name, "error", err)
@@ -121,7 +158,7 @@ func (s *Set) read(i int, src Source, loaded map[folder]*Template, broken map[fo
 		f := folder{i, e.Name()}
 		sub, err := fs.Sub(fsys, e.Name())
 		if err == nil {
-			loaded[f], err = Load(sub)
+			loaded[f], err = loadNamed(sub, Unnamed{Name: e.Name()})
 		}
 		if err == nil {
 			continue

@@ -117,3 +117,32 @@ func TestSetKeepsLastGood(t *testing.T) {
 		}
 	}
 }
+
+// A source that is served from elsewhere takes part like any other: it wins over
+// earlier ones, and what breaks in it goes on serving.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	set := NewSet(slog.New(slog.DiscardHandler), Source{Name: "first", FS: embedded(map[string]string{"shop": named("shop", "1.0", "")})})
+	two, err := Load(folderOf("template.yaml", named("shop", "2.0", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serves := func(version string) {
+		t.Helper()
+		if got, err := set.Get("shop"); err != nil || got.Version != version {
+			t.Errorf("serves %v, %v, want %s", got, err, version)
+		}
+	}
+	serves("1.0")
+	set.Serve("elsewhere", map[string]*Template{"a": two}, nil)
+	serves("2.0")
+	set.Serve("elsewhere", nil, map[string]error{"a": pave.Errorf(pave.Invalid, "broken")})
+	serves("2.0")
+	if broken := set.Errors(); len(broken) != 1 || broken[0].Serving != "2.0" || broken[0].Source != "elsewhere" {
+		t.Errorf("errors are %+v", broken)
+	}
+	set.Reload()
+	serves("2.0")
+	set.Serve("elsewhere", nil, nil)
+	serves("1.0")
+}
