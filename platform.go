@@ -63,12 +63,27 @@ type Reader interface {
 	ListResources(ctx context.Context, service string) ([]Resource, error)
 	ListReleases(ctx context.Context, service string) ([]Release, error)
 	ListTemplates(ctx context.Context) ([]Template, error)
+	// Template finds by name, NAME@VERSION, digest or address.
+	Template(ctx context.Context, ref string) (TemplateDetail, error)
+	TemplateSources(ctx context.Context) ([]TemplateSource, error)
 	Environments(ctx context.Context) ([]Environment, error)
 	Teams(ctx context.Context) ([]Team, error)
 	Entities(ctx context.Context, service string) ([]Entity, error)
 	Logs(ctx context.Context, service string, q LogQuery, each func(LogLine) error) error
 	Doctor(ctx context.Context) ([]Check, error)
 	Audit(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
+}
+
+// Templates brings golden paths in. The caller is the principal of the context.
+type Templates interface {
+	// UploadTemplate keeps a template, sent as a zip of its folder. Invalid where
+	// it is none.
+	UploadTemplate(ctx context.Context, name string, archive []byte) (TemplateDetail, error)
+	// ImportTemplates lets all templates at an address serve and says of each how
+	// it fares. Errors: Invalid, NotFound, Denied, Unavailable.
+	ImportTemplates(ctx context.Context, address string) (TemplateImport, error)
+	// ForgetTemplates lets those of an address serve no longer.
+	ForgetTemplates(ctx context.Context, address string) error
 }
 
 // LogQuery narrows a log.

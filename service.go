@@ -60,6 +60,8 @@ type Wanted struct {
 	Team         Name            `json:"team,omitempty"`
 	Template     string          `json:"template,omitempty"` // name
 	Version      string          `json:"version,omitempty"`  // of the template
+	Digest       string          `json:"digest,omitempty"`   // of the template's files
+	Source       string          `json:"source,omitempty"`   // where the template came from
 	Inputs       map[string]any  `json:"inputs,omitempty"`
 	Environments []Name          `json:"environments,omitempty"`
 	Resources    []WantedBacking `json:"resources,omitempty"`

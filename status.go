@@ -65,18 +65,3 @@ type Check struct {
 	Detail string `json:"detail"`
 	Fix    string `json:"fix,omitempty"`
 }
-
-// Template is the view of a golden path.
-type Template struct {
-	Name        string   `json:"name"`
-	Version     string   `json:"version"`
-	Title       string   `json:"title"`
-	Description string   `json:"description"`
-	Owner       string   `json:"owner"`
-	Aliases     []string `json:"aliases,omitempty"`
-	Source      string   `json:"source"`
-	Inputs      []string `json:"inputs,omitempty"`
-	Resources   []string `json:"resources,omitempty"`
-	Files       int      `json:"files"`
-	Error       string   `json:"error,omitempty"` // of a newer, broken version that does not serve
-}

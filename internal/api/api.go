@@ -27,6 +27,7 @@ type Platform interface {
 	pave.Transitions
 	pave.Runs
 	pave.Reader
+	pave.Templates
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
@@ -108,7 +109,9 @@ func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, 
 		Security: []map[string][]string{{"token": {}}},
 		Errors:   []int{400, 401, 403, 404, 409, 422, 500, 503},
 	}
-	if op.body != nil {
+	if _, ok := op.body.(archiveBody); ok {
+		o.SkipValidateBody, o.MaxBodyBytes = true, maxArchive
+	} else if op.body != nil {
 		o.SkipValidateBody = true
 		schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(op.body), true, op.id+"-body")
 		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}

@@ -68,13 +68,12 @@ func (s *server) routes() {
 	s.planRoutes()
 	s.serviceRoutes()
 	s.runRoutes()
+	s.templateRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
 		func(ctx context.Context, in *ofService) (*list[pave.Resource], error) {
 			return listOf(p.ListResources(ctx, in.Service))
 		})
-	handle(s, operation{"GET", "/v1/templates", "list-templates", "Golden paths", access.Read, 0, nil},
-		func(ctx context.Context, _ *none) (*list[pave.Template], error) { return listOf(p.ListTemplates(ctx)) })
 	handle(s, operation{"GET", "/v1/environments", "list-environments", "Environments and what is bound there", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Environment], error) {
 			return listOf(p.Environments(ctx))

@@ -161,7 +161,10 @@ func (c *Client) send(ctx context.Context, at Endpoint, k call) (*http.Response,
 
 func (c *Client) request(ctx context.Context, at Endpoint, k call) (*http.Request, error) {
 	var body io.Reader
-	if k.body != nil {
+	kind := "application/json"
+	if archive, ok := k.body.(zipBody); ok {
+		body, kind = bytes.NewReader(archive), "application/zip"
+	} else if k.body != nil {
 		text, err := json.Marshal(k.body)
 		if err != nil {
 			return nil, fmt.Errorf("encode the body of %s %s: %w", k.method, k.path, err)
@@ -180,7 +183,7 @@ func (c *Client) request(ctx context.Context, at Endpoint, k call) (*http.Reques
 		req.Header[key] = values
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", "Bearer "+at.Token.Reveal())

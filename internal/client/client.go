@@ -72,6 +72,7 @@ var (
 	_ pave.Transitions = (*Client)(nil)
 	_ pave.Runs        = (*Client)(nil)
 	_ pave.Reader      = (*Client)(nil)
+	_ pave.Templates   = (*Client)(nil)
 )
 
 // New returns a client. It calls nobody yet.

@@ -156,11 +156,6 @@ func (c *Client) ListReleases(ctx context.Context, name string) ([]pave.Release,
 	return list[pave.Release](ctx, c, service(name)+"/releases", nil)
 }
 
-// ListTemplates returns the golden paths.
-func (c *Client) ListTemplates(ctx context.Context) ([]pave.Template, error) {
-	return list[pave.Template](ctx, c, "/v1/templates", nil)
-}
-
 // Environments returns the environments by rank.
 func (c *Client) Environments(ctx context.Context) ([]pave.Environment, error) {
 	return list[pave.Environment](ctx, c, "/v1/environments", nil)

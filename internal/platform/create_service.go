@@ -43,20 +43,22 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	if err != nil && !bad.add(err) {
 		return name, want, err
 	}
-	p.Templates.Reload()
-	t, err := p.Templates.Get(r.Template)
+	t, err := p.Templates.Get(ctx, r.Template)
 	if err != nil {
 		if !bad.add(err) {
 			return name, want, err
 		}
 		return name, want, bad.err()
 	}
-	want.Template, want.Version = t.Name, t.Version
+	want.Template, want.Version, want.Digest, want.Source = t.Name, t.Version, t.Digest(), t.Source
+	if t.Commit != "" {
+		want.Source += " at " + t.Commit[:7]
+	}
 	want.Inputs, err = t.Validate(r.Inputs)
 	if err != nil && !bad.add(err) {
 		return name, want, err
 	}
-	want.Resources, err = backings(t, name, r.Database)
+	want.Resources, err = backings(t.Template, name, r.Database)
 	bad.add(err)
 	return name, want, bad.err()
 }

@@ -17,18 +17,21 @@ import (
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
 	"github.com/pave-platform/pave/internal/catalog"
+	"github.com/pave-platform/pave/internal/library"
 	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/store"
-	"github.com/pave-platform/pave/internal/template"
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
 // FirstUID is the user id of the first service, where the node may choose; each
 // further service has the next.
 const FirstUID = 70000
+
+// refreshTemplates is how often imported templates are looked at again.
+const refreshTemplates = 15 * time.Minute
 
 // Repositories reads the repositories of services.
 type Repositories interface {
@@ -56,7 +59,7 @@ type Deps struct {
 	Releases     *release.Releases
 	Catalog      *catalog.Catalog
 	Access       *access.Access
-	Templates    *template.Set
+	Templates    *library.Library
 	Pipeline     *pipeline.Runner
 	Repositories Repositories
 	Node         *node.Client
@@ -103,6 +106,7 @@ func (p *Platform) Upkeep(ctx context.Context) {
 			last = time.Now()
 			p.attempt(ctx, "sweep", p.sweep)
 			p.attempt(ctx, "prune", p.prune)
+			p.attempt(ctx, "refresh templates", func(ctx context.Context) error { return p.Templates.Refresh(ctx, refreshTemplates) })
 		}
 		select {
 		case <-ctx.Done():

@@ -3,15 +3,12 @@ package platform
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/resource"
-	"github.com/pave-platform/pave/internal/template"
 )
 
 // Status says what a service is doing now, as observed in this call.
@@ -186,31 +183,6 @@ func (p *Platform) ListReleases(ctx context.Context, service string) ([]pave.Rel
 		return nil, err
 	}
 	return p.Releases.List(ctx, svc.ID)
-}
-
-// ListTemplates returns the golden paths there are.
-func (p *Platform) ListTemplates(ctx context.Context) ([]pave.Template, error) {
-	p.Templates.Reload()
-	out := []pave.Template{}
-	for _, t := range p.Templates.List() {
-		view := pave.Template{Name: t.Name, Version: t.Version, Title: t.Title, Description: t.Description, Owner: t.Owner, Aliases: t.Aliases,
-			Source: p.Templates.Source(t)}
-		tree, err := t.Render(ctx, template.Vars{Name: "example", Team: "example", Database: "postgresql"})
-		if err == nil { // inputs without a default leave the number open
-			view.Files = len(tree.Files)
-		}
-		for _, r := range t.Resources {
-			view.Resources = append(view.Resources, r.Kind+" "+r.Engine)
-		}
-		if t.Inputs != nil {
-			view.Inputs = slices.Sorted(maps.Keys(t.Inputs.Properties))
-		}
-		out = append(out, view)
-	}
-	for _, b := range p.Templates.Errors() {
-		out = append(out, pave.Template{Name: b.Folder, Version: b.Serving, Source: b.Source, Error: b.Err.Error()})
-	}
-	return out, nil
 }
 
 // Entities returns what was discovered of a service ("" for all).

@@ -87,7 +87,7 @@ func (x *expansion) repository() {
 	}
 	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any {
 		return RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template,
-			Version: x.w.Version, Inputs: x.w.Inputs, Database: engine, Environments: x.w.Environments}
+			Version: x.w.Version, Digest: x.w.Digest, Inputs: x.w.Inputs, Database: engine, Environments: x.w.Environments}
 	})
 }
 

@@ -18,6 +18,7 @@ type RepositorySpec struct {
 	Team     pave.Name      `json:"team"`
 	Template string         `json:"template"`
 	Version  string         `json:"version"`
+	Digest   string         `json:"digest,omitempty"`
 	Inputs   map[string]any `json:"inputs,omitempty"`
 	Database string         `json:"database,omitempty"` // engine
 	// Environments at creation, for the texts of the first commit.

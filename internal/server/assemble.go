@@ -22,9 +22,7 @@ import (
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/store"
-	"github.com/pave-platform/pave/internal/template"
 	"github.com/pave-platform/pave/internal/workflow"
-	"github.com/pave-platform/pave/templates"
 )
 
 // assemble wires every part to every other. Read it to learn what a server is
@@ -49,15 +47,18 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 		return nil, err
 	}
 	paths := &addresses{url: s.state.URL, router: s.state.Router}
-	set := template.NewSet(log, c.templateSources()...)
-	repos := &repositories{dir: c.path("git"), hooks: hook, templates: set}
+	templates, err := c.library(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
+	repos := &repositories{dir: c.path("git"), hooks: hook, templates: templates}
 	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
 	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, database,
 		resource.NewVault(db, key), paths, root), log)
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Releases: releases,
-		Catalog: catalog.New(db), Access: s.access, Templates: set, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
+		Catalog: catalog.New(db), Access: s.access, Templates: templates, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Scratch: database, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	hookToken := key.Derive("hook", c.Home)
@@ -84,18 +85,6 @@ func drivers(n *node.Client, trees process.Trees, repos *repositories, database 
 type releaseTrees string
 
 func (dir releaseTrees) Tree(release string) string { return filepath.Join(string(dir), release) }
-
-// templateSources are the golden paths that ship with pave, then the folders of
-// the configuration: later ones win.
-func (c Config) templateSources() []template.Source {
-	out := []template.Source{{Name: "pave", FS: templates.FS}}
-	for _, dir := range c.Templates {
-		if dir != "" {
-			out = append(out, template.Source{Name: dir, Dir: dir})
-		}
-	}
-	return out
-}
 
 // addresses says where people find things.
 type addresses struct{ url, router string }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/pave-platform/pave"
@@ -30,15 +31,21 @@ type Config struct {
 	Store     string   // URL of the store; "" is SQLite in Home
 	Postgres  string   // URL of a superuser on the tenants' server; "" is ours
 	Version   string
+	// Allow lists private addresses that templates may be fetched from; see
+	// httpc.Options.
+	Allow []string
+	// Credentials is a file with logins for git hosts; "" is none.
+	Credentials string
 }
 
 // FromEnvironment is the configuration of this machine and user: PAVE_HOME,
-// PAVE_CONFIG, PAVE_LISTEN, PAVE_ROUTER, PAVE_TEMPLATES, PAVE_STORE_URL and
-// PAVE_POSTGRES_URL over the folders that are usual.
+// PAVE_CONFIG, PAVE_LISTEN, PAVE_ROUTER, PAVE_TEMPLATES, PAVE_STORE_URL,
+// PAVE_POSTGRES_URL, PAVE_ALLOW and PAVE_CREDENTIALS over the folders that are usual.
 func FromEnvironment(version string) (Config, error) {
 	c := Config{Version: version, Home: os.Getenv("PAVE_HOME"), Listen: or(os.Getenv("PAVE_LISTEN"), DefaultListen),
 		Router: or(os.Getenv("PAVE_ROUTER"), DefaultRouter), Templates: filepath.SplitList(os.Getenv("PAVE_TEMPLATES")),
-		Store: os.Getenv("PAVE_STORE_URL"), Postgres: os.Getenv("PAVE_POSTGRES_URL")}
+		Store: os.Getenv("PAVE_STORE_URL"), Postgres: os.Getenv("PAVE_POSTGRES_URL"),
+		Allow: strings.FieldsFunc(os.Getenv("PAVE_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' }), Credentials: os.Getenv("PAVE_CREDENTIALS")}
 	home, config := "/var/lib/pave", "/etc/pave"
 	if os.Geteuid() != 0 {
 		user, err := os.UserHomeDir()
@@ -55,6 +62,7 @@ func FromEnvironment(version string) (Config, error) {
 	c.Home = filepath.Clean(c.Home)
 	// One machine may have several homes; each has its own keys.
 	sum := sha256.Sum256([]byte(c.Home))
+	c.Credentials = or(c.Credentials, filepath.Join(or(os.Getenv("PAVE_CONFIG"), config), "credentials"))
 	c.Keys = filepath.Join(or(os.Getenv("PAVE_CONFIG"), config), "keys", hex.EncodeToString(sum[:6]))
 	return c, nil
 }
@@ -91,6 +99,7 @@ func (c Config) prepare() error {
 		path string
 		mode os.FileMode
 	}{{c.Home, 0o711}, {c.path("logs"), 0o700}, {c.path("git"), 0o700}, {c.path("hooks"), 0o755}, {c.path("releases"), 0o711},
+		{c.path("templates"), 0o700}, {c.path("tmp"), 0o700},
 		{c.path("builds"), 0o711}, {c.path("cache"), 0o711}, {c.path("node"), 0o711}, {c.path("node", "run"), 0o700}} {
 		if err := os.MkdirAll(d.path, d.mode); err != nil {
 			return pave.Errorf(pave.Unavailable, "make the folder %s: %w", d.path, err).

@@ -160,7 +160,7 @@ func (c Config) environment() []string {
 	env := os.Environ()
 	for k, v := range map[string]string{"PAVE_HOME": c.Home, "PAVE_LISTEN": c.Listen, "PAVE_ROUTER": c.Router,
 		"PAVE_TEMPLATES": strings.Join(c.Templates, string(os.PathListSeparator)), "PAVE_STORE_URL": c.Store,
-		"PAVE_POSTGRES_URL": c.Postgres} {
+		"PAVE_POSTGRES_URL": c.Postgres, "PAVE_ALLOW": strings.Join(c.Allow, ","), "PAVE_CREDENTIALS": c.Credentials} {
 		env = append(env, k+"="+v)
 	}
 	return env

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/git"
+	"github.com/pave-platform/pave/internal/library"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/template"
 )
@@ -18,7 +19,7 @@ import (
 type repositories struct {
 	dir       string // holds NAME.git
 	hooks     string // folder of hooks
-	templates *template.Set
+	templates *library.Library
 }
 
 // Dir is where the repository of a name lies.
@@ -36,13 +37,9 @@ func (r *repositories) Tree(ctx context.Context, external, commit string) (fs.FS
 
 // Render renders the template of a new repository.
 func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([]git.File, error) {
-	t, err := r.templates.Get(s.Template)
+	t, err := r.template(ctx, s)
 	if err != nil {
 		return nil, err
-	}
-	if t.Version != s.Version {
-		return nil, pave.Errorf(pave.Conflict, "template %s is at version %s now, not %s", t.Name, t.Version, s.Version).
-			WithHint("pave undo this run and create again")
 	}
 	vars := template.Vars{Name: string(s.Service), Team: string(s.Team), Description: s.Description,
 		Database: s.Database, Inputs: s.Inputs}
@@ -58,6 +55,20 @@ func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([
 		out = append(out, git.File{Path: f.Path, Mode: f.Mode, Data: f.Data})
 	}
 	return out, nil
+}
+
+// template is the version a service is made from. What was planned before versions
+// were kept names it without a digest.
+func (r *repositories) template(ctx context.Context, s resource.RepositorySpec) (*template.Template, error) {
+	if s.Digest != "" {
+		return r.templates.Version(ctx, s.Template, s.Digest)
+	}
+	t, err := r.templates.Get(ctx, s.Template)
+	if err == nil && t.Version != s.Version {
+		return nil, pave.Errorf(pave.Conflict, "template %s is at version %s now, not %s", t.Name, t.Version, s.Version).
+			WithHint("pave undo this run and create again")
+	}
+	return t.Template, err
 }
 
 // installHook writes the post-receive hook: this program, found again under

@@ -58,6 +58,9 @@ func Open(archive []byte, u Unnamed) (*Template, error) {
 
 func open(fsys fs.FS) (*Template, error) {
 	data, err := readFile(fsys, manifestName, MaxManifest)
+	if err == nil {
+		err = refuseBackstage(data)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ type fileManifest struct {
 
 func (m *manifest) template() *Template {
 	t := &Template{
-		Name: m.Name, Version: m.Version, Title: m.Title, Description: m.Description, Owner: m.Owner,
+		Name: m.Name, Version: m.Version, Format: FormatPave, Title: m.Title, Description: m.Description, Owner: m.Owner,
 		Aliases: m.Aliases, Inputs: m.Inputs, Resources: m.Resources, Run: m.Run,
 	}
 	for _, f := range m.Files {

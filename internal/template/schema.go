@@ -66,7 +66,7 @@ func (t *Template) Validate(inputs map[string]any) (map[string]any, error) {
 		case p.Default != nil:
 			out[name], _ = p.check(p.Default)
 		case slices.Contains(t.Inputs.Required, name):
-			wrong = append(wrong, pave.FieldError{Field: "inputs." + name, Message: "is required: " + p.rule()})
+			wrong = append(wrong, pave.FieldError{Field: "inputs." + name, Message: "is required: " + p.Rule()})
 		default:
 			out[name] = p.zero()
 		}
@@ -123,10 +123,10 @@ func (s *Schema) property(name string) (Property, bool) {
 func (p Property) check(v any) (_ any, broken string) {
 	v, ok := p.convert(v)
 	if !ok {
-		return nil, p.rule()
+		return nil, p.Rule()
 	}
 	if len(p.Enum) > 0 && !slices.ContainsFunc(p.Enum, func(e any) bool { e, _ = p.convert(e); return e == v }) {
-		return nil, p.rule()
+		return nil, p.Rule()
 	}
 	switch v := v.(type) {
 	case string:
@@ -135,12 +135,12 @@ func (p Property) check(v any) (_ any, broken string) {
 		}
 		if p.Pattern != "" {
 			if re, err := regexp.Compile(p.Pattern); err != nil || !re.MatchString(v) {
-				return nil, p.rule()
+				return nil, p.Rule()
 			}
 		}
 	case int64:
 		if p.Minimum != nil && float64(v) < *p.Minimum || p.Maximum != nil && float64(v) > *p.Maximum {
-			return nil, p.rule()
+			return nil, p.Rule()
 		}
 	}
 	return v, ""
@@ -175,8 +175,8 @@ func (p Property) convert(v any) (any, bool) {
 	return nil, false
 }
 
-// rule says what values the property has.
-func (p Property) rule() string {
+// Rule says what values the property has.
+func (p Property) Rule() string {
 	var parts []string
 	switch {
 	case len(p.Enum) > 0:

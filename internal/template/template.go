@@ -54,6 +54,7 @@ const (
 type Template struct {
 	Name        string     `json:"name"`
 	Version     string     `json:"version"`
+	Format      string     `json:"format"`
 	Title       string     `json:"title"`
 	Description string     `json:"description"`
 	Owner       string     `json:"owner"` // the team that keeps it
@@ -66,6 +67,7 @@ type Template struct {
 	files      []source
 	digest     string
 	archive    []byte
+	notes      []string
 }
 
 // A Resource is one that services of the template have unless their developer
@@ -132,6 +134,9 @@ func (t *Template) Digest() string { return t.digest }
 // Archive is all that the template consists of: Open makes the same template of it
 // again. It must not be changed.
 func (t *Template) Archive() []byte { return t.archive }
+
+// Notes are what a platform engineer should know although the template works.
+func (t *Template) Notes() []string { return t.notes }
 
 // DefaultResources returns the resources whose condition holds for v. The error
 // is Invalid.
