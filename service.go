@@ -51,21 +51,34 @@ type Binding struct {
 	Settings map[string]string `json:"settings,omitempty"`
 }
 
+// An Override says of a repository what cannot be detected, or should be otherwise.
+// Flags win over the template, and both over .pave/pipeline.yaml.
+type Override struct {
+	Folder  string   `json:"folder,omitempty"`   // of the program: services/api
+	Command string   `json:"command,omitempty"`  // a line, as people type it
+	Build   []string `json:"build,omitempty"`    // steps in place of all others
+	Ready   string   `json:"ready,omitempty"`    // a path that answers 200, or tcp
+	Port    string   `json:"port,omitempty"`     // variable or flag that takes the port
+	NoTests bool     `json:"no_tests,omitempty"` // leave tests out
+}
+
 // DefaultReplicas is how many processes serve a service in an environment.
 const DefaultReplicas = 2
 
 // Wanted is what is wanted of a service, as small data. The zero value wants
 // nothing: that is the state before create and after delete.
 type Wanted struct {
-	Team         Name            `json:"team,omitempty"`
-	Template     string          `json:"template,omitempty"` // name
-	Version      string          `json:"version,omitempty"`  // of the template
-	Digest       string          `json:"digest,omitempty"`   // of the template's files
-	Source       string          `json:"source,omitempty"`   // where the template came from
-	Inputs       map[string]any  `json:"inputs,omitempty"`
-	Environments []Name          `json:"environments,omitempty"`
-	Resources    []WantedBacking `json:"resources,omitempty"`
-	Replicas     int             `json:"replicas,omitempty"`
+	Team         Name              `json:"team,omitempty"`
+	Template     string            `json:"template,omitempty"` // name
+	Version      string            `json:"version,omitempty"`  // of the template
+	Digest       string            `json:"digest,omitempty"`   // of the template's files
+	Source       string            `json:"source,omitempty"`   // where the template came from
+	Inputs       map[string]any    `json:"inputs,omitempty"`
+	Environments []Name            `json:"environments,omitempty"`
+	Resources    []WantedBacking   `json:"resources,omitempty"`
+	Replicas     int               `json:"replicas,omitempty"`
+	Run          *Override         `json:"run,omitempty"`
+	Variables    map[string]string `json:"variables,omitempty"` // text, or ${{ resources.KIND.OUTPUT }}
 }
 
 // WantedBacking is a resource a service asks for beside what every service gets,

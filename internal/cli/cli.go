@@ -105,7 +105,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more: the steps of child runs too")
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(&cobra.Group{ID: "change", Title: "Change:"}, &cobra.Group{ID: "look", Title: "Look:"},
-		&cobra.Group{ID: "run", Title: "Runs:"}, &cobra.Group{ID: "machine", Title: "This machine:"})
+		&cobra.Group{ID: "run", Title: "Runs:"}, &cobra.Group{ID: "write", Title: "Golden paths:"}, &cobra.Group{ID: "machine", Title: "This machine:"})
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
 			c.GroupID = group
@@ -114,6 +114,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add("change", a.create(), a.delete(), a.restore(), a.deploy(), a.promote(), a.undo(), a.plan(), a.apply())
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.audit(), a.clone())
+	add("write", a.template())
 	add("run", a.watch(), a.retry(), a.cancel())
 	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.whoami(), a.completion(), a.server())
 	root.AddCommand(a.node(), a.gitCredential(), a.hook())

@@ -39,7 +39,7 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 	var inputs []string
 	f := cmd.Flags()
 	f.StringVar(&r.Name, "name", "", "`NAME` of the service, unique in the organisation")
-	f.StringVar(&r.Template, "template", "", "the golden `PATH`: pave list templates")
+	f.StringVar(&r.Template, "template", "", "the golden `PATH`: a name of pave list templates, a folder, a zip's or a repository's address")
 	f.StringVar(&r.Team, "team", "", "the `TEAM` that owns it; an unknown one is made")
 	f.StringArrayVar(&r.Environments, "env", nil, "`ENVIRONMENT` it runs in, repeatable; the lowest-ranked without")
 	f.StringVar(&r.Database, "database", "", "`ENGINE`: postgresql or none; the template's own without")
@@ -51,6 +51,10 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 	ch := a.changeFlags(cmd, planOnly)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := checkCreate(cmd, &r, inputs); err != nil {
+			return err
+		}
+		var err error
+		if r.Template, err = a.sendFolder(cmd.Context(), r.Template); err != nil {
 			return err
 		}
 		return a.change(cmd.Context(), r, ch)

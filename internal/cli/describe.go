@@ -38,13 +38,21 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		Example: examples("pave describe "+k.name+" "+k.example+suffix, "pave describe "+k.name+" "+k.example+suffix+" -o yaml"),
 		Args:    exactly("the name of a " + k.name), ValidArgsFunction: a.completeArg(namesOf(k)),
 	}
-	v := viewFlags(cmd, k.sample)
+	sample := k.sample
+	if k.detail != nil {
+		sample = k.detail
+	}
+	v := viewFlags(cmd, sample)
 	q := a.queryFlags(cmd, k)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := v.check(); err != nil {
 			return err
 		}
-		o, err := a.find(cmd.Context(), k, args[0], *q)
+		get := func() (any, error) { return a.find(cmd.Context(), k, args[0], *q) }
+		if k.found != nil {
+			get = func() (any, error) { return k.found(cmd.Context(), a.api(), args[0]) }
+		}
+		o, err := get()
 		if err != nil {
 			return err
 		}
@@ -54,6 +62,9 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		switch o := o.(type) {
 		case pave.Service:
 			return a.describeService(cmd.Context(), o)
+		case pave.TemplateDetail:
+			a.describeTemplate(o)
+			return nil
 		case pave.Run:
 			a.describeRun(o)
 			return nil

@@ -35,6 +35,10 @@ type kind struct {
 	scope        scope
 	sample       any
 	fetch        func(ctx context.Context, c *client.Client, q query) ([]any, error)
+	// detail is what describe shows, where that is more than the list has; found
+	// gets it.
+	detail any
+	found  func(ctx context.Context, c *client.Client, name string) (any, error)
 	// one gets an object by name where the server has a route for it.
 	one     func(ctx context.Context, c *client.Client, name string) (any, error)
 	names   func(v any) []string // the first is its name, the others are accepted too
@@ -92,16 +96,18 @@ func kinds() []kind {
 		}
 		return c.Run(ctx, id)
 	}
+	templates := of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Template, error) {
+		return c.ListTemplates(ctx)
+	}, func(t pave.Template) []string { return append([]string{t.Name}, t.Aliases...) }, templateColumns).
+		as("template", "templates", "golden paths", "go-http", global)
+	templates.detail = pave.TemplateDetail{}
+	templates.found = func(ctx context.Context, c *client.Client, name string) (any, error) { return c.Template(ctx, name) }
 	return []kind{services, runs,
 		of(func(ctx context.Context, c *client.Client, q query) ([]pave.Resource, error) {
 			return c.ListResources(ctx, q.service)
 		}, resourceNames, resourceColumns).
 			as("resource", "resources", "real things outside pave, as its journal has them", "database:production/shop/shop", ofService),
-		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Template, error) {
-			return c.ListTemplates(ctx)
-		},
-			func(t pave.Template) []string { return append([]string{t.Name}, t.Aliases...) }, templateColumns).
-			as("template", "templates", "golden paths", "go-http", global),
+		templates,
 		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Environment, error) {
 			return c.Environments(ctx)
 		}, func(e pave.Environment) []string { return []string{string(e.Name), e.ID} }, environmentColumns).
@@ -160,7 +166,7 @@ func resourceColumns(r pave.Resource) []column {
 }
 
 func templateColumns(t pave.Template) []column {
-	return []column{{"NAME", t.Name, false}, {"VERSION", t.Version, false}, {"TITLE", t.Title, false}, {"FILES", t.Files, false},
+	return []column{{"NAME", t.Name, false}, {"VERSION", t.Version, false}, {"FORMAT", t.Format, true}, {"TITLE", t.Title, false}, {"FILES", t.Files, false},
 		{"OWNER", t.Owner, true}, {"SOURCE", t.Source, true}, {"RESOURCES", strings.Join(t.Resources, ", "), true}, {"ERROR", t.Error, true}}
 }
 

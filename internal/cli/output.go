@@ -44,6 +44,10 @@ func viewFlags(cmd *cobra.Command, sample any) *view {
 func fieldsOf(t reflect.Type) []string {
 	var out []string
 	for i := range t.NumField() {
+		if t.Field(i).Anonymous {
+			out = append(out, fieldsOf(t.Field(i).Type)...)
+			continue
+		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		if name != "" && name != "-" {
 			out = append(out, name)

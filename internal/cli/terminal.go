@@ -42,9 +42,10 @@ func (a *app) colour() bool {
 
 // Colours of marks.
 const (
-	green = "32"
-	red   = "31"
-	dim   = "2"
+	green  = "32"
+	red    = "31"
+	yellow = "33"
+	dim    = "2"
 )
 
 func (a *app) paint(code, s string) string {

@@ -197,3 +197,33 @@ func digestOf(fsys fs.FS) (string, error) {
 	})
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), err
 }
+
+// Golden returns the tree that lies in golden/NAME beside template.yaml; the error
+// is fs.ErrNotExist where there is none.
+func (t *Template) Golden(name string) ([]File, error) {
+	all, err := Unpack(t.archive)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := fs.Sub(all, path.Join("golden", name))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fs.Stat(dir, "."); err != nil {
+		return nil, fs.ErrNotExist
+	}
+	var out []File
+	err = fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		data, err := fs.ReadFile(dir, name)
+		out = append(out, File{Path: name, Mode: plainMode(info.Mode()), Data: data})
+		return err
+	})
+	return out, err
+}

@@ -119,8 +119,14 @@ func (t *Template) check() error {
 			return pave.BadField("resources.kind", r.Kind, "must name a kind of resource", "for example: kind: database")
 		}
 	}
-	if p := t.Run.ReadyPath; p != "" && !strings.HasPrefix(p, "/") {
+	if p := t.Run.Ready; p != "" && p != "tcp" && !strings.HasPrefix(p, "/") {
 		return pave.BadField("run.ready", p, "must be a path that starts with a slash", "for example: ready: /health/ready")
+	}
+	if err := t.checkVariables(); err != nil {
+		return err
+	}
+	if err := t.checkChecks(); err != nil {
+		return err
 	}
 	return t.Inputs.check()
 }
@@ -236,6 +242,22 @@ func (t *Template) checkConditions() error {
 // try renders the template with and without a database. Sample inputs need not
 // fit their patterns.
 func (t *Template) try() error {
+	inputs := t.Sample()
+	for _, database := range []string{"", "postgresql"} {
+		v := Vars{Name: "sample", Team: "sample", Description: "Sample.", Environments: []string{"production"}, Database: database, Inputs: inputs}
+		if _, err := t.render(context.Background(), t.vars(v)); err != nil {
+			return err
+		}
+		if _, err := t.defaultResources(context.Background(), t.vars(v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sample is a value for every input: its default, its first choice, or one of its
+// type.
+func (t *Template) Sample() map[string]any {
 	inputs := map[string]any{}
 	for _, name := range t.Inputs.names() {
 		p := t.Inputs.Properties[name]
@@ -250,14 +272,5 @@ func (t *Template) try() error {
 			inputs[name] = p.zero()
 		}
 	}
-	for _, database := range []string{"", "postgresql"} {
-		v := Vars{Name: "sample", Team: "sample", Description: "Sample.", Environments: []string{"production"}, Database: database, Inputs: inputs}
-		if _, err := t.render(context.Background(), t.vars(v)); err != nil {
-			return err
-		}
-		if _, err := t.defaultResources(context.Background(), t.vars(v)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inputs
 }

@@ -1,6 +1,7 @@
 package template
 
 import (
+	_ "embed" // the schema
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,18 +15,25 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// ManifestSchema is the JSON Schema of template.yaml, for editors.
+//
+//go:embed template.schema.json
+var ManifestSchema []byte
+
 // A manifest is template.yaml.
 type manifest struct {
-	Name        string         `json:"name"`
-	Version     string         `json:"version"`
-	Title       string         `json:"title"`
-	Description string         `json:"description"`
-	Owner       string         `json:"owner"`
-	Aliases     []string       `json:"aliases"`
-	Inputs      *Schema        `json:"inputs"`
-	Resources   []Resource     `json:"resources"`
-	Run         Run            `json:"run"`
-	Files       []fileManifest `json:"files"`
+	Name        string            `json:"name"`
+	Version     string            `json:"version"`
+	Title       string            `json:"title"`
+	Description string            `json:"description"`
+	Owner       string            `json:"owner"`
+	Aliases     []string          `json:"aliases"`
+	Inputs      *Schema           `json:"inputs"`
+	Resources   []Resource        `json:"resources"`
+	Run         pave.Override     `json:"run"`
+	Variables   map[string]string `json:"variables"`
+	Files       []fileManifest    `json:"files"`
+	Checks      []Check           `json:"checks"`
 }
 
 type fileManifest struct {
@@ -36,7 +44,7 @@ type fileManifest struct {
 func (m *manifest) template() *Template {
 	t := &Template{
 		Name: m.Name, Version: m.Version, Format: FormatPave, Title: m.Title, Description: m.Description, Owner: m.Owner,
-		Aliases: m.Aliases, Inputs: m.Inputs, Resources: m.Resources, Run: m.Run,
+		Aliases: m.Aliases, Inputs: m.Inputs, Resources: m.Resources, Run: m.Run, Variables: m.Variables, Checks: m.Checks,
 	}
 	for _, f := range m.Files {
 		t.conditions = append(t.conditions, condition{strings.TrimSuffix(f.Path, "/"), f.When})

@@ -61,7 +61,12 @@ type Template struct {
 	Aliases     []string   `json:"aliases,omitempty"`
 	Inputs      *Schema    `json:"inputs,omitempty"`
 	Resources   []Resource `json:"resources,omitempty"`
-	Run         Run        `json:"run"`
+	// Run says how the service is built and started, where that is not detected.
+	Run pave.Override `json:"run"`
+	// Variables of the workload beside those that every service gets: text, or
+	// ${{ resources.KIND.OUTPUT }}.
+	Variables map[string]string `json:"variables,omitempty"`
+	Checks    []Check           `json:"checks,omitempty"`
 
 	conditions []condition
 	files      []source
@@ -79,10 +84,18 @@ type Resource struct {
 	When   string `json:"when,omitempty"`   // an expression; empty: always
 }
 
-// Run is how the service is started, where the pipeline does not find it out.
-type Run struct {
-	Command   []string `json:"command,omitempty"`
-	ReadyPath string   `json:"ready,omitempty"` // answers 200 once the service can serve
+// A Check is one service that a test of the template makes.
+type Check struct {
+	Name     string         `json:"name"`          // also of its folder golden/NAME
+	Set      map[string]any `json:"set,omitempty"` // values, as on the command line
+	Requests []CheckRequest `json:"requests,omitempty"`
+}
+
+// A CheckRequest is asked of the live service.
+type CheckRequest struct {
+	Path     string `json:"path"`
+	Status   int    `json:"status,omitempty"` // 0 is 200
+	Contains string `json:"contains,omitempty"`
 }
 
 // A condition keeps a file, or all files under a folder, out of trees.

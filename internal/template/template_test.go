@@ -26,7 +26,7 @@ inputs:
   required: [code]
 resources:
   - {kind: database, engine: postgresql, when: inputs.probe}
-run: {command: [bin/web], ready: /ready}
+run: {command: bin/web, ready: /ready}
 files:
   - path: db
     when: database == "postgresql"

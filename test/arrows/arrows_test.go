@@ -16,7 +16,7 @@ const module = "github.com/pave-platform/pave"
 var arrows = map[string]string{
 	"":                           "",
 	"cmd/pave":                   "internal/cli internal/client internal/server",
-	"internal/cli":               "internal/client internal/template internal/pipeline internal/job internal/git",
+	"internal/cli":               "internal/client internal/template internal/pipeline internal/job internal/git internal/source internal/httpc templates",
 	"internal/client":            "",
 	"internal/server":            "*",
 	"internal/api":               "internal/access internal/git",

@@ -1,0 +1,100 @@
+package template
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+)
+
+var (
+	variablePattern  = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+	checkPattern     = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$`)
+	referencePattern = regexp.MustCompile(`^\$\{\{\s*resources\.([a-z]+)\.([a-z_]+)\s*\}\}$`)
+)
+
+// ownVariables are set by the platform; a template cannot.
+var ownVariables = []string{"PORT", "HOST", "SERVICE_NAME", "SERVICE_VERSION", "PATH", "HOME", "DATABASE_URL", "REDIS_URL"}
+
+// A Reference is an output of a resource that a variable holds.
+type Reference struct{ Kind, Output string }
+
+// ParseReference reads ${{ resources.KIND.OUTPUT }}; ok is false for plain text.
+func ParseReference(value string) (r Reference, ok bool) {
+	m := referencePattern.FindStringSubmatch(value)
+	if m == nil {
+		return r, false
+	}
+	return Reference{m[1], m[2]}, true
+}
+
+// checkVariables holds variables to their rules; what they refer to must be among
+// the template's resources.
+func (t *Template) checkVariables() error {
+	for _, name := range slices.Sorted(maps.Keys(t.Variables)) {
+		field, value := "variables."+name, t.Variables[name]
+		switch ref, isRef := ParseReference(value); {
+		case !variablePattern.MatchString(name):
+			return pave.BadField(field, name, "must be a name of A-Z, 0-9 and '_'", "for example: PGHOST")
+		case slices.Contains(ownVariables, name) || strings.HasPrefix(name, "PAVE_"):
+			return pave.BadField(field, name, "is set by the platform", "choose another name")
+		case isRef:
+			if err := t.checkReference(field, ref); err != nil {
+				return err
+			}
+		case strings.Contains(value, "{{"):
+			return pave.BadField(field, value, "is neither text nor a reference", "for example: ${{ resources.database.host }}")
+		case len(value) > MaxInput || strings.ContainsRune(value, 0):
+			return pave.BadField(field, shown(value), "is too long", "at most 4096 characters")
+		}
+	}
+	return nil
+}
+
+// Outputs are what a resource of a kind gives its service.
+var Outputs = map[string][]string{
+	pave.KindDatabase: {"url", "host", "port", "name", "user", "password"},
+}
+
+func (t *Template) checkReference(field string, ref Reference) error {
+	kinds := []string{}
+	for _, r := range t.Resources {
+		kinds = append(kinds, r.Kind)
+	}
+	if !slices.Contains(kinds, ref.Kind) {
+		return pave.BadField(field, ref.Kind, "is no resource of this template", "its resources are "+strings.Join(kinds, ", "))
+	}
+	if outs := Outputs[ref.Kind]; !slices.Contains(outs, ref.Output) {
+		hint := "a " + ref.Kind + " gives " + strings.Join(outs, ", ")
+		if near := pave.DidYouMean(ref.Output, outs); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return pave.BadField(field, ref.Output, "is no output of a "+ref.Kind, hint)
+	}
+	return nil
+}
+
+// checkChecks holds the checks to their rules.
+func (t *Template) checkChecks() error {
+	seen := map[string]bool{}
+	for _, c := range t.Checks {
+		if !checkPattern.MatchString(c.Name) {
+			return pave.BadField("checks.name", c.Name, "must be a name of a-z, 0-9 and '-'", "for example: with-database")
+		}
+		if seen[c.Name] {
+			return pave.BadField("checks.name", c.Name, "stands there twice", "give each check a name of its own")
+		}
+		seen[c.Name] = true
+		for _, r := range c.Requests {
+			if !strings.HasPrefix(r.Path, "/") {
+				return pave.BadField("checks.requests.path", r.Path, "must begin with /", "for example: path: /")
+			}
+			if r.Status != 0 && (r.Status < 100 || r.Status > 599) {
+				return pave.BadField("checks.requests.status", "", "must be a status of HTTP", "for example: status: 200")
+			}
+		}
+	}
+	return nil
+}
