@@ -73,6 +73,19 @@ func (l *Library) Get(ctx context.Context, ref string) (Found, error) {
 	return Found{Template: t, Source: l.set.Source(t)}, nil
 }
 
+// Kept is Get for those who want to look only: a name that nothing serves is the
+// newest version of that name that was ever used.
+func (l *Library) Kept(ctx context.Context, ref string) (Found, error) {
+	f, err := l.Get(ctx, ref)
+	if pave.CodeOf(err) != pave.Invalid || strings.ContainsAny(ref, "@:/") {
+		return f, err
+	}
+	if kept, oldErr := l.version(ctx, "name = $1", ref); oldErr == nil {
+		return kept, nil
+	}
+	return f, err
+}
+
 // Version returns what a service was made from.
 func (l *Library) Version(ctx context.Context, name, digest string) (*template.Template, error) {
 	f, err := l.version(ctx, "name = $1 AND digest = $2", name, digest)

@@ -57,7 +57,7 @@ func example(ctx context.Context, t *template.Template) []string {
 // Template returns all there is to know of a golden path: by name, NAME@VERSION,
 // digest or address.
 func (p *Platform) Template(ctx context.Context, ref string) (pave.TemplateDetail, error) {
-	t, err := p.Templates.Get(ctx, ref)
+	t, err := p.Templates.Kept(ctx, ref)
 	if pave.CodeOf(err) == pave.Invalid && !strings.ContainsAny(ref, "/:@") {
 		return pave.TemplateDetail{}, pave.Errorf(pave.NotFound, "there is no template %q", ref).WithHint("%s", pave.HintOf(err))
 	}
