@@ -116,8 +116,7 @@ func (x *expansion) backings(env pave.Name) []pave.Ref {
 		backing := x.ref(r.Kind, env, string(r.Name))
 		x.add(backing, func(set map[string]string) any {
 			if r.Kind == pave.KindCache {
-				memory, _ := strconv.Atoi(set["memory_mb"]) // no number is no wish
-				return CacheSpec{Engine: r.Engine, MemoryMB: memory}
+				return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb")}
 			}
 			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true"}
 		})
@@ -126,6 +125,16 @@ func (x *expansion) backings(env pave.Name) []pave.Ref {
 		needs = append(needs, secret)
 	}
 	return needs
+}
+
+// number reads a setting of a binding; 0 where it has none.
+func (x *expansion) number(set map[string]string, name string) int {
+	value, ok := set[name]
+	n, err := strconv.Atoi(value)
+	if ok && (err != nil || n <= 0) && x.err == nil {
+		x.err = pave.BadField(name, value, "is not a whole number above 0", "mend the setting of the binding, for example 64")
+	}
+	return max(0, n)
 }
 
 // urlKey is the variable by which a workload finds a backing: that of a database
