@@ -55,7 +55,7 @@ func (d *Driver) find(ctx context.Context, r resource.Resource) (node.ServerFold
 	taken := false
 	for _, f := range all {
 		switch {
-		case r.ID != "" && f.Owner == r.ID && !resource.Planted("no-marker"):
+		case r.ID != "" && f.Owner == r.ID:
 			have = f
 		case f.Name == serverID(r.ExternalID):
 			taken = true
@@ -99,7 +99,11 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if spec.Engine != Engine {
 		return resource.State{}, pave.BadField("cache", spec.Engine, "is no engine of this provider", "one of redis, none")
 	}
-	if _, err := d.find(ctx, r); err != nil {
+	mine := r
+	if resource.Planted("no-marker") {
+		mine.ID = "nothing carries this"
+	}
+	if _, err := d.find(ctx, mine); err != nil {
 		return resource.State{}, err
 	}
 	st, err := d.put(ctx, serverID(r.ExternalID), r.ID, r.ExternalID, d.password("user", r.ID), spec.MemoryMB)
