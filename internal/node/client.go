@@ -308,7 +308,12 @@ func (c *Client) open(ctx context.Context, method, path string, in any) (io.Read
 	}
 	defer res.Body.Close()
 	e := &pave.Error{}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(e); err != nil || e.Code == "" {
+	err = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(e)
+	if err != nil && res.StatusCode == http.StatusNotFound { // it knows no such path
+		return nil, pave.Errorf(pave.Unavailable, "the node that runs is of an older version and cannot do this").
+			WithHint("pave down, then pave up: services stop meanwhile")
+	}
+	if err != nil || e.Code == "" {
 		return nil, pave.Errorf(pave.Internal, "the node answered %s to %s %s", res.Status, method, path).
 			WithHint("the node may be of another version: pave down, then pave up")
 	}

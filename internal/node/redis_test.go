@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -315,5 +317,23 @@ func TestRedisNodeKilled(t *testing.T) {
 	entries, _ := os.ReadDir(filepath.Join(home, "servers"))
 	if len(entries) != 0 || len(running()) != 0 {
 		t.Errorf("left: %v, %d servers", entries, len(running()))
+	}
+}
+
+// A server may be newer than the node, which lives on over upgrades: what the node
+// does not know is told as that.
+func TestOlderNode(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := &http.Server{Handler: http.NewServeMux(), ReadHeaderTimeout: time.Second}
+	go func() { _ = old.Serve(l) }()
+	t.Cleanup(func() { old.Close() })
+	_, err = Dial(socket).ServerFolders(t.Context())
+	if pave.CodeOf(err) != pave.Unavailable || !strings.Contains(err.Error(), "older version") || !strings.Contains(pave.HintOf(err), "pave down") {
+		t.Errorf("%v (%s)", err, pave.HintOf(err))
 	}
 }
