@@ -52,30 +52,30 @@ func lastOf(lines []string, n int) []string { return lines[max(0, len(lines)-n):
 
 // prepare makes the data folder if there is none, ends a server that a dead node
 // left in it, and writes who may connect.
-func (p *postgres) prepare(who account) (command []string, version string, err error) {
+func (p *postgres) prepare(who account) (launch, error) {
 	major := ""
 	if data, err := os.ReadFile(filepath.Join(p.data(), "PG_VERSION")); err == nil {
 		major = strings.TrimSpace(string(data))
 	}
 	bin, version, err := findPostgres(major)
 	if err != nil {
-		return nil, "", err
+		return launch{}, err
 	}
 	if err := os.MkdirAll(p.dir, 0o711); err != nil {
-		return nil, "", diskError(p.dir, err)
+		return launch{}, diskError(p.dir, err)
 	}
 	if err := privateDir(p.run(), who.uid, who.gid); err != nil {
-		return nil, "", err
+		return launch{}, err
 	}
 	if major == "" {
 		if err := p.initdb(bin, who); err != nil {
-			return nil, "", err
+			return launch{}, err
 		}
 	}
 	if err := p.endLeft(); err != nil {
-		return nil, "", err
+		return launch{}, err
 	}
-	return p.command(bin), version, p.writeAccess(who)
+	return launch{p.command(bin), version, p.serves}, p.writeAccess(who)
 }
 
 // initdb makes the data folder aside and renames it when it is complete.

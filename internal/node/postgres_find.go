@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -91,37 +90,4 @@ func postgresVersion(dir string) string {
 func majorOf(version string) string {
 	major, _, _ := strings.Cut(version, ".")
 	return major
-}
-
-// An account is a user of this machine.
-type account struct {
-	name     string
-	uid, gid int
-}
-
-// serverAccount is who servers of a kind run as: never root, and a user with an
-// entry in passwd, without which initdb refuses.
-func serverAccount(kind string) (account, error) {
-	if os.Geteuid() != 0 {
-		u, err := user.Current()
-		if err != nil {
-			return account{}, pave.Errorf(pave.Invalid, "the user of the node has no entry in passwd: %w", err).
-				WithHint("run pave as a user that has one")
-		}
-		return account{u.Username, os.Geteuid(), os.Getegid()}, nil
-	}
-	users := serverKinds[kind].users
-	for _, name := range users {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.Atoi(u.Uid)
-		gid, err2 := strconv.Atoi(u.Gid)
-		if err1 == nil && err2 == nil && uid != 0 {
-			return account{name, uid, gid}, nil
-		}
-	}
-	return account{}, pave.Errorf(pave.NotFound, "there is no user to run %s as, and it must not run as root", kind).
-		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s", users[len(users)-1])
 }

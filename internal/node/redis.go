@@ -28,12 +28,9 @@ const (
 
 // redisServer is the engine of a Redis server. It belongs to the owner whose mark
 // its folder carries, and lets in one user, who may do what a service needs.
-type redisServer struct {
-	*server
-	probe string // password of the user by which the node looks, new for each start
-}
+type redisServer struct{ *server }
 
-func newRedis(s *server) engine { return &redisServer{server: s} }
+func newRedis(s *server) engine { return redisServer{s} }
 
 var (
 	redisUser   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
@@ -93,33 +90,35 @@ func redisVersion(path string) string {
 }
 
 // ends is the one signal by which Redis writes what it has and ends.
-func (r *redisServer) ends() []syscall.Signal { return []syscall.Signal{syscall.SIGTERM} }
+func (r redisServer) ends() []syscall.Signal { return []syscall.Signal{syscall.SIGTERM} }
 
 // prepare makes sure that the folder is the owner's, ends a server that a dead node
 // left in it, and writes the configuration.
-func (r *redisServer) prepare(who account) (command []string, version string, err error) {
+func (r redisServer) prepare(who account) (launch, error) {
 	path, version, err := FindRedis()
 	if err != nil {
-		return nil, "", err
+		return launch{}, err
 	}
 	if err := r.n.ownFolder(r.spec); err != nil {
-		return nil, "", err
+		return launch{}, err
 	}
 	if err := privateDir(r.data(), who.uid, who.gid); err != nil {
-		return nil, "", err
+		return launch{}, err
 	}
 	if err := r.endOthers(func(job.Proc) bool { return true }, r.ends()); err != nil {
-		return nil, "", err
+		return launch{}, err
 	}
 	uid := -1
 	if os.Geteuid() == 0 {
 		uid = who.uid
 	}
-	r.probe = rand.Text()
+	probe := rand.Text()
 	file := filepath.Join(r.dir, "redis.conf")
-	return []string{path, file}, version, writeFile(file, []byte(r.config()), 0o600, uid)
+	return launch{[]string{path, file}, version, func(int) bool { return r.serves(probe) }},
+		writeFile(file, []byte(r.config(probe)), 0o600, uid)
 }
 
+// probeUser is who the node looks as, with a password that is new for each start.
 const probeUser = "pave-node"
 
 // config is what the server reads at its start. It holds no password, only hashes
@@ -128,8 +127,8 @@ const probeUser = "pave-node"
 // cache, and unlike "everysec" never has it acknowledged first. A service may do in its own cache whatever it likes, but not
 // look at or change the server itself: -@admin -@dangerous, and back what of the
 // latter concerns its own keys alone.
-func (r *redisServer) config() string {
-	sum := sha256.Sum256([]byte(r.probe))
+func (r redisServer) config(probe string) string {
+	sum := sha256.Sum256([]byte(probe))
 	lines := []string{
 		"# Written by pave at every start.",
 		"bind 127.0.0.1",
@@ -147,15 +146,15 @@ func (r *redisServer) config() string {
 		"appendfsync no",
 		"user default off resetpass resetkeys resetchannels -@all",
 		fmt.Sprintf("user %s on #%s resetkeys resetchannels -@all +ping", probeUser, hex.EncodeToString(sum[:])),
-		fmt.Sprintf("user %s on #%s ~* &* +@all -@admin -@dangerous +info +keys +sort +flushdb +flushall", r.spec.User, r.spec.PasswordSHA256),
+		fmt.Sprintf("user %s on #%s ~* &* +@all -@admin -@dangerous +info +keys +sort +sort_ro +flushdb +flushall", r.spec.User, r.spec.PasswordSHA256),
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// serves asks as a user that only this start knows: whoever answers is this
+// serves asks with a password that only this start knows: whoever answers is this
 // process.
-func (r *redisServer) serves(int) bool {
-	c, err := redis.Dial("tcp", loopback(r.spec.Port), redis.DialUsername(probeUser), redis.DialPassword(r.probe),
+func (r redisServer) serves(probe string) bool {
+	c, err := redis.Dial("tcp", loopback(r.spec.Port), redis.DialUsername(probeUser), redis.DialPassword(probe),
 		redis.DialConnectTimeout(time.Second), redis.DialReadTimeout(time.Second), redis.DialWriteTimeout(time.Second))
 	if err != nil {
 		return false

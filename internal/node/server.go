@@ -18,29 +18,6 @@ const (
 	serverStart = 20 * time.Second
 )
 
-// An engine is what there is to know of one kind of server, beside that it is to
-// be kept running.
-type engine interface {
-	// prepare makes the data ready, ends what a dead node left in it, and returns
-	// what to run.
-	prepare(who account) (command []string, version string, err error)
-	// serves reports whether the process of this id answers by now.
-	serves(pid int) bool
-	// ends are the signals that end the server, each harder than the one before.
-	ends() []syscall.Signal
-}
-
-// kinds of servers, by name: their engines, and what must be on the machine.
-var serverKinds = map[string]struct {
-	engine func(*server) engine
-	find   func() error                // NotFound where its programs are not on this machine
-	users  []string                    // who it may run as, where the node is root
-	check  func(*Server, string) error // of what is particular to the kind
-}{
-	"postgres": {newPostgres, findAnyPostgres, []string{"postgres", "pave-postgres"}, checkPostgres},
-	"redis":    {newRedis, findAnyRedis, []string{"redis", "pave-redis"}, checkRedis},
-}
-
 // A server supervises one server that the node runs.
 type server struct {
 	n      *Node
@@ -112,13 +89,13 @@ func (s *server) once() (stopped bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	command, version, err := s.engine.prepare(who)
+	l, err := s.engine.prepare(who)
 	if err != nil {
 		return false, err
 	}
-	s.set(func(st *ServerStatus) { st.Version = version })
+	s.set(func(st *ServerStatus) { st.Version = l.version })
 	proc, err := job.Start(job.Spec{
-		Dir: s.data(), Command: command, Env: s.env(), UID: who.uid, GID: who.gid, MaxOutput: 1 << 62, Output: s.output(s.tail),
+		Dir: s.data(), Command: l.command, Env: s.env(), UID: who.uid, GID: who.gid, MaxOutput: 1 << 62, Output: s.output(s.tail),
 	})
 	if err != nil {
 		return false, err
@@ -126,7 +103,7 @@ func (s *server) once() (stopped bool, err error) {
 	s.set(func(st *ServerStatus) { st.PID = proc.PID() })
 	ctx, cancel := context.WithCancel(s.n.life)
 	defer cancel()
-	go s.watchReady(ctx, proc.PID())
+	go s.watchReady(ctx, func() bool { return l.serves(proc.PID()) })
 	select {
 	case <-s.stopc:
 		cancel()
@@ -169,9 +146,9 @@ func (s *server) end(proc *job.Process) {
 }
 
 // watchReady looks until the server serves.
-func (s *server) watchReady(ctx context.Context, pid int) {
+func (s *server) watchReady(ctx context.Context, serves func() bool) {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		if s.engine.serves(pid) {
+		if serves() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if ctx.Err() == nil {

@@ -81,10 +81,7 @@ func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.Sta
 		return resource.State{Reason: "set aside"}, nil
 	}
 	st, err := d.Node.Server(ctx, serverID(r.ExternalID))
-	if pave.CodeOf(err) == pave.NotFound {
-		return resource.State{Reason: "no server runs on its data"}, nil
-	}
-	if err != nil {
+	if err != nil { // NotFound too: the node has forgotten it, and Apply brings it back
 		return resource.State{}, err
 	}
 	return d.state(ctx, st, r)
