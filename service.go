@@ -62,6 +62,11 @@ type Override struct {
 	NoTests bool     `json:"no_tests,omitempty"` // leave tests out
 }
 
+// Set reports whether it says anything.
+func (o Override) Set() bool {
+	return o.Folder != "" || o.Command != "" || len(o.Build) > 0 || o.Ready != "" || o.Port != "" || o.NoTests
+}
+
 // DefaultReplicas is how many processes serve a service in an environment.
 const DefaultReplicas = 2
 
@@ -82,11 +87,21 @@ type Wanted struct {
 }
 
 // WantedBacking is a resource a service asks for beside what every service gets,
-// such as a database.
+// such as a database or a cache.
 type WantedBacking struct {
 	Kind   string `json:"kind"`
 	Name   Name   `json:"name"`
 	Engine string `json:"engine"`
+}
+
+// Engine is the engine of the backing of a kind, "" where none is wanted.
+func (w Wanted) Engine(kind string) string {
+	for _, r := range w.Resources {
+		if r.Kind == kind {
+			return r.Engine
+		}
+	}
+	return ""
 }
 
 // Nothing reports whether nothing is wanted.

@@ -101,7 +101,8 @@ func readValues(file string, sets []string) (map[string]any, error) {
 // varsOf sorts values into what every template has and the template's own inputs.
 func varsOf(t *template.Template, given map[string]any, name string) (template.Vars, error) {
 	v := template.Vars{Name: name, Team: "my-team", Inputs: map[string]any{}}
-	fields := map[string]*string{"name": &v.Name, "team": &v.Team, "description": &v.Description, "database": &v.Database}
+	fields := map[string]*string{"name": &v.Name, "team": &v.Team, "description": &v.Description,
+		"database": &v.Database, "cache": &v.Cache}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		value := given[key]
 		field, common := fields[key]
@@ -128,10 +129,12 @@ func varsOf(t *template.Template, given map[string]any, name string) (template.V
 			v.Inputs[strings.TrimPrefix(key, "inputs.")] = value
 		}
 	}
-	if v.Database == "none" {
-		v.Database = ""
-	} else if _, chosen := given["database"]; !chosen {
-		v.Database = t.Engine(pave.KindDatabase)
+	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
+		if _, chosen := given[kind]; !chosen {
+			*fields[kind] = t.Engine(kind)
+		} else if *fields[kind] == "none" {
+			*fields[kind] = ""
+		}
 	}
 	if len(v.Environments) == 0 {
 		v.Environments = []string{"staging"}

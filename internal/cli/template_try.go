@@ -160,7 +160,7 @@ func (tr *trial) makeLive(ctx context.Context, c template.Check, v template.Vars
 	}
 	name := "try-" + strings.ToLower(rand.Text()[:8])
 	r := pave.CreateService{Name: name, Team: "template-trials", Template: kept.Digest, Environments: v.Environments[:1],
-		Database: or(v.Database, "none"), Inputs: v.Inputs}
+		Database: or(v.Database, "none"), Cache: or(v.Cache, "none"), Inputs: v.Inputs}
 	plan, err := tr.app.api().Plan(ctx, r)
 	if err != nil {
 		return err

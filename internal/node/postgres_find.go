@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -91,36 +90,4 @@ func postgresVersion(dir string) string {
 func majorOf(version string) string {
 	major, _, _ := strings.Cut(version, ".")
 	return major
-}
-
-// An account is a user of this machine.
-type account struct {
-	name     string
-	uid, gid int
-}
-
-// serverAccount is who servers run as: initdb refuses root, and a user without
-// an entry in passwd.
-func serverAccount() (account, error) {
-	if os.Geteuid() != 0 {
-		u, err := user.Current()
-		if err != nil {
-			return account{}, pave.Errorf(pave.Invalid, "the user of the node has no entry in passwd: %w", err).
-				WithHint("run pave as a user that has one")
-		}
-		return account{u.Username, os.Geteuid(), os.Getegid()}, nil
-	}
-	for _, name := range []string{"postgres", "pave-postgres"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.Atoi(u.Uid)
-		gid, err2 := strconv.Atoi(u.Gid)
-		if err1 == nil && err2 == nil && uid != 0 {
-			return account{name, uid, gid}, nil
-		}
-	}
-	return account{}, pave.Errorf(pave.NotFound, "there is no user to run PostgreSQL as, and it refuses to run as root").
-		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin pave-postgres")
 }

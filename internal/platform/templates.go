@@ -43,7 +43,7 @@ func viewOf(t library.Found) pave.Template {
 // example is the files that a service of the template begins with; none where
 // inputs without a default leave that open.
 func example(ctx context.Context, t *template.Template) []string {
-	tree, err := t.Render(ctx, template.Vars{Name: "example", Team: "example", Database: "postgresql", Environments: []string{"staging"}})
+	tree, err := t.Render(ctx, template.Vars{Name: "example", Team: "example", Database: "postgresql", Cache: "redis", Environments: []string{"staging"}})
 	if err != nil {
 		return nil
 	}

@@ -21,6 +21,7 @@ type RepositorySpec struct {
 	Digest   string         `json:"digest,omitempty"`
 	Inputs   map[string]any `json:"inputs,omitempty"`
 	Database string         `json:"database,omitempty"` // engine
+	Cache    string         `json:"cache,omitempty"`    // engine
 	// Environments at creation, for the texts of the first commit.
 	Environments []pave.Name `json:"environments,omitempty"`
 	Description  string      `json:"description,omitempty"`
@@ -38,6 +39,12 @@ type IdentitySpec struct {
 type DatabaseSpec struct {
 	Engine string `json:"engine"`
 	Public bool   `json:"public,omitempty"` // reachable by others; a guard refuses it
+}
+
+// CacheSpec is an own cache server for one service in one environment.
+type CacheSpec struct {
+	Engine   string `json:"engine"`
+	MemoryMB int    `json:"memory_mb,omitempty"` // what it may hold; 0: as the provider has it
 }
 
 // SecretSpec is a value for the workload alone. From says which output of the
@@ -59,6 +66,8 @@ type DeploymentSpec struct {
 	Replicas int       `json:"replicas"`
 	UID      int       `json:"uid"`            // of its processes, where the node may choose
 	User     string    `json:"user,omitempty"` // "root" is refused by a guard
+	// Vars are variables of the workload beside those that every one gets.
+	Vars map[string]string `json:"vars,omitempty"`
 }
 
 // RouteSpec makes a deployment reachable.
@@ -78,6 +87,7 @@ var kinds = map[string]kind{
 	pave.KindRepository: {once: true, title: "Repository"},
 	pave.KindIdentity:   {title: "Identity"},
 	pave.KindDatabase:   {title: "Database"},
+	pave.KindCache:      {title: "Cache"},
 	pave.KindSecret:     {title: "Secrets"},
 	pave.KindDeployment: {title: "Deployment"},
 	pave.KindRoute:      {title: "Route"},

@@ -239,12 +239,13 @@ func (t *Template) checkConditions() error {
 	return nil
 }
 
-// try renders the template with and without a database. Sample inputs need not
-// fit their patterns.
+// try renders the template with and without a database and a cache. Sample inputs
+// need not fit their patterns.
 func (t *Template) try() error {
 	inputs := t.Sample()
-	for _, database := range []string{"", "postgresql"} {
-		v := Vars{Name: "sample", Team: "sample", Description: "Sample.", Environments: []string{"production"}, Database: database, Inputs: inputs}
+	for _, with := range [][2]string{{"", ""}, {"postgresql", ""}, {"", "redis"}, {"postgresql", "redis"}} {
+		v := Vars{Name: "sample", Team: "sample", Description: "Sample.", Environments: []string{"production"},
+			Database: with[0], Cache: with[1], Inputs: inputs}
 		if _, err := t.render(context.Background(), t.vars(v)); err != nil {
 			return err
 		}

@@ -10,32 +10,19 @@ import (
 )
 
 var (
-	variablePattern  = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
-	checkPattern     = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$`)
-	referencePattern = regexp.MustCompile(`^\$\{\{\s*resources\.([a-z]+)\.([a-z_]+)\s*\}\}$`)
+	variablePattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+	checkPattern    = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$`)
 )
 
 // ownVariables are set by the platform; a template cannot.
 var ownVariables = []string{"PORT", "HOST", "SERVICE_NAME", "SERVICE_VERSION", "PATH", "HOME", "DATABASE_URL", "REDIS_URL"}
-
-// A Reference is an output of a resource that a variable holds.
-type Reference struct{ Kind, Output string }
-
-// ParseReference reads ${{ resources.KIND.OUTPUT }}; ok is false for plain text.
-func ParseReference(value string) (r Reference, ok bool) {
-	m := referencePattern.FindStringSubmatch(value)
-	if m == nil {
-		return r, false
-	}
-	return Reference{m[1], m[2]}, true
-}
 
 // checkVariables holds variables to their rules; what they refer to must be among
 // the template's resources.
 func (t *Template) checkVariables() error {
 	for _, name := range slices.Sorted(maps.Keys(t.Variables)) {
 		field, value := "variables."+name, t.Variables[name]
-		switch ref, isRef := ParseReference(value); {
+		switch ref, isRef := pave.ParseReference(value); {
 		case !variablePattern.MatchString(name):
 			return pave.BadField(field, name, "must be a name of A-Z, 0-9 and '_'", "for example: PGHOST")
 		case slices.Contains(ownVariables, name) || strings.HasPrefix(name, "PAVE_"):
@@ -53,12 +40,7 @@ func (t *Template) checkVariables() error {
 	return nil
 }
 
-// Outputs are what a resource of a kind gives its service.
-var Outputs = map[string][]string{
-	pave.KindDatabase: {"url", "host", "port", "name", "user", "password"},
-}
-
-func (t *Template) checkReference(field string, ref Reference) error {
+func (t *Template) checkReference(field string, ref pave.Reference) error {
 	kinds := []string{}
 	for _, r := range t.Resources {
 		kinds = append(kinds, r.Kind)
@@ -66,7 +48,7 @@ func (t *Template) checkReference(field string, ref Reference) error {
 	if !slices.Contains(kinds, ref.Kind) {
 		return pave.BadField(field, ref.Kind, "is no resource of this template", "its resources are "+strings.Join(kinds, ", "))
 	}
-	if outs := Outputs[ref.Kind]; !slices.Contains(outs, ref.Output) {
+	if outs := pave.Outputs[ref.Kind]; !slices.Contains(outs, ref.Output) {
 		hint := "a " + ref.Kind + " gives " + strings.Join(outs, ", ")
 		if near := pave.DidYouMean(ref.Output, outs); near != "" {
 			hint = "did you mean " + near + "?"

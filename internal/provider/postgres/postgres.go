@@ -111,7 +111,7 @@ func (d *Driver) state(s *session, r resource.Resource) resource.State {
 	return resource.State{Ready: true, Version: s.version, Summary: fmt.Sprintf("%s (%s)", r.Ref.Name, s.version),
 		Outputs: map[string]string{"engine": s.version, "host": s.host, "port": strconv.Itoa(s.port),
 			"database": r.ExternalID, "user": r.ExternalID},
-		Secrets: map[string]pave.Secret{"url": s.url(r.ExternalID, d.password("role", r.ID))}}
+		Secrets: pave.OutputsOf(s.url(r.ExternalID, d.password("role", r.ID)))}
 }
 
 // password is derived, so that a step that runs again comes to the same one.

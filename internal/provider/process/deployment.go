@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -89,8 +90,11 @@ func (d Deployment) Apply(ctx context.Context, r resource.Resource) (resource.St
 
 // variables are what a service may know of its surroundings; secrets come apart.
 func variables(s resource.DeploymentSpec) map[string]string {
-	return map[string]string{"SERVICE_NAME": string(s.Service), "PAVE_ENVIRONMENT": string(s.Env),
-		"PAVE_TEAM": string(s.Team), "PAVE_RELEASE": fmt.Sprint(s.Number), "SERVICE_VERSION": fmt.Sprint(s.Number), "HOST": "127.0.0.1"}
+	out := map[string]string{}
+	maps.Copy(out, s.Vars)
+	maps.Copy(out, map[string]string{"SERVICE_NAME": string(s.Service), "PAVE_ENVIRONMENT": string(s.Env),
+		"PAVE_TEAM": string(s.Team), "PAVE_RELEASE": fmt.Sprint(s.Number), "SERVICE_VERSION": fmt.Sprint(s.Number), "HOST": "127.0.0.1"})
+	return out
 }
 
 func stateOf(spec resource.DeploymentSpec, w node.WorkloadStatus) resource.State {

@@ -1,0 +1,73 @@
+package node
+
+import (
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/pave-platform/pave"
+)
+
+// An engine is what there is to know of one kind of server, beside that it is to
+// be kept running.
+type engine interface {
+	// prepare makes the data ready, ends what a dead node left in it, and says what
+	// to run.
+	prepare(who account) (launch, error)
+	// ends are the signals that end the server, each harder than the one before.
+	ends() []syscall.Signal
+}
+
+// A launch is one start of a server.
+type launch struct {
+	command []string
+	version string
+	serves  func(pid int) bool // whether the process answers by now
+}
+
+// A serverKind is a kind of server that the node can run.
+type serverKind struct {
+	engine func(*server) engine
+	find   func() error                      // NotFound where its programs are not on this machine
+	check  func(s *Server, dir string) error // of what is particular to the kind
+	users  []string                          // who it may run as, where the node is root
+}
+
+var serverKinds = map[string]serverKind{
+	"postgres": {newPostgres, findAnyPostgres, checkPostgres, []string{"postgres", "pave-postgres"}},
+	"redis":    {newRedis, findAnyRedis, checkRedis, []string{"redis", "pave-redis"}},
+}
+
+// An account is a user of this machine.
+type account struct {
+	name     string
+	uid, gid int
+}
+
+// serverAccount is who servers of a kind run as: never root, and a user with an
+// entry in passwd, without which initdb refuses.
+func serverAccount(kind string) (account, error) {
+	if os.Geteuid() != 0 {
+		u, err := user.Current()
+		if err != nil {
+			return account{}, pave.Errorf(pave.Invalid, "the user of the node has no entry in passwd: %w", err).
+				WithHint("run pave as a user that has one")
+		}
+		return account{u.Username, os.Geteuid(), os.Getegid()}, nil
+	}
+	users := serverKinds[kind].users
+	for _, name := range users {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.Atoi(u.Uid)
+		gid, err2 := strconv.Atoi(u.Gid)
+		if err1 == nil && err2 == nil && uid != 0 {
+			return account{name, uid, gid}, nil
+		}
+	}
+	return account{}, pave.Errorf(pave.NotFound, "there is no user to run %s as, and it must not run as root", kind).
+		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s", users[len(users)-1])
+}
