@@ -18,7 +18,7 @@ type found struct {
 	steps     []Step
 	command   []string
 	set       map[string]string            // variables the command runs with
-	setup     string                       // what a shell needs to find the programs of the repository
+	setup     func(text string) string     // what a shell needs to find the programs of the repository
 	local     func(argv []string) []string // finds the programs of the repository without a shell
 	ready     string
 	port      string // how the command learns its port, where the detector knows
@@ -147,7 +147,11 @@ func (p *Pipeline) override(o Override, f *found, folder string) {
 func (f *found) argv(l line) []string {
 	switch {
 	case l.shell || len(l.argv) == 0:
-		return shellCommand(f.setup, l.text)
+		setup := ""
+		if f.setup != nil {
+			setup = f.setup(l.text)
+		}
+		return shellCommand(setup, l.text)
 	case f.local != nil:
 		return f.local(l.argv)
 	}

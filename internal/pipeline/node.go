@@ -74,7 +74,7 @@ func detectNode(r *repo) (*found, error) {
 		return nil, err
 	}
 	n := nodeApp{r: r, pkg: pkg, found: &found{language: "node", rank: rankFiles, set: map[string]string{"NODE_ENV": "production"},
-		setup: `PATH="$PWD/node_modules/.bin:$PATH"; `, sources: r.sources(".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")}}
+		setup: nodeSetup, sources: r.sources(".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")}}
 	n.local = n.argvOf
 	n.note("language", packageFile, 1, "a Node package")
 	if n.workspace() {
@@ -92,6 +92,8 @@ func detectNode(r *repo) (*found, error) {
 	n.addSteps()
 	return n.found, nil
 }
+
+func nodeSetup(string) string { return `PATH="$PWD/node_modules/.bin:$PATH"; ` }
 
 // workspace reports whether the folder is the root of several packages.
 func (n nodeApp) workspace() bool {

@@ -42,7 +42,7 @@ func (n nodeApp) manager() manager {
 	case "yarn":
 		return yarn(version, n.r.read("yarn.lock"))
 	}
-	m := manager{name: "npm", runs: []string{"npm", "run"}, install: []string{"npm", "ci", "--no-audit", "--no-fund"},
+	m := manager{name: "npm", runs: []string{"npm", "run"}, install: []string{"npm", "ci", "--prefer-offline", "--no-audit", "--no-fund"},
 		prune: []string{"npm", "prune", "--omit=dev", "--no-audit", "--no-fund"}}
 	if lock == "" {
 		m.install = []string{"npm", "install", "--no-package-lock", "--no-audit", "--no-fund"}
@@ -113,7 +113,7 @@ func (n nodeApp) resolve(argv []string, depth int) []string {
 	}
 	l := parseLine(n.pkg.Scripts[script])
 	if l.shell {
-		return shellCommand(n.setup, l.text)
+		return n.argv(l)
 	}
 	for k, v := range l.set {
 		n.set[k] = v

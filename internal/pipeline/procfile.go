@@ -3,6 +3,7 @@ package pipeline
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,7 @@ func applyProcfile(r *repo, f *found) {
 		}
 		f.command, f.gaps, f.port = f.argv(l), nil, ""
 		f.rank = rankServer
+		f.facts = slices.DeleteFunc(f.facts, func(a Fact) bool { return a.What == "command" })
 		f.note("command", "Procfile", n, text)
 		if l.shell {
 			f.note("note", "Procfile", n, "the line needs a shell: it runs by /bin/sh -c")

@@ -10,8 +10,10 @@ import (
 const venvPython = ".venv/bin/python"
 
 // makeVenv makes the environment, which may use what the machine has, and installs
-// the packages that are its arguments.
-const makeVenv = `python3 -m venv --system-site-packages .venv && exec .venv/bin/python -m pip install --disable-pip-version-check --no-warn-script-location "$@"`
+// the packages that are its arguments. No registry is asked where the machine has
+// all of them.
+const makeVenv = `pip() { .venv/bin/python -m pip install --disable-pip-version-check --no-warn-script-location "$@"; }
+python3 -m venv --system-site-packages .venv && { pip --quiet --no-deps --no-index "$@" 2>/dev/null || pip "$@"; }`
 
 // pyApp is a Python folder on its way to a candidate.
 type pyApp struct {
@@ -42,7 +44,7 @@ func detectPython(r *repo) (*found, error) {
 	}
 	p.venv = len(p.needs.install) > 0
 	if p.venv {
-		p.setup = `PATH="$PWD/.venv/bin:$PATH"; ` + pyFunctions
+		p.setup = pySetup
 	}
 	p.local = p.argvOf
 	if p.needs.file != "" {
@@ -72,16 +74,16 @@ var pyModules = map[string]string{"gunicorn": "gunicorn", "uvicorn": "uvicorn", 
 	"daphne": "daphne", "waitress-serve": "waitress", "celery": "celery", "streamlit": "streamlit", "django-admin": "django",
 	"fastapi": "fastapi", "alembic": "alembic", "sanic": "sanic", "pytest": "pytest"}
 
-// pyFunctions do the same for a line that a shell runs.
-var pyFunctions = func() string {
-	var out strings.Builder
+// pySetup does the same for a line that a shell runs.
+func pySetup(text string) string {
+	out := `PATH="$PWD/.venv/bin:$PATH"; `
 	for _, k := range keys(pyModules) {
-		if !strings.Contains(k, "-") {
-			out.WriteString(k + "() { python -m " + pyModules[k] + ` "$@"; }; `)
+		if strings.Contains(text, k) && !strings.Contains(k, "-") {
+			out += k + "() { python -m " + pyModules[k] + ` "$@"; }; `
 		}
 	}
-	return out.String()
-}()
+	return out
+}
 
 // python is the interpreter the program runs with.
 func (p pyApp) python() string {

@@ -48,15 +48,17 @@ func readRequirements(r *repo) (requirements, error) {
 		}
 		return q, nil
 	}
-	for _, read := range []func(*repo) error{q.readProject, q.readPipfile} {
-		if err := read(r); err != nil {
-			return q, err
-		}
+	listed, err := q.readProject(r)
+	if err != nil {
+		return q, err
+	}
+	if err := q.readPipfile(r); err != nil {
+		return q, err
 	}
 	switch {
 	case r.has("pyproject.toml") && (len(q.lines) > 0 || !r.has("Pipfile")):
 		q.file = "pyproject.toml"
-		if len(q.lines) > 0 {
+		if q.install = listed; len(q.install) == 0 && len(q.lines) > 0 {
 			q.install = []string{"."}
 		}
 	case r.has("Pipfile"):
@@ -110,21 +112,26 @@ type project struct {
 	} `toml:"tool"`
 }
 
-func (q requirements) readProject(r *repo) error {
+// readProject returns the list of dependencies, where it is in the standard form.
+func (q requirements) readProject(r *repo) (list []string, err error) {
 	text := r.read("pyproject.toml")
 	var p project
 	if err := decodeTOML("pyproject.toml", text, &p); err != nil {
-		return err
+		return nil, err
 	}
 	for _, d := range p.Project.Dependencies {
-		q.add(d, lineOf(text, d))
+		if requirementName.MatchString(d) && len(list) < 500 {
+			q.add(d, lineOf(text, d))
+			list = append(list, strings.TrimSpace(d))
+		}
 	}
 	for _, d := range keys(p.Tool.Poetry.Dependencies) {
 		if d != "python" {
 			q.add(d, lineOf(text, d))
+			list = nil // in a form that only an installation of the project understands
 		}
 	}
-	return nil
+	return list, nil
 }
 
 func (q requirements) readPipfile(r *repo) error {
