@@ -42,18 +42,11 @@ func choose(root *repo, folder string) (*found, *repo, string, error) {
 		}
 		f, err = best(r)
 		return f, r, folders[0], err
-	case len(folders) > 1 && (f == nil || len(f.gaps) == 0):
-		f = cmpOr(f, &found{})
+	case len(folders) > 1 && root.first(manifests...) == "":
+		f = &found{}
 		f.gap(flagFolder, "there are programs in several folders: "+strings.Join(folders[:min(len(folders), 8)], ", "))
 	}
 	return f, root, "", nil
-}
-
-func cmpOr(f, other *found) *found {
-	if f != nil {
-		return f
-	}
-	return other
 }
 
 // manifests are the files that begin a program.

@@ -66,7 +66,7 @@ func Detect(tree fs.FS, over Override) (Pipeline, error) {
 	if f == nil {
 		f, r, folder = &found{}, root, ""
 	}
-	p := complete(f, r, root, given, over)
+	p := complete(f, r, root, folder, given, over)
 	p.Folder = folder
 	p.place(f, folder)
 	if hasOwn {

@@ -125,6 +125,21 @@ func unwrap(argv []string) []string {
 	return nil
 }
 
+// Line is the command as people would write it: without the variables it gets, and
+// without what is loaded before it.
+func (p Pipeline) Line() string {
+	argv := slices.Clone(unwrap(p.Command))
+	for i, a := range argv {
+		switch {
+		case a == Self:
+			argv[i] = "pave"
+		case strings.Contains(a, "\n"):
+			argv[i] = "..."
+		}
+	}
+	return strings.Join(argv, " ")
+}
+
 // tools are the programs of steps and command that must be on the machine.
 func (p Pipeline) tools() []string {
 	seen := map[string]bool{}

@@ -77,6 +77,11 @@ var pyModules = map[string]string{"gunicorn": "gunicorn", "uvicorn": "uvicorn", 
 // pySetup does the same for a line that a shell runs.
 func pySetup(text string) string {
 	out := `PATH="$PWD/.venv/bin:$PATH"; `
+	for _, tool := range []string{"poetry", "pipenv", "uv"} {
+		if strings.Contains(text, tool+" run ") {
+			out += tool + `() { shift; "$@"; }; `
+		}
+	}
 	for _, k := range keys(pyModules) {
 		if strings.Contains(text, k) && !strings.Contains(k, "-") {
 			out += k + "() { python -m " + pyModules[k] + ` "$@"; }; `
@@ -204,8 +209,8 @@ type instance struct {
 // are first; a factory where there is none.
 func appOf(p pyApp, class string) instance {
 	made := regexp.MustCompile(`^(\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?` + class)
-	factory := regexp.MustCompile(`^(?:async )?def\s+(create_app|make_app|get_app|create_application)\s*\(`)
-	called := regexp.MustCompile(`^(\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?(create_app|make_app|get_app|create_application)\(`)
+	factory := regexp.MustCompile(`^(?:async )?def\s+((?:create|make|get|build|init)_?app(?:lication)?)\s*\(`)
+	called := regexp.MustCompile(`^(\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?((?:create|make|get|build|init)_?app(?:lication)?)\(`)
 	var app, fac instance
 	p.r.each(entriesFirst(p.sources), func(file string, n int, line string) bool {
 		for _, re := range []*regexp.Regexp{made, called} {
@@ -293,7 +298,7 @@ func (p pyApp) script() {
 	p.r.each(entriesFirst(p.sources), func(file string, n int, line string) bool {
 		text := p.r.read(file)
 		base := path.Base(file)
-		runs := strings.Contains(text, "__main__") || base == "__main__.py" || entryRank(base) < 20
+		runs := strings.Contains(text, "__main__") || base == "__main__.py" || entryRank(base) < 20 && line == strings.TrimLeft(line, " \t")
 		if !runs || !serverLine.MatchString(line) {
 			return false
 		}
