@@ -88,12 +88,18 @@ func best(r *repo) (*found, error) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *found) int { return cmp.Compare(b.rank, a.rank) })
+	if len(all) == 0 && r.has("Procfile") {
+		f := &found{rank: rankFiles}
+		f.note("language", "Procfile", 1, "a Procfile, and no language pave knows")
+		f.gap(flagCommand, "the Procfile has no web line")
+		all = append(all, f)
+	}
 	if len(all) == 0 || wrong != nil && all[0].rank <= rankFiles {
 		return nil, wrong
 	}
 	f := all[0]
 	applyProcfile(r, f)
-	if len(f.command) == 0 && d != nil {
+	if len(f.command) == 0 && d != nil && slices.Contains([]string{"go", "node", "python", "java"}, f.language) {
 		d.fill(f)
 	}
 	if len(f.command) > 0 && f.rank == rankFiles {

@@ -46,7 +46,11 @@ func findNeeds(r, root *repo, folder string) []Need {
 		r.each([]string{file}, func(file string, n int, line string) bool {
 			for _, d := range drivers {
 				if names(file, line, d.text) {
-					add(Need{d.kind, d.engine, path.Join(folder, file), n, shown(line)})
+					text := shown(line)
+					if file == packageFile {
+						text = d.text // the whole file may be one line
+					}
+					add(Need{d.kind, d.engine, path.Join(folder, file), n, text})
 				}
 			}
 			return false

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -32,9 +33,18 @@ func readPackage(r *repo) (packageJSON, error) {
 	if text == "" {
 		return p, pave.Errorf(pave.Invalid, "%s is empty, larger than %d KB, or not text", packageFile, maxRead>>10)
 	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return p, pave.Errorf(pave.Invalid, "%s: %s", packageFile, strings.TrimPrefix(err.Error(), "json: ")).
-			WithHint("npm pkg fix; node -e 'require(\"./%s\")' shows the place", packageFile)
+	err := json.Unmarshal([]byte(text), &p)
+	if wrong := (&json.UnmarshalTypeError{}); errors.As(err, &wrong) {
+		line := 1 + strings.Count(text[:min(int(wrong.Offset), len(text))], "\n")
+		return p, pave.Errorf(pave.Invalid, "%s:%d: %q must not be of type %s", packageFile, line, wrong.Field, wrong.Value).
+			WithHint("npm pkg fix mends the usual mistakes")
+	}
+	if wrong := (&json.SyntaxError{}); errors.As(err, &wrong) {
+		line := 1 + strings.Count(text[:min(int(wrong.Offset), len(text))], "\n")
+		return p, pave.Errorf(pave.Invalid, "%s:%d: %s", packageFile, line, wrong).WithHint("mend the JSON: npm pkg get name reads it")
+	}
+	if err != nil {
+		return p, pave.Errorf(pave.Invalid, "%s: %s", packageFile, shown(err.Error()))
 	}
 	return p, nil
 }

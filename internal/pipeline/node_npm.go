@@ -46,6 +46,9 @@ func (n nodeApp) manager() manager {
 		prune: []string{"npm", "prune", "--omit=dev", "--no-audit", "--no-fund"}}
 	if lock == "" {
 		m.install = []string{"npm", "install", "--no-package-lock", "--no-audit", "--no-fund"}
+		if len(n.pkg.Dependencies)+len(n.pkg.Dev) == 0 {
+			return m
+		}
 		n.note("note", packageFile, 1, "there is no lock file: each build takes the newest packages that fit")
 	}
 	return m

@@ -43,7 +43,7 @@ var siteDependencies = []struct{ pkg, tool string }{
 }
 
 // site makes a package without a server one whose built files are served.
-func (n nodeApp) site() {
+func (n *nodeApp) site() {
 	tool, at := "", ""
 	for _, name := range []string{"start", "serve", "dev", "preview", "develop"} {
 		if t := siteTool(n.pkg.Scripts[name]); t != "" && tool == "" {
@@ -55,13 +55,15 @@ func (n nodeApp) site() {
 			tool, at = d.tool, "build"
 		}
 	}
-	built := n.pkg.Scripts["build"] != "" && n.r.first("dist/index.html", "index.html") != "index.html"
+	built := n.pkg.Scripts["build"] != "" && !(tool == "static" && n.r.has("index.html") && !n.r.has("dist/index.html"))
 	if tool == "" || !built && !(tool == "static" && n.r.has("index.html")) {
 		return
 	}
 	output := []string{"."}
 	if built {
 		output = n.output(tool)
+	} else { // served as it is: nothing to install or build
+		n.pkg.Dependencies, n.pkg.Dev, n.pkg.Scripts = nil, nil, map[string]string{at: n.pkg.Scripts[at]}
 	}
 	n.framework, n.rank, n.ready = tool, rankCommand, "/"
 	n.set, n.port = nil, "PORT"

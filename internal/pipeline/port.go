@@ -115,7 +115,7 @@ func (p *Pipeline) portFlag(f *found, r *repo) bool {
 			return false
 		}
 		if done { // the port alone is what we want to give
-			p.Command = p.Command[:len(p.Command)-2]
+			p.Command, p.Evidence = p.Command[:len(p.Command)-2], p.Evidence[:len(p.Evidence)-1]
 		}
 		p.Port, done = name, true
 		value := portMark

@@ -74,6 +74,8 @@ func readRequirements(r *repo) (requirements, error) {
 			q.install = []string{"."}
 			q.readSetup(text)
 		}
+	default:
+		q.readDocker(r)
 	}
 	return q, nil
 }
@@ -96,6 +98,30 @@ func (q requirements) readText(r *repo, name string, depth int) {
 			q.add(line, n)
 		} else if strings.HasPrefix(line, "-e") {
 			q.lines["-e"] = n
+		}
+	}
+}
+
+var pipInstall = regexp.MustCompile(`\bpip3? install\s+([^;&|]+)`)
+
+// readDocker reads the packages that a Dockerfile installs by name.
+func (q *requirements) readDocker(r *repo) {
+	d, err := readDockerfile(r)
+	if d == nil || err != nil {
+		return
+	}
+	for _, in := range d.run {
+		m := pipInstall.FindStringSubmatch(in.rest)
+		if m == nil {
+			continue
+		}
+		for _, word := range strings.Fields(m[1]) {
+			word = strings.Trim(word, `"'`)
+			if requirementName.MatchString(word) && !strings.ContainsAny(word, "/$") && len(q.install) < 100 {
+				q.file, q.lines[strings.ToLower(word)] = d.name, in.line
+				q.install = append(q.install, word)
+				q.add(word, in.line)
+			}
 		}
 	}
 }

@@ -40,7 +40,7 @@ var sameReads = map[string]string{".mjs": ".js", ".cjs": ".js", ".ts": ".js", ".
 	".kt": ".java", ".yaml": ".yml", ".properties": ".yml"}
 
 // fallback follows a read that does without the variable.
-var fallback = regexp.MustCompile(`^["']?\)?\s*(?:,\s*\S|\|\||\?\?|or\b|:[^}]|\)\s*(?:\|\||\?\?|or\b|;\s*ok)|.*\b(?:default|envDefault))`)
+var fallback = regexp.MustCompile(`^["']?\s*(?:,\s*\S|:[^}])|^["']?\)?\s*(?:\|\||\?\?|or\b|.*\b(?:default|envDefault))`)
 
 // given are variables that every program has, or that pave or a tool sets.
 var given = []string{"HOST", "NODE_ENV", "HOME", "PATH", "USER", "PWD", "TMPDIR", "TMP", "TEMP", "CI", "HOSTNAME", "TERM", "SHELL", "LANG", "TZ",
