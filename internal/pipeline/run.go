@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -48,6 +49,8 @@ type Jobs interface {
 	// TakeBack makes a built tree one that no job can change, and that the user of
 	// the service may read.
 	TakeBack(ctx context.Context, dir string, service int) error
+	// Look is Invalid, with how to install it, where a program is not on the machine.
+	Look(program string) error
 	// Env is what every job may see: caches and the allow-list of variables.
 	Env() map[string]string
 }
@@ -136,6 +139,11 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	if err := json.Unmarshal(t.Input, &src); err != nil {
 		return workflow.Result{}, err
 	}
+	for _, tool := range src.Pipeline.Tools {
+		if err := r.Jobs.Look(tool); err != nil {
+			return workflow.Result{}, err
+		}
+	}
 	tree := r.Tree(t.Run.ID)
 	if err := os.RemoveAll(tree); err != nil {
 		return workflow.Result{}, err
@@ -193,7 +201,7 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 		if err := t.Emit(ctx, "step.output", map[string]any{"lines": out.LastLines}); err != nil {
 			return workflow.Result{}, err
 		}
-		return workflow.Result{}, pave.Errorf(pave.Invalid, "%v: %s", in.Step.Run, out.Reason).
+		return workflow.Result{}, pave.Errorf(pave.Invalid, "%s: %s", shown(strings.Join(in.Step.Run, " ")), out.Reason).
 			WithHint("pave logs %.16s shows the whole output; fix it and push again", t.Run.ID)
 	}
 	return workflow.Result{Summary: "passed"}, nil
