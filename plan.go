@@ -41,10 +41,11 @@ type Plan struct {
 	ID       string    `json:"id"`
 	Request  Envelope  `json:"request"`
 	Service  Name      `json:"service"`
-	Base     int       `json:"base"`           // revision it starts from; 0 is nothing
-	Target   int       `json:"target"`         // revision it leads to
-	Rows     []string  `json:"rows,omitempty"` // rows it makes, "team payment-squad (new)"
-	Runs     []string  `json:"runs,omitempty"` // runs it starts, "pipeline", "rollout to production"
+	Base     int       `json:"base"`            // revision it starts from; 0 is nothing
+	Target   int       `json:"target"`          // revision it leads to
+	Rows     []string  `json:"rows,omitempty"`  // rows it makes, "team payment-squad (new)"
+	Runs     []string  `json:"runs,omitempty"`  // runs it starts, "pipeline", "rollout to production"
+	Notes    []string  `json:"notes,omitempty"` // what a person may want to know or to give
 	Changes  []Change  `json:"changes"`
 	Verdicts []Verdict `json:"verdicts"`
 	Hash     string    `json:"hash"`          // over what it touches; the same hash is the same plan

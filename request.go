@@ -22,6 +22,8 @@ type CreateService struct {
 	Database     string         `json:"database,omitempty"` // postgresql, none, or "" for the template's own
 	Cache        string         `json:"cache,omitempty"`    // redis, none, or "" for the template's own
 	Inputs       map[string]any `json:"inputs,omitempty"`
+	Run          *Override      `json:"run,omitempty"`         // what cannot be detected of the repository
+	AllowHooks   bool           `json:"allow_hooks,omitempty"` // run the hooks of the template
 }
 
 // DeleteService asks for nothing to be left of a service but what is kept for 7 days.

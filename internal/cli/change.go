@@ -91,6 +91,11 @@ func (a *app) change(ctx context.Context, r pave.Request, ch *change) error {
 			return err
 		}
 	}
+	if !a.quiet {
+		notes := *a
+		notes.out = a.err
+		notes.printNotes(plan)
+	}
 	run, err := a.applyPlan(ctx, plan)
 	if err != nil {
 		return err

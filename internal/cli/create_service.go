@@ -9,6 +9,7 @@ import (
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/client"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func (a *app) create() *cobra.Command {
@@ -45,6 +46,7 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 	f.StringVar(&r.Database, "database", "", "`ENGINE`: postgresql or none; the template's own without")
 	f.StringVar(&r.Cache, "cache", "", "`ENGINE`: redis or none; the template's own without")
 	f.StringArrayVar(&inputs, "input", nil, "an input of the template, `KEY=VALUE`, repeatable")
+	over := overrideFlags(f)
 	complete(cmd, "template", templateNames)
 	complete(cmd, "team", teamNames)
 	complete(cmd, "env", environmentNames)
@@ -55,6 +57,9 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 		if err := checkCreate(cmd, &r, inputs); err != nil {
 			return err
 		}
+		if over.Set() {
+			r.Run = over
+		}
 		var err error
 		if r.Template, err = a.sendFolder(cmd.Context(), r.Template); err != nil {
 			return err
@@ -62,6 +67,18 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 		return a.change(cmd.Context(), r, ch)
 	}
 	return cmd
+}
+
+// overrideFlags add what cannot be detected of a repository.
+func overrideFlags(f *pflag.FlagSet) *pave.Override {
+	o := &pave.Override{}
+	f.StringVar(&o.Folder, "folder", "", "`FOLDER` of the program in the repository, where it is not found")
+	f.StringVar(&o.Command, "command", "", "`LINE` that starts the service, where it is not found; ${PORT} is its port")
+	f.StringArrayVar(&o.Build, "build", nil, "a build step, as a `LINE`, in place of all that are found; repeatable")
+	f.StringVar(&o.Ready, "ready", "", "`PATH` that answers 200 once the service can serve, or tcp")
+	f.StringVar(&o.Port, "port-as", "", "`NAME` of the variable, or the flag, by which the program takes its port")
+	f.BoolVar(&o.NoTests, "no-tests", false, "leave the repository's tests out of its pipeline")
+	return o
 }
 
 // checkCreate names all flags that are missing or wrong, before anything is asked.

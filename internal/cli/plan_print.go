@@ -13,6 +13,13 @@ var marks = map[pave.Action]string{
 	pave.ActionDelete: "-", pave.ActionAside: "-", pave.ActionRestore: "+",
 }
 
+// printNotes prints what a person may want to know, or to give.
+func (a *app) printNotes(plan pave.Plan) {
+	for _, note := range plan.Notes {
+		fmt.Fprintf(a.out, "  %s %s\n", a.paint(yellow, "note:"), oneLine(note))
+	}
+}
+
 // printPlan prints a plan for people.
 func (a *app) printPlan(out io.Writer, plan pave.Plan) {
 	to := *a // the plan may go to stderr, before a question
@@ -44,6 +51,7 @@ func (a *app) printPlan(out io.Writer, plan pave.Plan) {
 	for _, r := range plan.Runs {
 		fmt.Fprintf(out, "  >  %s\n", oneLine(r))
 	}
+	to.printNotes(plan)
 	printLost(out, plan)
 	if len(plan.Verdicts) > 0 {
 		fmt.Fprintln(out, "Guards")

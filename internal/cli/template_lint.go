@@ -50,7 +50,7 @@ func buildable(cmd *cobra.Command, t *template.Template) string {
 	if err != nil {
 		return "with sample inputs: " + err.Error()
 	}
-	if _, err := pipeline.Detect(tree.FS()); err != nil {
+	if _, err := pipeline.Detect(tree.FS(), t.Run); err != nil {
 		return err.Error()
 	}
 	return ""

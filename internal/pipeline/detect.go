@@ -47,7 +47,7 @@ var detectors = []func(*repo) (*found, error){detectGo, detectPython, detectNode
 // where something is missing that only a person can say; the Pipeline then holds
 // what was found all the same.
 func Detect(tree fs.FS, over Override) (Pipeline, error) {
-	if err := over.Check(); err != nil {
+	if err := CheckOverride(over); err != nil {
 		return Pipeline{}, err
 	}
 	own, hasOwn, err := readFile(tree)
@@ -120,7 +120,7 @@ func (p *Pipeline) override(o Override, f *found, folder string) {
 		p.Evidence = append(p.Evidence, Fact{What: what, Text: "given by " + flag + ": " + shown(text)})
 	}
 	if len(o.Build) > 0 {
-		p.Steps = o.steps()
+		p.Steps = givenSteps(o)
 		by("steps", "--build", strings.Join(o.Build, "; "))
 	}
 	if o.NoTests {

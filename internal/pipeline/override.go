@@ -11,19 +11,12 @@ import (
 
 // Override is what a person says of a repository, where detection found nothing or
 // the wrong thing. It wins over the file, as a flag does over a file.
-type Override struct {
-	Folder  string   `json:"folder,omitempty"`   // of the program: --folder services/api
-	Command string   `json:"command,omitempty"`  // --command 'node server.js --port ${PORT}'
-	Build   []string `json:"build,omitempty"`    // steps in place of all others: --build 'make all', repeatable
-	Ready   string   `json:"ready,omitempty"`    // --ready /health, or tcp
-	Port    string   `json:"port,omitempty"`     // --port-as APP_PORT, or a flag of the program: --port-as=--listen-port
-	NoTests bool     `json:"no_tests,omitempty"` // --no-tests
-}
+type Override = pave.Override
 
 var portAs = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]{0,63}|--?[A-Za-z][A-Za-z0-9.-]{0,63})$`)
 
-// Check says what is wrong with the values. The error is Invalid.
-func (o Override) Check() error {
+// CheckOverride says what is wrong with the values. The error is Invalid.
+func CheckOverride(o Override) error {
 	if o.Folder != "" && !fs.ValidPath(o.Folder) {
 		return pave.BadField("folder", o.Folder, "is not a folder of the repository", "for example --folder services/api")
 	}
@@ -49,8 +42,8 @@ func (o Override) Check() error {
 	return nil
 }
 
-// steps are the given build commands.
-func (o Override) steps() []Step {
+// givenSteps are the given build commands.
+func givenSteps(o Override) []Step {
 	var out []Step
 	for i, text := range o.Build {
 		s := Step{Name: "build", Run: argvOf(text)}

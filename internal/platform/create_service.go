@@ -9,6 +9,8 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/library"
+	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/template"
 )
 
@@ -18,13 +20,17 @@ var engines = map[string][]string{pave.KindDatabase: {"postgresql"}, pave.KindCa
 // resolveCreate: nothing -> revision 1; or, for a service with the same team and
 // template, a further environment; or nothing new, and the run that did it.
 func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (transition, error) {
-	name, want, err := p.wantedOf(ctx, r)
+	name, want, t, err := p.wantedOf(ctx, r)
 	if err != nil {
 		return transition{}, err
 	}
 	svc, err := p.serviceNamed(ctx, string(name))
 	if pave.CodeOf(err) == pave.NotFound {
-		return p.createNew(ctx, r, name, want)
+		tr, err := p.createNew(ctx, r, name, want)
+		if err == nil {
+			tr.notes, err = p.preview(ctx, t.Template, name, want)
+		}
+		return tr, err
 	}
 	if err != nil {
 		return transition{}, err
@@ -33,7 +39,7 @@ func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (tra
 }
 
 // wantedOf validates every input of the request and returns what it asks for.
-func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Name, pave.Wanted, error) {
+func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Name, pave.Wanted, library.Found, error) {
 	var bad problems
 	want := pave.Wanted{Replicas: pave.DefaultReplicas}
 	name, err := pave.ParseName("name", r.Name)
@@ -42,31 +48,30 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	bad.add(err)
 	want.Environments, err = p.environmentsNamed(ctx, r.Environments)
 	if err != nil && !bad.add(err) {
-		return name, want, err
+		return name, want, library.Found{}, err
 	}
 	t, err := p.Templates.Get(ctx, r.Template)
 	if err != nil {
 		if !bad.add(err) {
-			return name, want, err
+			return name, want, t, err
 		}
-		return name, want, bad.err()
+		return name, want, t, bad.err()
 	}
 	want.Template, want.Version, want.Digest, want.Source = t.Name, t.Version, t.Digest(), t.Source
 	if t.Commit != "" {
 		want.Source += " at " + t.Commit[:7]
 	}
 	want.Variables = t.Variables
-	if t.Run.Set() {
-		want.Run = &t.Run
-	}
+	want.Run, err = overridden(t.Run, r.Run)
+	bad.add(err)
 	want.Inputs, err = t.Validate(r.Inputs)
 	if err != nil && !bad.add(err) {
-		return name, want, err
+		return name, want, t, err
 	}
 	defaults, err := t.DefaultResources(ctx, template.Vars{Name: r.Name, Team: r.Team, Environments: r.Environments,
 		Database: r.Database, Cache: r.Cache, Inputs: r.Inputs})
 	if err != nil && len(bad) == 0 {
-		return name, want, err
+		return name, want, t, err
 	}
 	for _, choice := range [][2]string{{pave.KindDatabase, r.Database}, {pave.KindCache, r.Cache}} {
 		engine, err := engineOf(defaults, choice[0], choice[1])
@@ -75,7 +80,7 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 			want.Resources = append(want.Resources, pave.WantedBacking{Kind: choice[0], Name: name, Engine: engine})
 		}
 	}
-	return name, want, bad.err()
+	return name, want, t, bad.err()
 }
 
 // engineOf is the engine of a backing that the template declares, with the
@@ -100,6 +105,30 @@ func engineOf(defaults []template.Resource, kind, choice string) (string, error)
 		hint = "did you mean " + near + "?"
 	}
 	return "", pave.BadField(kind, choice, "is not an engine", hint)
+}
+
+// overridden is what the template says of its repository, with what the request
+// says over it; nil for nothing.
+func overridden(o pave.Override, by *pave.Override) (*pave.Override, error) {
+	if by != nil {
+		o.Folder, o.Command = or(by.Folder, o.Folder), or(by.Command, o.Command)
+		o.Ready, o.Port = or(by.Ready, o.Ready), or(by.Port, o.Port)
+		if len(by.Build) > 0 {
+			o.Build = by.Build
+		}
+		o.NoTests = o.NoTests || by.NoTests
+	}
+	if !o.Set() {
+		return nil, nil
+	}
+	return &o, pipeline.CheckOverride(o)
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }
 
 func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pave.Name, want pave.Wanted) (transition, error) {

@@ -136,7 +136,11 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 	at := func(file string) string { return fmt.Sprintf("%s at %.7s", file, commit) }
 	repo := base
 	repo.Source = "repository"
-	if pipe, err := pipeline.Detect(tree, pipeline.Override{}); err != nil {
+	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
+	if err != nil {
+		return nil, err
+	}
+	if pipe, err := pipeline.Detect(tree, overrideOf(rev.Wanted)); err != nil {
 		repo.Err = err.Error()
 	} else if pipe.Language != "" {
 		repo.Facts = append(repo.Facts, catalog.Fact{Key: "language", Value: pipe.Language, Evidence: at(pipe.Source())})

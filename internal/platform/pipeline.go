@@ -82,9 +82,9 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	start := workflow.Start{ID: pave.NewID("run"), Kind: pave.RunPipeline, Service: svc.ID, Team: string(svc.Team), Parent: parent,
 		Actor: actor, Title: fmt.Sprintf("pipeline of %s at %.7s", svc.Name, commit),
 		Key: fmt.Sprintf("pipeline:%s:%s", svc.ID, commit), Input: pipelineInput{commit}}
-	pipe, err := pipeline.Detect(tree, pipeline.Override{})
+	pipe, err := pipeline.Detect(tree, overrideOf(w))
 	if pave.CodeOf(err) == pave.Invalid { // a run that says so, where people look for it
-		start.Steps = []workflow.StepSpec{{Key: "detect", Title: "Pipeline", Handler: stepDetect, Input: detectInput{rec.ExternalID, commit}}}
+		start.Steps = []workflow.StepSpec{{Key: "detect", Title: "Pipeline", Handler: stepDetect, Input: detectInput{rec.ExternalID, commit, w.Run}}}
 		return start, nil
 	}
 	if err != nil {
@@ -106,8 +106,9 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 }
 
 type detectInput struct {
-	Repository string `json:"repository"`
-	Commit     string `json:"commit"`
+	Repository string         `json:"repository"`
+	Commit     string         `json:"commit"`
+	Run        *pave.Override `json:"run,omitempty"`
 }
 
 // detectStep fails with what is wrong with the pipeline of a commit.
@@ -120,7 +121,7 @@ func (p *Platform) detectStep(ctx context.Context, t *workflow.Task) (workflow.R
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	_, err = pipeline.Detect(tree, pipeline.Override{})
+	_, err = pipeline.Detect(tree, overrideOf(pave.Wanted{Run: in.Run}))
 	return workflow.Result{}, err
 }
 

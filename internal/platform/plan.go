@@ -123,6 +123,7 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 
 // describe adds the rows a plan makes and the runs it starts.
 func (w *work) describe(ctx context.Context, p *Platform) {
+	w.plan.Notes = w.tr.notes
 	if w.tr.newTeam {
 		team := w.tr.to.Team
 		w.plan.Rows = append(w.plan.Rows, fmt.Sprintf("team %s (new)", team))

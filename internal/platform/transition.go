@@ -20,6 +20,7 @@ type transition struct {
 	build    bool        // nothing was built yet: a pipeline comes first
 	rollout  []pave.Name // environments that get a release by this transition
 	undoes   string      // run it takes back
+	notes    []string    // for the plan
 	finished string      // run that has done, or is doing, just this
 }
 

@@ -1,0 +1,95 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/pipeline"
+	"github.com/pave-platform/pave/internal/template"
+)
+
+// preview looks at what the first commit of a new service will hold. It is Invalid
+// where the service could not be built and run and only a person can say how; the
+// hint names the flags. The notes are what a person may want to know or to give.
+func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.Name, want pave.Wanted) ([]string, error) {
+	tree, err := t.Render(ctx, varsOf(name, want))
+	if err != nil {
+		return nil, err
+	}
+	pipe, err := pipeline.Detect(tree.FS(), overrideOf(want))
+	if err != nil {
+		return nil, err
+	}
+	notes := slices.Clone(t.Notes())
+	if t.Format != template.FormatPave {
+		notes = append(notes, howItRuns(pipe))
+	}
+	return append(notes, unmet(pipe, want)...), nil
+}
+
+// varsOf are the variables by which a service's template is rendered.
+func varsOf(name pave.Name, want pave.Wanted) template.Vars {
+	v := template.Vars{Name: string(name), Team: string(want.Team), Database: want.Engine(pave.KindDatabase),
+		Cache: want.Engine(pave.KindCache), Inputs: want.Inputs}
+	for _, env := range want.Environments {
+		v.Environments = append(v.Environments, string(env))
+	}
+	return v
+}
+
+// overrideOf is what is said of a service's repository beside what is detected.
+func overrideOf(want pave.Wanted) pave.Override {
+	if want.Run == nil {
+		return pave.Override{}
+	}
+	return *want.Run
+}
+
+// howItRuns is one line about what was detected.
+func howItRuns(pipe pipeline.Pipeline) string {
+	what := pipe.Language
+	if pipe.Framework != "" {
+		what += " with " + pipe.Framework
+	}
+	text := fmt.Sprintf("detected: %s, started by %q", what, pipe.Line())
+	if pipe.Port != "" {
+		text += ", port by " + pipe.Port
+	}
+	if pipe.Ready != "" {
+		text += ", ready by " + pipe.Ready
+	}
+	return text
+}
+
+// given are variables that every service gets.
+var given = []string{"PORT", "HOST", "SERVICE_NAME", "SERVICE_VERSION", "PATH", "HOME", "NODE_ENV", "TMPDIR", "PWD", "USER", "LANG", "TZ", "CI"}
+
+// unmet are servers the code speaks to and variables it needs that the service is
+// not to get.
+func unmet(pipe pipeline.Pipeline, want pave.Wanted) []string {
+	var out []string
+	said := map[string]bool{}
+	for _, need := range pipe.Needs {
+		if said[need.Engine] || want.Engine(need.Kind) == need.Engine {
+			continue
+		}
+		said[need.Engine] = true
+		fix := "it has to be reached in some other way"
+		if slices.Contains(engines[need.Kind], need.Engine) {
+			fix = fmt.Sprintf("--%s %s gives it one", need.Kind, need.Engine)
+		}
+		out = append(out, fmt.Sprintf("the code speaks to %s (%s:%d): %s", need.Engine, need.File, need.Line, fix))
+	}
+	for _, v := range pipe.Vars {
+		_, set := want.Variables[v.Name]
+		if v.Default || set || slices.Contains(given, v.Name) || strings.HasPrefix(v.Name, "PAVE_") || strings.HasPrefix(v.Name, "OTEL_") ||
+			v.Name == "DATABASE_URL" && want.Engine(pave.KindDatabase) != "" || v.Name == "REDIS_URL" && want.Engine(pave.KindCache) != "" {
+			continue
+		}
+		out = append(out, fmt.Sprintf("the code reads %s (%s:%d), which nothing sets", v.Name, v.File, v.Line))
+	}
+	return out
+}
