@@ -28,6 +28,9 @@ type Answers struct {
 	raw    *jinja.Dict // what they see as _cookiecutter: before rendering
 }
 
+// clone is what one rendering may change.
+func (a *Answers) clone() *Answers { return &Answers{cloneDict(a.values), cloneDict(a.raw)} }
+
 // Get returns the value of a variable.
 func (a *Answers) Get(name string) (any, bool) { return a.values.Get(name) }
 
@@ -50,11 +53,6 @@ func (t *Template) Answers(ctx context.Context, given map[string]any, o Options)
 		return nil, t.mustSelect()
 	}
 	literal := map[string]any{}
-	raw := jinja.NewDict()
-	for _, key := range t.config.values.Keys() {
-		v, _ := t.config.values.Get(key)
-		raw.Set(key, v)
-	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		declared, err := t.lookup(name)
 		if err != nil {
@@ -64,7 +62,7 @@ func (t *Template) Answers(ctx context.Context, given map[string]any, o Options)
 			return nil, err
 		}
 	}
-	known := &Answers{values: jinja.NewDict(), raw: raw}
+	known := &Answers{values: jinja.NewDict(), raw: cloneDict(t.config.values)}
 	r, err := t.newRenderer(ctx, known, o)
 	if err != nil {
 		return nil, err
@@ -103,7 +101,7 @@ func (t *Template) answer(r *renderer, key string, raw any, literal map[string]a
 		if isGiven {
 			return given, nil
 		}
-		return raw, nil
+		return clone(raw), nil
 	}
 	if list, ok := raw.([]any); ok && !strings.HasPrefix(key, "_") {
 		value, err := r.value(key, list)
@@ -143,7 +141,7 @@ func (t *Template) finish(known *Answers, literal map[string]any, o Options) *An
 			if v, ok := literal[key]; ok && kindOf(raw) != Choice {
 				raw = v
 			}
-			out.raw.Set(key, raw)
+			out.raw.Set(key, clone(raw))
 		}
 	}
 	var checkout any

@@ -31,7 +31,7 @@ func (t *Template) HookScript(ctx context.Context, hook string, a *Answers, o Op
 	if !utf8.Valid(data) {
 		return File{}, pave.Errorf(pave.Invalid, "%s is not UTF-8", at)
 	}
-	r, err := t.newRenderer(ctx, a, o)
+	r, err := t.newRenderer(ctx, a.clone(), o)
 	if err != nil {
 		return File{}, err
 	}

@@ -43,7 +43,7 @@ func (t *Template) Render(ctx context.Context, a *Answers, o Options) (*Result, 
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, MaxTime, errTooSlow)
 	defer cancel()
-	r, err := t.newRenderer(ctx, a, o)
+	r, err := t.newRenderer(ctx, a.clone(), o)
 	if err != nil {
 		return nil, err
 	}

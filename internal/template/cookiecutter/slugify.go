@@ -185,4 +185,3 @@ func (s slug) truncate(text string) string {
 	}
 	return strings.Trim(cmp.Or(out.String(), head), "-")
 }
-

@@ -43,6 +43,30 @@ func normal(v any) any {
 	return fmt.Sprint(v)
 }
 
+// clone copies a value, since templates can change lists and dictionaries.
+func clone(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = clone(item)
+		}
+		return list
+	case *jinja.Dict:
+		return cloneDict(v)
+	}
+	return v
+}
+
+func cloneDict(d *jinja.Dict) *jinja.Dict {
+	out := jinja.NewDict()
+	for _, key := range d.Keys() {
+		v, _ := d.Get(key)
+		out.Set(key, clone(v))
+	}
+	return out
+}
+
 // plain is a value as Python writes it into text.
 func plain(v any) string {
 	switch v := v.(type) {
