@@ -2,7 +2,6 @@ package cookiecutter
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"

@@ -27,52 +27,52 @@ func TestBadInput(t *testing.T) {
 		{"no template", map[string]string{"README": ""}, nil, pave.NotFound, "has no cookiecutter.json", ""},
 		{"template elsewhere", map[string]string{"a/b/cookiecutter.json": "{}"}, nil, pave.NotFound, "has no cookiecutter.json", "a/b"},
 		{"broken JSON", map[string]string{ConfigName: "{\n  \"a\": 1,\n}"}, nil, pave.Invalid, "cookiecutter.json:3:1 is not JSON", "comma"},
-		{"cut off", map[string]string{ConfigName: `{"a": "b"`}, nil, pave.Invalid, "cookiecutter.json:1:10 is not JSON", ""},
+		{"cut off", map[string]string{ConfigName: `{"a": "b"`}, nil, pave.Invalid, "cookiecutter.json:1:9 is not JSON", ""},
 		{"a list", map[string]string{ConfigName: `["a"]`}, nil, pave.Invalid, "not a JSON object", ""},
 		{"not UTF-8", map[string]string{ConfigName: "{\"a\": \"\xe9\"}"}, nil, pave.Invalid, "not UTF-8", ""},
 		{"deep", map[string]string{ConfigName: strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 500)}, nil, pave.Invalid, "too deeply", ""},
 		{"no folder", map[string]string{ConfigName: `{"slug": "x"}`, "src/a": ""}, nil, pave.Invalid, "no folder to render", "{{cookiecutter.project_slug}}"},
-		{"no choices", map[string]string{ConfigName: `{"slug": "x", "c": []}`, slug + "/a": ""}, nil, pave.Invalid, "c has no choices", ""},
-		{"extension", map[string]string{ConfigName: `{"slug": "x", "_extensions": ["local_extensions.Foo"]}`, slug + "/a": ""}, nil, pave.Invalid, "local_extensions.Foo, which is a program in Python", "slugify"},
-		{"environment", map[string]string{ConfigName: `{"slug": "x", "_jinja2_env_vars": {"trim_block": true}}`, slug + "/a": ""}, nil, pave.Invalid, "trim_block", `did you mean "trim_blocks"`},
-		{"patterns", map[string]string{ConfigName: `{"slug": "x", "_copy_without_render": [1]}`, slug + "/a": ""}, nil, pave.Invalid, "_copy_without_render", ""},
-		{"newlines", map[string]string{ConfigName: `{"slug": "x", "_new_lines": "crlf"}`, slug + "/a": ""}, nil, pave.Invalid, "_new_lines", ""},
+		{"no choices", map[string]string{ConfigName: `{"slug": "x", "c": []}`, folder + "/a": ""}, nil, pave.Invalid, "c has no choices", ""},
+		{"extension", map[string]string{ConfigName: `{"slug": "x", "_extensions": ["local_extensions.Foo"]}`, folder + "/a": ""}, nil, pave.Invalid, "local_extensions.Foo, which is a program in Python", "slugify"},
+		{"environment", map[string]string{ConfigName: `{"slug": "x", "_jinja2_env_vars": {"trim_block": true}}`, folder + "/a": ""}, nil, pave.Invalid, "trim_block", `did you mean "trim_blocks"`},
+		{"patterns", map[string]string{ConfigName: `{"slug": "x", "_copy_without_render": [1]}`, folder + "/a": ""}, nil, pave.Invalid, "_copy_without_render", ""},
+		{"newlines", map[string]string{ConfigName: `{"slug": "x", "_new_lines": "crlf"}`, folder + "/a": ""}, nil, pave.Invalid, "_new_lines", ""},
 		{"nested outside", map[string]string{ConfigName: `{"templates": {"a": {"path": "../b"}}}`}, nil, pave.Invalid, "not a folder below", ""},
 		{"nested without folder", map[string]string{ConfigName: `{"template": ["a"]}`}, nil, pave.Invalid, "without a folder", ""},
-		{"unknown variable", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"slgu": "x"}, pave.Invalid, `no variable "slgu"`, `did you mean "slug"`},
-		{"steering variable", map[string]string{ConfigName: `{"slug": "x", "_extensions": []}`, slug + "/a": ""}, map[string]any{"_extensions": "x"}, pave.Invalid, "cannot be set", ""},
-		{"wrong choice", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"kind": "servce"}, pave.Invalid, `kind "servce" is not one of the choices`, `did you mean "service"`},
-		{"wrong boolean", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"ci": "perhaps"}, pave.Invalid, `ci "perhaps"`, "yes or no"},
-		{"wrong object", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"map": "x"}, pave.Invalid, `map "x"`, "object"},
-		{"list for text", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"list": []any{"a"}}, pave.Invalid, "list", "text"},
-		{"NUL", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"list": "a\x00b"}, pave.Invalid, "list", "NUL"},
-		{"unknown in default", map[string]string{ConfigName: `{"slug": "{{ cookiecutter.name }}", "name": "x"}`, slug + "/a": ""}, nil, pave.Invalid, "cookiecutter.json#slug", ""},
-		{"unknown in file", map[string]string{ConfigName: good, slug + "/sub/a.txt": "one\n  {{ cookiecutter.slgu }}"}, nil, pave.Invalid, slug + "/sub/a.txt:2:", "slug"},
-		{"unknown in name", map[string]string{ConfigName: good, slug + "/{{cookiecutter.nope}}/a": ""}, nil, pave.Invalid, "nope", ""},
-		{"syntax", map[string]string{ConfigName: good, slug + "/a.txt": "{% if x %}"}, nil, pave.Invalid, slug + "/a.txt:1:", ""},
-		{"escape", map[string]string{ConfigName: good, slug + "/{{cookiecutter.list}}/a": ""}, map[string]any{"list": "../../etc"}, pave.Invalid, "leads outside", "answers"},
-		{"escape of a file", map[string]string{ConfigName: good, slug + "/{{cookiecutter.list}}": ""}, map[string]any{"list": "../passwd"}, pave.Invalid, "leads outside", "answers"},
-		{"escape of the root", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"slug": "../x"}, pave.Invalid, "leads outside", "answers"},
-		{"empty root", map[string]string{ConfigName: good, slug + "/a": ""}, map[string]any{"slug": ""}, pave.Invalid, "no name", ""},
-		{"absolute", map[string]string{ConfigName: good, slug + "/{{cookiecutter.list}}": ""}, map[string]any{"list": "/etc/passwd"}, pave.Invalid, "is absolute", ""},
-		{"git", map[string]string{ConfigName: good, slug + "/{{cookiecutter.list}}/hooks/x": ""}, map[string]any{"list": ".GIT"}, pave.Invalid, "belongs to git", ""},
-		{"long name", map[string]string{ConfigName: good, slug + "/{{cookiecutter.list}}": ""}, map[string]any{"list": strings.Repeat("x", 300)}, pave.Invalid, "255 bytes", ""},
-		{"folders meet", map[string]string{ConfigName: good, slug + "/demo/a": "", slug + "/{{cookiecutter.slug}}/b": ""}, nil, pave.Conflict, `both become "demo"`, ""},
-		{"folder without name", map[string]string{ConfigName: good, slug + "/{% if false %}x{% endif %}/a": ""}, nil, pave.Conflict, "become", "left out"},
-		{"file on folder", map[string]string{ConfigName: good, slug + "/{{cookiecutter.list}}/a": "", slug + "/b": ""}, map[string]any{"list": "b/c"}, pave.Conflict, `"b`, ""},
-		{"link outside", map[string]string{ConfigName: good, slug + "/a": "->../../../etc/passwd"}, nil, pave.Invalid, "outside of the template", "replace"},
-		{"absolute link", map[string]string{ConfigName: good, slug + "/a": "->/etc/passwd"}, nil, pave.Invalid, "outside of the template", "replace"},
-		{"link to nothing", map[string]string{ConfigName: good, slug + "/a": "->b"}, nil, pave.Invalid, "does not exist", ""},
-		{"link to itself", map[string]string{ConfigName: good, slug + "/a": "->a"}, nil, pave.Invalid, "leads to itself", ""},
-		{"link around", map[string]string{ConfigName: `{"slug": "x", "_copy_without_render": ["c"]}`, slug + "/c/d": "->.."}, nil, pave.Invalid, "nested deeper", ""},
-		{"include outside", map[string]string{ConfigName: good, slug + "/a": "{% include '../../secret' %}"}, nil, pave.Invalid, "secret", ""},
-		{"latin-1", map[string]string{ConfigName: good, slug + "/a": "caf\xe9 {{ cookiecutter.slug }}"}, nil, pave.Invalid, "neither UTF-8 nor binary", "_copy_without_render"},
-		{"endless", map[string]string{ConfigName: good, slug + "/a": "{% for i in range(1000000) %}{% for j in range(1000000) %}x{% endfor %}{% endfor %}"}, nil, pave.Invalid, slug + "/a", ""},
-		{"bomb", map[string]string{ConfigName: good, slug + "/a": "{{ 'x' * 1000000000000 }}"}, nil, pave.Invalid, slug + "/a", ""},
-		{"own include", map[string]string{ConfigName: good, slug + "/a": "{% include 'a' %}"}, nil, pave.Invalid, slug + "/a", ""},
-		{"random bomb", map[string]string{ConfigName: good, slug + "/a": "{{ random_ascii_string(100000000) }}"}, nil, pave.Invalid, "at most", ""},
-		{"zone", map[string]string{ConfigName: good, slug + "/a": "{% now 'Mars/Olympus' %}"}, nil, pave.Invalid, "Mars/Olympus", ""},
-		{"zone path", map[string]string{ConfigName: good, slug + "/a": "{% now '../../etc/passwd' %}"}, nil, pave.Invalid, "no time zone", ""},
+		{"unknown variable", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"slgu": "x"}, pave.Invalid, `no variable "slgu"`, `did you mean "slug"`},
+		{"steering variable", map[string]string{ConfigName: `{"slug": "x", "_extensions": []}`, folder + "/a": ""}, map[string]any{"_extensions": "x"}, pave.Invalid, "cannot be set", ""},
+		{"wrong choice", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"kind": "servce"}, pave.Invalid, `kind "servce" is not one of the choices`, `did you mean "service"`},
+		{"wrong boolean", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"ci": "perhaps"}, pave.Invalid, `ci "perhaps"`, "yes or no"},
+		{"wrong object", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"map": "x"}, pave.Invalid, `map "x"`, "object"},
+		{"list for text", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"list": []any{"a"}}, pave.Invalid, "list", "text"},
+		{"NUL", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"list": "a\x00b"}, pave.Invalid, "list", "NUL"},
+		{"unknown in default", map[string]string{ConfigName: `{"slug": "{{ cookiecutter.name }}", "name": "x"}`, folder + "/a": ""}, nil, pave.Invalid, "cookiecutter.json#slug", ""},
+		{"unknown in file", map[string]string{ConfigName: good, folder + "/sub/a.txt": "one\n  {{ cookiecutter.slgu }}"}, nil, pave.Invalid, folder + "/sub/a.txt:2:", "slug"},
+		{"unknown in name", map[string]string{ConfigName: good, folder + "/{{cookiecutter.nope}}/a": ""}, nil, pave.Invalid, "nope", ""},
+		{"syntax", map[string]string{ConfigName: good, folder + "/a.txt": "{% if x %}"}, nil, pave.Invalid, folder + "/a.txt:1:", ""},
+		{"escape", map[string]string{ConfigName: good, folder + "/{{cookiecutter.list}}/a": ""}, map[string]any{"list": "../../etc"}, pave.Invalid, "leads outside", "answers"},
+		{"escape of a file", map[string]string{ConfigName: good, folder + "/{{cookiecutter.list}}": ""}, map[string]any{"list": "../passwd"}, pave.Invalid, "leads outside", "answers"},
+		{"escape of the root", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"slug": "../x"}, pave.Invalid, "leads outside", "answers"},
+		{"empty root", map[string]string{ConfigName: good, folder + "/a": ""}, map[string]any{"slug": ""}, pave.Invalid, "no name", ""},
+		{"absolute", map[string]string{ConfigName: good, folder + "/{{cookiecutter.list}}": ""}, map[string]any{"list": "/etc/passwd"}, pave.Invalid, "is absolute", ""},
+		{"git", map[string]string{ConfigName: good, folder + "/{{cookiecutter.list}}/hooks/x": ""}, map[string]any{"list": ".GIT"}, pave.Invalid, "belongs to git", ""},
+		{"long name", map[string]string{ConfigName: good, folder + "/{{cookiecutter.list}}": ""}, map[string]any{"list": strings.Repeat("x", 300)}, pave.Invalid, "255 bytes", ""},
+		{"folders meet", map[string]string{ConfigName: good, folder + "/demo/a": "", folder + "/{{cookiecutter.slug}}/b": ""}, nil, pave.Conflict, `both become "demo"`, ""},
+		{"folder without name", map[string]string{ConfigName: good, folder + "/{% if false %}x{% endif %}/a": ""}, nil, pave.Conflict, "become", "left out"},
+		{"file on folder", map[string]string{ConfigName: good, folder + "/x/{{cookiecutter.list}}/a": "", folder + "/b": ""}, map[string]any{"list": "../b"}, pave.Conflict, "is a file already", ""},
+		{"link outside", map[string]string{ConfigName: good, folder + "/a": "->../../../etc/passwd"}, nil, pave.Invalid, "outside of the template", "replace"},
+		{"absolute link", map[string]string{ConfigName: good, folder + "/a": "->/etc/passwd"}, nil, pave.Invalid, "outside of the template", "replace"},
+		{"link to nothing", map[string]string{ConfigName: good, folder + "/a": "->b"}, nil, pave.Invalid, "does not exist", ""},
+		{"link to itself", map[string]string{ConfigName: good, folder + "/a": "->a"}, nil, pave.Invalid, "leads to itself", ""},
+		{"link around", map[string]string{ConfigName: `{"slug": "x", "_copy_without_render": ["c"]}`, folder + "/c/d": "->.."}, nil, pave.Invalid, "nested deeper", ""},
+		{"include outside", map[string]string{ConfigName: good, folder + "/a": "{% include '../../secret' %}"}, nil, pave.Invalid, "secret", ""},
+		{"latin-1", map[string]string{ConfigName: good, folder + "/a": "caf\xe9 {{ cookiecutter.slug }}"}, nil, pave.Invalid, "neither UTF-8 nor binary", "_copy_without_render"},
+		{"endless", map[string]string{ConfigName: good, folder + "/a": "{% for i in range(1000000) %}{% for j in range(1000000) %}x{% endfor %}{% endfor %}"}, nil, pave.Invalid, folder + "/a", ""},
+		{"bomb", map[string]string{ConfigName: good, folder + "/a": "{{ 'x' * 1000000000000 }}"}, nil, pave.Invalid, folder + "/a", ""},
+		{"own include", map[string]string{ConfigName: good, folder + "/a": "{% include 'a' %}"}, nil, pave.Invalid, "a:1:4", ""},
+		{"random bomb", map[string]string{ConfigName: good, folder + "/a": "{{ random_ascii_string(100000000) }}"}, nil, pave.Invalid, "at most", ""},
+		{"zone", map[string]string{ConfigName: good, folder + "/a": "{% now 'Mars/Olympus' %}"}, nil, pave.Invalid, "Mars/Olympus", ""},
+		{"zone path", map[string]string{ConfigName: good, folder + "/a": "{% now '../../etc/passwd' %}"}, nil, pave.Invalid, "no time zone", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,15 +91,15 @@ func TestTooMuch(t *testing.T) {
 	t.Parallel()
 	many := files(map[string]string{ConfigName: `{"slug": "demo"}`})
 	for i := range MaxFiles + 1 {
-		many[fmt.Sprintf("%s/f%d", slug, i)] = &fstest.MapFile{Mode: 0o644}
+		many[fmt.Sprintf("%s/f%d", folder, i)] = &fstest.MapFile{Mode: 0o644}
 	}
 	large := files(map[string]string{ConfigName: `{"slug": "demo"}`})
-	large[slug+"/large"] = &fstest.MapFile{Data: make([]byte, MaxBytes+1), Mode: 0o644}
+	large[folder+"/large"] = &fstest.MapFile{Data: make([]byte, MaxBytes+1), Mode: 0o644}
 	loud := files(map[string]string{ConfigName: `{"slug": "demo"}`})
 	for i := range 10 {
-		loud[fmt.Sprintf("%s/f%d", slug, i)] = &fstest.MapFile{Data: []byte("{{ 'x' * 10000000 }}"), Mode: 0o644}
+		loud[fmt.Sprintf("%s/f%d", folder, i)] = &fstest.MapFile{Data: []byte("{{ 'x' * 10000000 }}"), Mode: 0o644}
 	}
-	deep := files(map[string]string{ConfigName: `{"slug": "demo"}`, slug + strings.Repeat("/d", maxDepth+2) + "/a": ""})
+	deep := files(map[string]string{ConfigName: `{"slug": "demo"}`, folder + strings.Repeat("/d", maxDepth+2) + "/a": ""})
 	for name, c := range map[string]struct {
 		fsys fs.FS
 		want string
@@ -115,9 +115,9 @@ func TestMuch(t *testing.T) {
 	t.Parallel()
 	fsys := files(map[string]string{ConfigName: `{"slug": "demo"}`})
 	for i := range 10_000 {
-		fsys[fmt.Sprintf("%s/d%d/f%d.txt", slug, i%100, i)] = &fstest.MapFile{Data: []byte("{{ cookiecutter.slug }}\n"), Mode: 0o644}
+		fsys[fmt.Sprintf("%s/d%d/f%d.txt", folder, i%100, i)] = &fstest.MapFile{Data: []byte("{{ cookiecutter.slug }}\n"), Mode: 0o644}
 	}
-	fsys[slug+"/large.txt"] = &fstest.MapFile{Data: bytes.Repeat([]byte("0123456789abcde\n"), 1<<20), Mode: 0o644}
+	fsys[folder+"/large.txt"] = &fstest.MapFile{Data: bytes.Repeat([]byte("0123456789abcde\n"), 1<<20), Mode: 0o644}
 	res, err := render(t, fsys, nil)
 	if err != nil || len(res.Files) != 10_001 {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestMuch(t *testing.T) {
 
 func TestEnds(t *testing.T) {
 	t.Parallel()
-	tmpl, err := Load(files(map[string]string{ConfigName: `{"slug": "demo"}`, slug + "/a": "{{ cookiecutter.slug }}"}))
+	tmpl, err := Load(files(map[string]string{ConfigName: `{"slug": "demo"}`, folder + "/a": "{{ cookiecutter.slug }}"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, config []byte) {
-		fsys := files(map[string]string{slug + "/{{cookiecutter.slug}}.txt": "{{ cookiecutter }}"})
+		fsys := files(map[string]string{folder + "/{{cookiecutter.slug}}.txt": "{{ cookiecutter }}"})
 		fsys[ConfigName] = &fstest.MapFile{Data: config, Mode: 0o644}
 		tmpl, err := Load(fsys)
 		if err != nil {

@@ -26,6 +26,9 @@ func builtin(options *jinja.Options, o Options) {
 	options.Filters = map[string]jinja.Func{
 		"jsonify": jsonify,
 		"slugify": slugifyFilter,
+		"random": func(_ context.Context, args []any, kwargs map[string]any) (any, error) {
+			return pick(random, args, kwargs)
+		},
 	}
 	options.Functions = map[string]jinja.Func{
 		"now": func(_ context.Context, args []any, kwargs map[string]any) (any, error) {
@@ -91,16 +94,45 @@ func randomText(random io.Reader, args []any, kwargs map[string]any) (any, error
 	return out.String(), nil
 }
 
+// pick is Jinja's filter random, with the dice of Options.
+func pick(random io.Reader, args []any, kwargs map[string]any) (any, error) {
+	a, err := arguments([]string{"seq"}, args, kwargs)
+	if err != nil {
+		return nil, err
+	}
+	var items []any
+	switch seq := a[0].(type) {
+	case []any:
+		items = seq
+	case string:
+		for _, r := range seq {
+			items = append(items, string(r))
+		}
+	}
+	if len(items) == 0 {
+		return nil, errors.New("wants a list or a text that is not empty")
+	}
+	i, err := below(random, len(items))
+	if err != nil {
+		return nil, err
+	}
+	return items[i], nil
+}
+
 // below returns a random number from 0 to n-1, from the bytes that Python would
 // take for it.
 func below(random io.Reader, n int) (int, error) {
 	width := bits.Len(uint(n))
-	var b [1]byte
+	b := make([]byte, (width+7)/8)
 	for range 10_000 {
-		if _, err := io.ReadFull(random, b[:]); err != nil {
+		if _, err := io.ReadFull(random, b); err != nil {
 			return 0, err
 		}
-		if i := int(b[0] >> (8 - width)); i < n {
+		i := 0
+		for _, c := range b {
+			i = i<<8 | int(c)
+		}
+		if i >>= 8*len(b) - width; i < n {
 			return i, nil
 		}
 	}

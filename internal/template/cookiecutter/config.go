@@ -25,7 +25,7 @@ type config struct {
 // own are the keys that steer cookiecutter and are no variables one may set.
 var own = []string{
 	"_copy_without_render", "_extensions", "_jinja2_env_vars", "_new_lines", "__prompts__",
-	"_template", "_output_dir", "_repo_dir", "_checkout", "template", "templates",
+	"_template", "_output_dir", "_repo_dir", "_checkout",
 }
 
 func parseConfig(file string, data []byte) (*config, error) {
@@ -238,13 +238,11 @@ func (c *config) newlines() (string, error) {
 // oldNested matches "Title (./path)".
 var oldNested = regexp.MustCompile(`\((.+)\)`)
 
-// nested reads the keys "templates" and, its older form, "template".
+// nested reads the keys "templates" and, its older form, "template". Of other types
+// they are variables, as they were for cookiecutter 1.
 func (c *config) nested(dir string) ([]Nested, error) {
-	if v, ok := c.values.Get("templates"); ok {
-		options, ok := v.(*jinja.Dict)
-		if !ok {
-			return nil, c.bad("templates", "is not an object", `write "templates": { "name": { "path": "./folder" } }`)
-		}
+	v, _ := c.values.Get("templates")
+	if options, ok := v.(*jinja.Dict); ok {
 		var out []Nested
 		for _, name := range options.Keys() {
 			v, _ := options.Get(name)
@@ -256,8 +254,8 @@ func (c *config) nested(dir string) ([]Nested, error) {
 		}
 		return out, c.checkNested(out, dir)
 	}
-	v, ok := c.values.Get("template")
-	if list, isList := v.([]any); ok && isList {
+	v, _ = c.values.Get("template")
+	if list, ok := v.([]any); ok {
 		var out []Nested
 		for _, item := range list {
 			s, _ := item.(string)

@@ -28,7 +28,7 @@ func files(pairs map[string]string) fstest.MapFS {
 	return out
 }
 
-const slug = "{{cookiecutter.slug}}"
+const folder = "{{cookiecutter.slug}}"
 
 // render does all three steps.
 func render(t *testing.T, fsys fs.FS, given map[string]any) (*Result, error) {
@@ -56,11 +56,11 @@ func texts(res *Result) map[string]string {
 func TestRender(t *testing.T) {
 	t.Parallel()
 	res, err := render(t, files(map[string]string{
-		ConfigName:                     `{"slug": "demo", "n": 2}`,
-		slug + "/a.txt":                "{{ cookiecutter.slug }} {{ cookiecutter.n }}\n",
-		slug + "/{{cookiecutter.n}}/b": "b",
-		"hooks/post_gen_project.py":    "x",
-		"README.md":                    "{{ not part of it }}",
+		ConfigName:                       `{"slug": "demo", "n": 2}`,
+		folder + "/a.txt":                "{{ cookiecutter.slug }} {{ cookiecutter.n }}\n",
+		folder + "/{{cookiecutter.n}}/b": "b",
+		"hooks/post_gen_project.py":      "x",
+		"README.md":                      "{{ not part of it }}",
 	}), map[string]any{"n": 3})
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +78,8 @@ func TestRender(t *testing.T) {
 func TestRandomIsSettable(t *testing.T) {
 	t.Parallel()
 	tmpl, err := Load(files(map[string]string{
-		ConfigName:      `{"slug": "demo", "key": "{{ random_ascii_string(20, punctuation=true) }}"}`,
-		slug + "/a.txt": "{{ cookiecutter.key }} {{ uuid4() }} {% now 'utc', '%s' %}",
+		ConfigName:        `{"slug": "demo", "key": "{{ random_ascii_string(20, punctuation=true) }}"}`,
+		folder + "/a.txt": "{{ cookiecutter.key }} {{ uuid4() }} {% now 'utc', '%s' %}",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestPrompts(t *testing.T) {
 		ConfigName: `{"name": "My App", "slug": "{{ cookiecutter.name|lower|replace(' ', '-') }}", "_x": 1, "__y": "y",
 			"db": ["{{ cookiecutter.slug }}-db", "none"], "ci": true, "extra": {"a": 1},
 			"__prompts__": {"name": "What is it called?", "db": {"__prompt__": "Which database?", "none": "No database"}}}`,
-		slug + "/a": "",
+		folder + "/a": "",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -146,8 +146,8 @@ func TestPrompts(t *testing.T) {
 func TestAnswersAreNotTemplates(t *testing.T) {
 	t.Parallel()
 	res, err := render(t, files(map[string]string{
-		ConfigName:      `{"slug": "demo", "title": "x", "derived": "{{ cookiecutter.title }}"}`,
-		slug + "/a.txt": "{{ cookiecutter.title }}|{{ cookiecutter.derived }}",
+		ConfigName:        `{"slug": "demo", "title": "x", "derived": "{{ cookiecutter.title }}"}`,
+		folder + "/a.txt": "{{ cookiecutter.title }}|{{ cookiecutter.derived }}",
 	}), map[string]any{"title": "{{ 7*7 }}{% for"})
 	if err != nil {
 		t.Fatal(err)
@@ -160,12 +160,12 @@ func TestAnswersAreNotTemplates(t *testing.T) {
 func TestNested(t *testing.T) {
 	t.Parallel()
 	fsys := files(map[string]string{
-		ConfigName:                `{"templates": {"go": {"path": "./kinds/go", "title": "Go"}, "py": {"path": "kinds/py"}}}`,
-		"kinds/go/" + ConfigName:  `{"slug": "go"}`,
-		"kinds/go/" + slug + "/a": "->../../../shared/a",
-		"shared/a":                "{{ cookiecutter.slug }}",
-		"kinds/py/" + ConfigName:  `{"slug": "py"}`,
-		"kinds/py/" + slug + "/b": "b",
+		ConfigName:                  `{"templates": {"go": {"path": "./kinds/go", "title": "Go"}, "py": {"path": "kinds/py"}}}`,
+		"kinds/go/" + ConfigName:    `{"slug": "go"}`,
+		"kinds/go/" + folder + "/a": "->../../../shared/a",
+		"shared/a":                  "{{ cookiecutter.slug }}",
+		"kinds/py/" + ConfigName:    `{"slug": "py"}`,
+		"kinds/py/" + folder + "/b": "b",
 	})
 	tmpl, err := Load(fsys)
 	if err != nil {
@@ -198,7 +198,7 @@ func TestHookScript(t *testing.T) {
 	t.Parallel()
 	tmpl, err := Load(files(map[string]string{
 		ConfigName:                   `{"slug": "demo"}`,
-		slug + "/a":                  "",
+		folder + "/a":                "",
 		"hooks/pre_prompt.py":        "{{ as it is }}",
 		"hooks/pre_gen_project.py":   "print('{{ cookiecutter.slug }}')\r\n",
 		"hooks/post_gen_project.py~": "",

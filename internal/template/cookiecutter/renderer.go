@@ -51,7 +51,7 @@ func (t *Template) newRenderer(ctx context.Context, a *Answers, o Options) (*ren
 // from "templates" beside it.
 func (t *Template) load(name string) (string, error) {
 	if !fs.ValidPath(name) || name == "." {
-		return "", pave.Errorf(pave.Invalid, "%q is not a path inside the template: %w", name, fs.ErrNotExist)
+		return "", pave.Errorf(pave.NotFound, "%q is not a path inside the template", name)
 	}
 	for _, dir := range []string{t.project, "templates"} {
 		at, info, err := t.source.follow(path.Join(t.dir, dir, name))
@@ -70,7 +70,7 @@ func (t *Template) load(name string) (string, error) {
 		}
 		return oneNewline.Replace(string(data)), nil
 	}
-	return "", pave.Errorf(pave.Invalid, "%q is neither in %s nor in templates: %w", name, t.project, fs.ErrNotExist)
+	return "", pave.Errorf(pave.NotFound, "%q is neither in %s nor in templates", name, t.project)
 }
 
 // blank reports whether there is nothing to fill in.

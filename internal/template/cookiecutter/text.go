@@ -65,13 +65,17 @@ const readAhead = 8192
 // newlineOf returns the line ending a file is written with: the one found in what
 // Python reads to get the first line; of several the lone CR, then LF, then CRLF.
 func newlineOf(data []byte) string {
-	end := min(len(data), readAhead)
-	for end < len(data) && !bytes.ContainsAny(data[:end], "\r\n") {
-		end = min(len(data), end+readAhead)
-	}
-	seen := data[:end]
-	if end < len(data) {
-		seen = bytes.TrimSuffix(seen, []byte("\r")) // perhaps half of a CRLF
+	seen := data[:min(len(data), readAhead)]
+	for {
+		whole := seen
+		if len(seen) < len(data) {
+			whole = bytes.TrimSuffix(seen, []byte("\r")) // perhaps half of a CRLF
+		}
+		if len(seen) == len(data) || bytes.ContainsAny(whole, "\r\n") {
+			seen = whole
+			break
+		}
+		seen = data[:min(len(data), len(seen)+readAhead)]
 	}
 	crlf := bytes.Count(seen, []byte("\r\n"))
 	switch {

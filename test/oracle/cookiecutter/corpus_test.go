@@ -122,7 +122,7 @@ func TestCorpus(t *testing.T) {
 			if *update {
 				s.update(t, dir)
 			}
-			got, err := ours(t, dir, ".", s.set)
+			got, err := ours(t, dir, ".", "", s.set)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func (s *sample) compare(t *testing.T, dir string) {
 			return // the command line has no way to give one
 		}
 	}
-	real, err := real(t, dir, s.set)
+	real, err := real(t, dir, t.TempDir(), s.set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (s *sample) compare(t *testing.T, dir string) {
 // update puts what cookiecutter makes under want/.
 func (s *sample) update(t *testing.T, dir string) {
 	t.Helper()
-	made, err := real(t, dir, s.set)
+	made, err := real(t, dir, t.TempDir(), s.set)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,10 +76,10 @@ func TestPublic(t *testing.T) {
 }
 
 func (p public) compare(t *testing.T, mirrors string) (verdict, detail string) {
-	root := t.TempDir()
+	root, out := t.TempDir(), t.TempDir()
 	p.checkout(t, mirrors, root)
-	want, theirErr := real(t, filepath.Join(root, p.dir), p.set)
-	got, ourErr := ours(t, root, p.dir, p.set)
+	want, theirErr := real(t, filepath.Join(root, p.dir), out, p.set)
+	got, ourErr := ours(t, root, p.dir, out, p.set)
 	switch {
 	case theirErr != nil && ourErr != nil:
 		return "neither", fmt.Sprintf("\n\tcookiecutter: %v\n\tpave: %v", theirErr, ourErr)

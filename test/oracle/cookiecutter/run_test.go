@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,15 +29,15 @@ func (zeros) Read(p []byte) (int, error) {
 // python is where Debian's packages are.
 const python = "/usr/bin/python3"
 
-// real renders the template in a folder with cookiecutter, without hooks. The error
-// has the last lines that it printed.
-func real(tb testing.TB, dir string, set map[string]any) (tree, error) {
+// real renders the template in a folder with cookiecutter, without hooks, into out.
+// The error has the last lines that it printed.
+func real(tb testing.TB, dir, out string, set map[string]any) (tree, error) {
 	tb.Helper()
 	own, err := filepath.Abs("testdata/python")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	home, out := tb.TempDir(), tb.TempDir()
+	home := tb.TempDir()
 	args := []string{"-c", "import sys; sys.argv[0] = 'cookiecutter'; from cookiecutter.__main__ import main; main()",
 		"--no-input", "--accept-hooks", "no", "--default-config", "-o", out, dir}
 	for name, value := range set {
@@ -46,11 +47,11 @@ func real(tb testing.TB, dir string, set map[string]any) (tree, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, args...)
 	cmd.Dir = home
-	path := own
+	search := own
 	if other := os.Getenv("PAVE_COOKIECUTTER_PATH"); other != "" {
-		path += ":" + other
+		search += ":" + other
 	}
-	cmd.Env = []string{"HOME=" + home, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + path}
+	cmd.Env = []string{"HOME=" + home, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + search}
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	if err := cmd.Run(); err != nil {
@@ -61,17 +62,19 @@ func real(tb testing.TB, dir string, set map[string]any) (tree, error) {
 }
 
 // ours renders the template in a folder with pave. Of nested templates it takes the
-// first, as cookiecutter does when nobody is asked.
-func ours(tb testing.TB, root, dir string, set map[string]any) (tree, error) {
+// first, as cookiecutter does when nobody is asked. out is only told the template.
+func ours(tb testing.TB, root, dir, out string, set map[string]any) (tree, error) {
 	tb.Helper()
 	t, err := cookiecutter.LoadAt(os.DirFS(root), dir)
 	for err == nil && len(t.Nested()) > 0 {
+		dir = path.Join(dir, t.Nested()[0].Path)
 		t, err = t.Select(t.Nested()[0].Name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	o := cookiecutter.Options{Now: stopped, Random: zeros{}}
+	at := filepath.Join(root, dir)
+	o := cookiecutter.Options{Now: stopped, Random: zeros{}, Template: at, RepoDir: at, OutputDir: out}
 	answers, err := t.Answers(tb.Context(), set, o)
 	if err != nil {
 		return nil, err
