@@ -12,7 +12,7 @@ import (
 func accept(name string, declared, given any) (any, error) {
 	value := normal(given)
 	switch kindOf(declared) {
-	case Choice:
+	case KindChoice:
 		if strings.HasPrefix(name, "_") {
 			return value, nil
 		}
@@ -21,7 +21,7 @@ func accept(name string, declared, given any) (any, error) {
 			return nil, wrongKind(name, given, "one of "+listed(declared.([]any)))
 		}
 		return value, nil
-	case Boolean:
+	case KindBoolean:
 		if b, ok := value.(bool); ok {
 			return b, nil
 		}
@@ -29,7 +29,7 @@ func accept(name string, declared, given any) (any, error) {
 			return b, nil
 		}
 		return nil, wrongKind(name, given, "yes or no")
-	case Object:
+	case KindObject:
 		if d, ok := value.(*jinja.Dict); ok {
 			return d, nil
 		}

@@ -63,11 +63,14 @@ func (t *Template) Answers(ctx context.Context, given map[string]any, o Options)
 		}
 	}
 	known := &Answers{values: jinja.NewDict(), raw: cloneDict(t.config.values)}
-	r, err := t.newRenderer(ctx, known, o)
+	err := limited(ctx, func(ctx context.Context) error {
+		r, err := t.newRenderer(ctx, known, o)
+		if err != nil {
+			return err
+		}
+		return t.work(r, literal, known.values)
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := t.work(r, literal, known.values); err != nil {
 		return nil, err
 	}
 	return t.finish(known, literal, o), nil
@@ -138,7 +141,7 @@ func (t *Template) finish(known *Answers, literal map[string]any, o Options) *An
 		}
 		out.values.Set(key, value)
 		if !strings.HasPrefix(key, "_") {
-			if v, ok := literal[key]; ok && kindOf(raw) != Choice {
+			if v, ok := literal[key]; ok && kindOf(raw) != KindChoice {
 				raw = v
 			}
 			out.raw.Set(key, clone(raw))

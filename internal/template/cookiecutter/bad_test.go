@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -58,7 +60,7 @@ func TestBadInput(t *testing.T) {
 		{"git", map[string]string{ConfigName: good, folder + "/{{cookiecutter.list}}/hooks/x": ""}, map[string]any{"list": ".GIT"}, pave.Invalid, "belongs to git", ""},
 		{"long name", map[string]string{ConfigName: good, folder + "/{{cookiecutter.list}}": ""}, map[string]any{"list": strings.Repeat("x", 300)}, pave.Invalid, "255 bytes", ""},
 		{"folders meet", map[string]string{ConfigName: good, folder + "/demo/a": "", folder + "/{{cookiecutter.slug}}/b": ""}, nil, pave.Conflict, `both become "demo"`, ""},
-		{"folder without name", map[string]string{ConfigName: good, folder + "/{% if false %}x{% endif %}/a": ""}, nil, pave.Conflict, "become", "left out"},
+		{"folder without name", map[string]string{ConfigName: good, folder + "/{% if false %}x{% endif %}/a": ""}, nil, pave.Conflict, "gets no name", "left out"},
 		{"file on folder", map[string]string{ConfigName: good, folder + "/x/{{cookiecutter.list}}/a": "", folder + "/b": ""}, map[string]any{"list": "../b"}, pave.Conflict, "is a file already", ""},
 		{"link outside", map[string]string{ConfigName: good, folder + "/a": "->../../../etc/passwd"}, nil, pave.Invalid, "outside of the template", "replace"},
 		{"absolute link", map[string]string{ConfigName: good, folder + "/a": "->/etc/passwd"}, nil, pave.Invalid, "outside of the template", "replace"},
@@ -87,25 +89,40 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// onDisk lays files into a folder.
+func onDisk(t *testing.T, pairs map[string][]byte) fs.FS {
+	t.Helper()
+	dir := t.TempDir()
+	pairs[ConfigName] = []byte(`{"slug": "demo"}`)
+	for name, data := range pairs {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return os.DirFS(dir)
+}
+
 func TestTooMuch(t *testing.T) {
 	t.Parallel()
-	many := files(map[string]string{ConfigName: `{"slug": "demo"}`})
+	many, loud := map[string][]byte{}, map[string][]byte{}
 	for i := range MaxFiles + 1 {
-		many[fmt.Sprintf("%s/f%d", folder, i)] = &fstest.MapFile{Mode: 0o644}
+		many[fmt.Sprintf("%s/f%d", folder, i)] = nil
 	}
-	large := files(map[string]string{ConfigName: `{"slug": "demo"}`})
-	large[folder+"/large"] = &fstest.MapFile{Data: make([]byte, MaxBytes+1), Mode: 0o644}
-	loud := files(map[string]string{ConfigName: `{"slug": "demo"}`})
 	for i := range 10 {
-		loud[fmt.Sprintf("%s/f%d", folder, i)] = &fstest.MapFile{Data: []byte("{{ 'x' * 10000000 }}"), Mode: 0o644}
+		loud[fmt.Sprintf("%s/f%d", folder, i)] = []byte("{{ 'x' * 10000000 }}")
 	}
-	deep := files(map[string]string{ConfigName: `{"slug": "demo"}`, folder + strings.Repeat("/d", maxDepth+2) + "/a": ""})
-	for name, c := range map[string]struct {
-		fsys fs.FS
-		want string
-	}{"files": {many, "more than"}, "bytes": {large, "larger than"}, "output": {loud, "more than 64 MiB"}, "depth": {deep, "deeper than"}} {
-		if _, err := render(t, c.fsys, nil); pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
+	for want, pairs := range map[string]map[string][]byte{
+		"more than 20000 files": many,
+		"larger than":           {folder + "/large": make([]byte, MaxBytes+1)},
+		"more than 64 MiB":      loud,
+		"deeper than":           {folder + strings.Repeat("/d", maxDepth+2) + "/a": nil},
+	} {
+		if _, err := render(t, onDisk(t, pairs), nil); pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
 		}
 	}
 }
@@ -113,20 +130,21 @@ func TestTooMuch(t *testing.T) {
 // Ten thousand files and a large one that has nothing to fill in are no trouble.
 func TestMuch(t *testing.T) {
 	t.Parallel()
-	fsys := files(map[string]string{ConfigName: `{"slug": "demo"}`})
+	pairs := map[string][]byte{folder + "/large.txt": bytes.Repeat([]byte("0123456789abcde\n"), 1<<20)}
 	for i := range 10_000 {
-		fsys[fmt.Sprintf("%s/d%d/f%d.txt", folder, i%100, i)] = &fstest.MapFile{Data: []byte("{{ cookiecutter.slug }}\n"), Mode: 0o644}
+		pairs[fmt.Sprintf("%s/d%d/f%d.txt", folder, i%100, i)] = []byte("{{ cookiecutter.slug }}\n")
 	}
-	fsys[folder+"/large.txt"] = &fstest.MapFile{Data: bytes.Repeat([]byte("0123456789abcde\n"), 1<<20), Mode: 0o644}
-	res, err := render(t, fsys, nil)
+	start := time.Now()
+	res, err := render(t, onDisk(t, pairs), nil)
 	if err != nil || len(res.Files) != 10_001 {
 		t.Fatal(err)
 	}
+	t.Logf("%d files in %s", len(res.Files), time.Since(start))
 }
 
 func TestEnds(t *testing.T) {
 	t.Parallel()
-	tmpl, err := Load(files(map[string]string{ConfigName: `{"slug": "demo"}`, folder + "/a": "{{ cookiecutter.slug }}"}))
+	tmpl, err := Load(files(map[string]string{ConfigName: `{"slug": "demo"}`, folder + "/a": "{% for i in range(1000000) %}{% for j in range(1000000) %}{% endfor %}{% endfor %}"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +156,11 @@ func TestEnds(t *testing.T) {
 	defer cancel()
 	if _, err := tmpl.Render(ctx, a, Options{}); pave.CodeOf(err) != pave.Unavailable {
 		t.Errorf("%v", err)
+	}
+	ctx, cancel = context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errTooSlow)
+	defer cancel()
+	if _, err := tmpl.Render(ctx, a, Options{}); pave.CodeOf(err) != pave.Invalid {
+		t.Errorf("its own time is over: %v", err)
 	}
 }
 

@@ -156,7 +156,7 @@ func (c *config) check() error {
 		}
 	}
 	for _, key := range c.values.Keys() {
-		if v, _ := c.values.Get(key); kindOf(v) == Choice && !strings.HasPrefix(key, "_") && len(v.([]any)) == 0 {
+		if v, _ := c.values.Get(key); kindOf(v) == KindChoice && !strings.HasPrefix(key, "_") && len(v.([]any)) == 0 {
 			return c.bad(key, "has no choices", "list at least one, the default first")
 		}
 	}

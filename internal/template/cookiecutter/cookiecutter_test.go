@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -127,7 +128,7 @@ func TestPrompts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]Option{{"big-shop-db", "big-shop-db"}, {"none", "No database"}}, p.Choices); d != "" || p.Default != "big-shop-db" {
+	if d := cmp.Diff([]Choice{{"big-shop-db", "big-shop-db"}, {"none", "No database"}}, p.Choices); d != "" || p.Default != "big-shop-db" {
 		t.Error(d, p.Default)
 	}
 	a, err := tmpl.Answers(t.Context(), map[string]any{"db": "none", "ci": "off", "extra": map[string]any{"b": "2"}}, Options{})
@@ -140,6 +141,36 @@ func TestPrompts(t *testing.T) {
 	if v, _ := a.Get("ci"); v != false {
 		t.Errorf("ci is %v", v)
 	}
+}
+
+// A template and its answers may be used by many, and no rendering changes them.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	tmpl, err := Load(files(map[string]string{
+		ConfigName:        `{"slug": "demo", "_list": [1], "map": {"a": [2]}, "_extensions": ["jinja2.ext.do"]}`,
+		folder + "/a.txt": "{% do cookiecutter._list.append(3) %}{% do cookiecutter.map.a.append(4) %}{{ cookiecutter._list }} {{ cookiecutter.map.a }}",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := tmpl.Answers(t.Context(), nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				if res, err := tmpl.Render(t.Context(), a, Options{}); err != nil || texts(res)["a.txt"] != "[1, 3] ['2', 4]" {
+					t.Errorf("%v %v", res, err)
+				}
+				if _, err := tmpl.Answers(t.Context(), map[string]any{"map": map[string]any{"a": []any{}}}, Options{}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // A value that a person gives is data, whatever it looks like.

@@ -33,9 +33,12 @@ func (w *walk) makeFolder(p string) error {
 	if err != nil {
 		return err
 	}
-	if first, ok := w.dirs[to]; ok {
+	if first, ok := w.dirs[to]; ok && first == path.Dir(p) {
+		return pave.Errorf(pave.Conflict, "the folder %s gets no name from the answers", p).
+			WithHint("a folder cannot be left out in this way; a hook can remove it")
+	} else if ok {
 		return pave.Errorf(pave.Conflict, "the folders %s and %s both become %q", first, p, to).
-			WithHint("give answers that give them different names; a folder cannot be left out by an empty name")
+			WithHint("give answers that give them different names")
 	}
 	if f, ok := w.files[to]; ok {
 		return pave.Errorf(pave.Conflict, "the folder %s becomes %q, which is a file already", p, f.Path)

@@ -11,10 +11,10 @@ import (
 type Kind string
 
 const (
-	Text    Kind = "text"
-	Choice  Kind = "choice"
-	Boolean Kind = "boolean"
-	Object  Kind = "object"
+	KindText    Kind = "text"
+	KindChoice  Kind = "choice"
+	KindBoolean Kind = "boolean"
+	KindObject  Kind = "object" // a dictionary
 )
 
 // A Prompt is a variable one is asked for.
@@ -23,11 +23,11 @@ type Prompt struct {
 	Text    string // the question; the name where the template has none
 	Kind    Kind
 	Default any // as cookiecutter.json has it; rendered by Ask
-	Choices []Option
+	Choices []Choice
 }
 
-// An Option is one of several answers.
-type Option struct {
+// A Choice is one of several answers.
+type Choice struct {
 	Value any
 	Label string
 }
@@ -35,13 +35,13 @@ type Option struct {
 func kindOf(v any) Kind {
 	switch v.(type) {
 	case []any:
-		return Choice
+		return KindChoice
 	case bool:
-		return Boolean
+		return KindBoolean
 	case *jinja.Dict:
-		return Object
+		return KindObject
 	}
-	return Text
+	return KindText
 }
 
 // Prompts lists the variables one is asked for, in their order. Defaults may be
@@ -95,11 +95,11 @@ func (t *Template) prompt(name string, v any) Prompt {
 	if list, ok := v.([]any); ok {
 		labels, _ := asked.(*jinja.Dict)
 		for _, value := range list {
-			o := Option{Value: value, Label: plain(value)}
-			if labels != nil && text(labels, o.Label) != "" {
-				o.Label = text(labels, o.Label)
+			c := Choice{Value: value, Label: plain(value)}
+			if labels != nil && text(labels, c.Label) != "" {
+				c.Label = text(labels, c.Label)
 			}
-			p.Choices = append(p.Choices, o)
+			p.Choices = append(p.Choices, c)
 		}
 		if len(list) > 0 {
 			p.Default = list[0]

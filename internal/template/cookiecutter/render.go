@@ -2,6 +2,7 @@ package cookiecutter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -18,6 +19,18 @@ import (
 const MaxTime = 60 * time.Second
 
 var errTooSlow = pave.Errorf(pave.Invalid, "rendering the template took longer than %s", MaxTime)
+
+// limited bounds f in time. That it is over is the template's fault, and not like
+// the end of ctx, after which another try may do.
+func limited(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, MaxTime, errTooSlow)
+	defer cancel()
+	err := f(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errTooSlow) {
+		return errTooSlow
+	}
+	return err
+}
 
 // A File is one file of a Result.
 type File struct {
@@ -41,8 +54,15 @@ func (t *Template) Render(ctx context.Context, a *Answers, o Options) (*Result, 
 	if len(t.nested) > 0 {
 		return nil, t.mustSelect()
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, MaxTime, errTooSlow)
-	defer cancel()
+	var res *Result
+	err := limited(ctx, func(ctx context.Context) (err error) {
+		res, err = t.render(ctx, a, o)
+		return err
+	})
+	return res, err
+}
+
+func (t *Template) render(ctx context.Context, a *Answers, o Options) (*Result, error) {
 	r, err := t.newRenderer(ctx, a.clone(), o)
 	if err != nil {
 		return nil, err

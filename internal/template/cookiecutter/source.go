@@ -44,7 +44,8 @@ func (s source) follow(p string) (string, fs.FileInfo, error) {
 		}
 		target, err := fs.ReadLink(s.fsys, next)
 		if err != nil {
-			return "", nil, s.broken(p, err)
+			return "", nil, pave.Errorf(pave.Invalid, "%s is a link, which cannot be followed: %w", next, err).
+				WithHint("replace the link by the file it means")
 		}
 		if hops++; hops > maxHops {
 			return "", nil, pave.Errorf(pave.Invalid, "%s is a link that leads to itself", p)
