@@ -33,6 +33,10 @@ func detectGo(r *repo) (*found, error) {
 		{Name: "vet", Run: []string{"go", "vet", "./..."}},
 		{Name: "test", Run: []string{"go", "test", "./..."}, Test: true},
 	}
+	if !r.has("go.sum") && !r.has("vendor") && strings.Contains(r.read("go.mod"), "require") {
+		f.steps[0].Run = []string{"go", "mod", "tidy"} // in the built tree alone
+		f.note("note", "go.mod", 1, "go.sum is missing: each build looks for versions anew; commit what go mod tidy writes")
+	}
 	for _, w := range goFrameworks {
 		if fact, ok := r.find("framework", w.path, "go.mod"); ok && !strings.HasSuffix(fact.Text, "// indirect") {
 			f.framework, f.facts = w.name, append(f.facts, fact)

@@ -64,7 +64,9 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	want.Variables = t.Variables
 	want.Run, err = overridden(t.Run, r.Run)
 	bad.add(err)
-	want.Inputs, err = t.Validate(r.Inputs)
+	asked := want
+	asked.Inputs = r.Inputs
+	want.Inputs, err = t.Validate(ctx, p.varsOf(name, asked))
 	if err != nil && !bad.add(err) {
 		return name, want, t, err
 	}

@@ -20,6 +20,7 @@ type repositories struct {
 	dir       string // holds NAME.git
 	hooks     string // folder of hooks
 	templates *library.Library
+	seed      func(pave.Name) [32]byte
 }
 
 // Dir is where the repository of a name lies.
@@ -41,7 +42,7 @@ func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([
 	if err != nil {
 		return nil, err
 	}
-	vars := template.Vars{Name: string(s.Service), Team: string(s.Team), Description: s.Description,
+	vars := template.Vars{Seed: r.seed(s.Service), Name: string(s.Service), Team: string(s.Team), Description: s.Description,
 		Database: s.Database, Cache: s.Cache, Inputs: s.Inputs}
 	for _, env := range s.Environments {
 		vars.Environments = append(vars.Environments, string(env))
