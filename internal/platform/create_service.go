@@ -61,6 +61,7 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	if t.Commit != "" {
 		want.Source += " at " + t.Commit[:7]
 	}
+	want.Hooks = r.AllowHooks && t.HasHooks()
 	want.Variables = t.Variables
 	want.Run, err = overridden(t.Run, r.Run)
 	bad.add(err)

@@ -56,7 +56,8 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 	seed := func(service pave.Name) [32]byte {
 		return sha256.Sum256([]byte(key.Derive("template", string(service)).Reveal()))
 	}
-	repos := &repositories{dir: c.path("git"), hooks: hook, templates: templates, seed: seed}
+	repos := &repositories{dir: c.path("git"), hooks: hook, templates: templates, seed: seed,
+		hooksAt: hookPlace{newJobs(c, s.node, os.Geteuid() == 0), c.path("builds")}}
 	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
 	cache := &redis.Driver{Node: s.node, Derive: key.Derive}
 	root := os.Geteuid() == 0
