@@ -118,6 +118,8 @@ func unwrap(argv []string) []string {
 		switch {
 		case argv[i] == "-C":
 			i++
+		case argv[i] == "" || argv[i][0] == '-': // not of ours
+			return argv
 		case !strings.Contains(argv[i], "="):
 			return argv[i:]
 		}
