@@ -146,6 +146,7 @@ func (p *Pipeline) override(o Override, f *found, folder string) {
 	}
 	if len(o.Build) > 0 {
 		p.Steps = o.steps()
+		p.Gaps = slices.DeleteFunc(p.Gaps, func(g Gap) bool { return g.Flag == flagBuild })
 		by("steps", "--build", strings.Join(o.Build, "; "))
 	}
 	if o.NoTests {
@@ -216,6 +217,7 @@ func (p Pipeline) missing() error {
 // The flags that fill gaps.
 const (
 	flagCommand = "--command"
+	flagBuild   = "--build"
 	flagFolder  = "--folder"
 	flagPort    = "--port-as"
 )
