@@ -146,7 +146,6 @@ func (p *Pipeline) override(o Override, f *found, folder string) {
 	}
 	if len(o.Build) > 0 {
 		p.Steps = o.steps()
-		p.Gaps = slices.DeleteFunc(p.Gaps, func(g Gap) bool { return g.Flag == flagBuild })
 		by("steps", "--build", strings.Join(o.Build, "; "))
 	}
 	if o.NoTests {
@@ -167,6 +166,7 @@ func (p *Pipeline) override(o Override, f *found, folder string) {
 		p.Ready = o.Ready
 		by("ready", "--ready", o.Ready)
 	}
+	p.Gaps = slices.DeleteFunc(p.Gaps, func(g Gap) bool { return g.Flag == flagBuild && len(o.Build) > 0 })
 }
 
 // argv is a command that people wrote, as it runs in the built tree.
