@@ -34,7 +34,7 @@ var pyFrameworks = []struct{ pkg, name string }{
 // starts a server.
 func detectPython(r *repo) (*found, error) {
 	p := pyApp{r: r, found: &found{language: "python", rank: rankFiles, sources: pySources(r),
-		set: map[string]string{"PYTHONUNBUFFERED": "1"}}}
+		set: map[string]string{"PYTHONUNBUFFERED": unlessSet("PYTHONUNBUFFERED", "1")}}}
 	var err error
 	if p.needs, err = readRequirements(r); err != nil {
 		return nil, err
