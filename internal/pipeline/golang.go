@@ -18,7 +18,6 @@ var (
 var goFrameworks = []struct{ path, name string }{
 	{"github.com/gin-gonic/gin", "gin"}, {"github.com/labstack/echo", "echo"}, {"github.com/gofiber/fiber", "fiber"},
 	{"github.com/go-chi/chi", "chi"}, {"github.com/gorilla/mux", "gorilla"}, {"github.com/beego/beego", "beego"},
-	{"google.golang.org/grpc", "grpc"},
 }
 
 // detectGo finds a Go module with a main package: the root, or under cmd/.
