@@ -135,7 +135,7 @@ func bombs() map[string]struct{ jinja2, nunjucks, want string } {
 		"repeat":        {"{{ 'a' * 10**9 }}", "{{ 'a'.repeat(1000000000) }}", "too large"},
 		"list repeat":   {"{{ [1] * 10**12 }}", "", "too large"},
 		"range":         same("{{ range(1000000000000) | join }}", "at most"),
-		"ranges":        same("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "steps"),
+		"ranges":        same("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", ""),
 		"doubling":      {"{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "{% set s = 'aaaaaaaa' %}{% for i in range(60) %}{% set s = s ~ s %}{% endfor %}", "too large"},
 		"list doubling": {"{% set l = [1] %}{% for i in range(60) %}{% set _ = l.extend(l) %}{% endfor %}", "{% set l = [1] %}{% for i in range(60) %}{% set l = l.concat(l) %}{% endfor %}", ""},
 		"list in list":  {"{% set ns = namespace(l=[1]) %}{% for i in range(200) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}", "{% set l = [1] %}{% for i in range(200) %}{% set l = [l, l] %}{% endfor %}{{ l }}", ""},

@@ -315,11 +315,11 @@ func partition(index func(s, sep string) int) func(c *call) (any, error) {
 		i := index(s, sep)
 		switch {
 		case i >= 0:
-			return tuple{like(c.value, s[:i]), sep, like(c.value, s[i+len(sep):])}, c.r.spend(len(s))
+			return tuple{like(c.value, s[:i]), like(c.value, sep), like(c.value, s[i+len(sep):])}, c.r.spend(len(s))
 		case c.name == "partition":
-			return tuple{c.value, "", ""}, nil
+			return tuple{c.value, like(c.value, ""), like(c.value, "")}, nil
 		}
-		return tuple{"", "", c.value}, nil
+		return tuple{like(c.value, ""), like(c.value, ""), c.value}, nil
 	}
 }
 

@@ -107,7 +107,7 @@ func runeOffset(s string, n int) int {
 
 // cut breaks a word that is longer than a line, after a hyphen if one fits.
 func (w *wrapper) cut(word string, room int) (head, tail string) {
-	n := runeOffset(word, max(room, 1))
+	n := runeOffset(word, room) // room may be 0: then nothing is taken, as in Python
 	if w.hyphens && n < len(word) {
 		part := word[:n]
 		if i := strings.LastIndexByte(part, '-'); i > 0 && strings.Trim(part[:i], "-") != "" {
