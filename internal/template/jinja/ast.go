@@ -238,6 +238,11 @@ type (
 		pos
 		cond, then, els expr // els may be nil
 	}
+	// groupExpr is (x) in nunjucks, where it matters what stood in parentheses.
+	groupExpr struct {
+		pos
+		x expr
+	}
 	// captured is the text a filter block or set block gathered.
 	captured struct{ pos }
 )

@@ -51,7 +51,7 @@ func (r *renderer) own(base any, name string, pos int) (any, bool) {
 		return v.d.get(name)
 	case *module:
 		x, ok := v.top.vars[name]
-		return x, ok
+		return x, ok && !strings.HasPrefix(name, "_")
 	case *cycler:
 		return v.attr(name)
 	case *macro:

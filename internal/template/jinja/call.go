@@ -218,14 +218,14 @@ func (s *filter) bind(c *call) error {
 
 // apply runs the filter on the value.
 func (s *filter) apply(c *call) (any, error) {
-	if u, ok := c.value.(*undefined); ok && !s.undef {
+	if u, ok := c.value.(*undefined); ok && !s.undef && !u.soft {
 		return nil, u.err()
 	}
 	if err := s.bind(c); err != nil {
 		return nil, err
 	}
 	for i, a := range c.args {
-		if u, ok := a.(*undefined); ok && !s.undef {
+		if u, ok := a.(*undefined); ok && !s.undef && !u.soft {
 			if !c.r.js {
 				return nil, u.err()
 			}

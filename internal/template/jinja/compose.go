@@ -137,7 +137,10 @@ func (r *renderer) include(n *includeNode) error {
 	}
 	vars := &scope{}
 	if n.context {
-		vars = r.scope
+		vars = r.scope.child()
+		if !r.js {
+			vars.put("loop", absent{}) // an included template does not see the loop
+		}
 	}
 	text, err := r.capture(func() error {
 		return r.apart(n.at(), vars, func() error { return r.template(t) })

@@ -8,7 +8,7 @@ func (r *renderer) value(x expr) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u, missing := v.(*undefined); missing {
+	if u, missing := v.(*undefined); missing && !u.soft {
 		return nil, u.err()
 	}
 	return v, nil
@@ -56,6 +56,8 @@ func (r *renderer) eval(x expr) (any, error) {
 
 func (r *renderer) evalMore(x expr) (any, error) {
 	switch x := x.(type) {
+	case *groupExpr:
+		return r.eval(x.x)
 	case *listExpr:
 		return r.listOf(x)
 	case *dictExpr:
@@ -163,7 +165,7 @@ func (r *renderer) conditional(x *condExpr) (any, error) {
 	case x.els == nil && r.js:
 		return "", nil
 	case x.els == nil:
-		return &undefined{t: r.t, pos: x.at(), msg: "the inline if is false and has no else", hint: "write: x if condition else ''"}, nil
+		return &undefined{t: r.t, pos: x.at(), msg: "the inline if is false and has no else", hint: "write: x if condition else ''", soft: true}, nil
 	}
 	return r.eval(x.els)
 }

@@ -35,7 +35,7 @@ func actionsFunctions() []string {
 // What only a Go template can mean: an operand that begins with a dot or a dollar
 // sign, a comment, a keyword in front, or a function and its argument side by side.
 var (
-	goStart = regexp.MustCompile(`^(\.([A-Za-z_]|\s|$|\))|\$[A-Za-z_.\s:=]|\$$|/\*|(if|else|and|or|not|eq|ne)\s+[.$("]|\(\s*[.$]|(else|else\s+if\s.*)$)`)
+	goStart = regexp.MustCompile(`^(\.([A-Za-z_]|\s|$|\))|\$[A-Za-z_.\s:=]|\$$|/\*|(if|else|and|or)\s+\S|else$|not\s+[.$]|(not\s+)?\(\s*(\w+\s+)?[.$][A-Za-z_.\s])`)
 	goCall  = regexp.MustCompile(`^([A-Za-z_]\w*)\s+([.$][A-Za-z_.\s]|\.$|"|` + "`" + `|\((\s*[.$]|\s*\w+\s+[.$"]))`)
 	goWord  = regexp.MustCompile(`^(end|break|continue)$|^(range|with|define|template|block|include)\s+["$.]`)
 )

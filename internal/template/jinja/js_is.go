@@ -81,7 +81,12 @@ func jsRemainder(f func(float64) bool) func(c *call) (any, error) {
 func jsGlobals() map[string]any {
 	return map[string]any{
 		"range":  &builtin{"range", jsRange},
-		"cycler": &builtin{"cycler", func(c *call) (any, error) { return &cycler{items: c.args, i: -1}, nil }},
+		"cycler": &builtin{"cycler", func(c *call) (any, error) {
+			if len(c.args) == 0 {
+				return nil, failf("cycler needs values")
+			}
+			return &cycler{items: c.args, i: -1, js: true}, nil
+		}},
 		"joiner": &builtin{"joiner", func(c *call) (any, error) {
 			sep, err := c.argText(0, ",")
 			if sep == "" {

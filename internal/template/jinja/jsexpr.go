@@ -11,19 +11,140 @@ import (
 
 func (p *parser) jsInlineIf() (expr, error) {
 	start := p.peek().pos
-	x, err := p.parseOr()
+	x, err := p.jsRegrouped(p.parseOr)
 	if err != nil || !p.word("if") {
 		return x, err
 	}
 	c := &condExpr{pos: pos(start), then: x}
-	if c.cond, err = p.parseOr(); err == nil && p.word("else") {
-		c.els, err = p.parseOr()
+	if c.cond, err = p.jsRegrouped(p.parseOr); err == nil && p.word("else") {
+		c.els, err = p.jsRegrouped(p.parseOr)
 	}
 	return c, err
 }
 
+// jsRegrouped reads with the grammar of nunjucks, and groups the operators by that of
+// JavaScript: nunjucks writes them out in a row and lets JavaScript read them again.
+func (p *parser) jsRegrouped(parse func() (expr, error)) (expr, error) {
+	x, err := parse()
+	if err != nil {
+		return nil, err
+	}
+	switch x.(type) {
+	case *logicExpr, *compareExpr, *binaryExpr, *concatExpr, *unaryExpr:
+	default:
+		return x, nil
+	}
+	g := &regroup{}
+	g.flatten(x)
+	return g.level(1), nil
+}
+
+// A regroup is a row of operators and operands. An item without operand is an
+// operator.
+type regroup struct {
+	items []regroupItem
+	i     int
+}
+
+type regroupItem struct {
+	pos
+	op      string
+	unary   bool
+	operand expr
+}
+
+func (g *regroup) op(at pos, op string, unary bool) {
+	g.items = append(g.items, regroupItem{at, op, unary, nil})
+}
+
+func (g *regroup) flatten(x expr) {
+	switch x := x.(type) {
+	case *logicExpr:
+		g.flatten(x.a)
+		g.op(x.pos, map[bool]string{true: "or", false: "and"}[x.or], false)
+		g.flatten(x.b)
+		return
+	case *compareExpr:
+		if x.links[0].op != "in" {
+			g.flatten(x.first)
+			g.op(x.pos, x.links[0].op, false)
+			g.flatten(x.links[0].x)
+			return
+		}
+	case *concatExpr:
+		g.flatten(x.terms[0])
+		g.op(x.pos, "~", false)
+		g.flatten(x.terms[1])
+		return
+	case *binaryExpr:
+		if x.op != "//" && x.op != "**" {
+			g.flatten(x.a)
+			g.op(x.pos, x.op, false)
+			g.flatten(x.b)
+			return
+		}
+	case *unaryExpr:
+		g.op(x.pos, x.op, true)
+		g.flatten(x.x)
+		return
+	}
+	g.items = append(g.items, regroupItem{operand: x})
+}
+
+// jsLevel is how tight an operator of JavaScript binds.
+func jsLevel(op string) int {
+	switch op {
+	case "or":
+		return 1
+	case "and":
+		return 2
+	case "==", "!=", "===", "!==":
+		return 3
+	case "<", ">", "<=", ">=":
+		return 4
+	case "+", "-", "~":
+		return 5
+	}
+	return 6
+}
+
+// level reads operands with operators of at least the level between.
+func (g *regroup) level(least int) expr {
+	x := g.operand()
+	for g.i < len(g.items) && jsLevel(g.items[g.i].op) >= least {
+		op := g.items[g.i]
+		g.i++
+		y := g.level(jsLevel(op.op) + 1)
+		switch jsLevel(op.op) {
+		case 1, 2:
+			x = &logicExpr{op.pos, op.op == "or", x, y}
+		case 3, 4:
+			x = &compareExpr{op.pos, x, []link{{op.op, y}}}
+		default:
+			if op.op == "~" {
+				x = &concatExpr{op.pos, []expr{x, y}}
+			} else {
+				x = &binaryExpr{op.pos, op.op, x, y}
+			}
+		}
+	}
+	return x
+}
+
+func (g *regroup) operand() expr {
+	item := g.items[g.i]
+	g.i++
+	if item.unary {
+		return &unaryExpr{item.pos, item.op, g.operand()}
+	}
+	return item.operand
+}
+
 func (p *parser) jsIn() (expr, error) {
 	x, err := p.jsIs()
+	if err == nil && (p.is(tokName, "in") || p.is(tokName, "not")) {
+		x, err = p.jsRegrouped(func() (expr, error) { return x, nil })
+	}
 	for n := 0; err == nil; n++ {
 		tok := p.peek()
 		negate := p.is(tokName, "not") && p.look(1).kind == tokName && p.look(1).text == "in"
@@ -37,7 +158,7 @@ func (p *parser) jsIn() (expr, error) {
 			return nil, p.t.errorAt(tok.pos, "nested deeper than %d levels", p.env.opt.Depth)
 		}
 		var y expr
-		if y, err = p.jsIs(); err == nil {
+		if y, err = p.jsRegrouped(p.jsIs); err == nil {
 			x = &compareExpr{pos(tok.pos), x, []link{{"in", y}}}
 			if negate {
 				x = &unaryExpr{pos(tok.pos), "not", x}
@@ -60,6 +181,9 @@ func (p *parser) jsIs() (expr, error) {
 	}
 	spec, err := p.testOf(name)
 	if err != nil {
+		return nil, err
+	}
+	if x, err = p.jsRegrouped(func() (expr, error) { return x, nil }); err != nil {
 		return nil, err
 	}
 	t := &testExpr{pos: pos(name.pos), base: x, name: name.text, spec: spec}
@@ -92,7 +216,15 @@ func (p *parser) jsArithmetic(level int) (expr, error) {
 	if level == len(ops) {
 		return p.parseUnary(true)
 	}
-	return p.leftChain(func() (expr, error) { return p.jsArithmetic(level + 1) }, joinBinary, ops[level])
+	join := joinBinary
+	if ops[level] == "//" || ops[level] == "**" { // written out as a call: its sides stand alone
+		join = func(op token, a, b expr) expr {
+			a, _ = p.jsRegrouped(func() (expr, error) { return a, nil })
+			b, _ = p.jsRegrouped(func() (expr, error) { return b, nil })
+			return joinBinary(op, a, b)
+		}
+	}
+	return p.leftChain(func() (expr, error) { return p.jsArithmetic(level + 1) }, join, ops[level])
 }
 
 // dictKey reads a key of {key: value}; in nunjucks a bare name is a string.
@@ -104,10 +236,8 @@ func (p *parser) dictKey() (expr, error) {
 	switch tok.kind {
 	case tokName, tokString:
 		return &litExpr{pos(tok.pos), tok.text}, nil
-	case tokInt, tokFloat:
-		return p.parseNumber(tok)
 	}
-	return nil, p.unexpected(tok, "expected a key")
+	return nil, p.unexpected(tok, "expected a name or a string as key")
 }
 
 // parseRegex reads r/body/flags. Go's regular expressions run in linear time and

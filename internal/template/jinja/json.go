@@ -138,7 +138,7 @@ func (w *jsonWriter) list(items []any, indented bool, level int) {
 
 func (w *jsonWriter) dict(d *Dict, indented bool, level int) {
 	order := make([]int, 0, d.Len())
-	for i := range d.keys {
+	for _, i := range jsKeys(d) {
 		if _, missing := d.vals[i].(*undefined); !missing || !w.js {
 			order = append(order, i)
 		}
@@ -179,7 +179,7 @@ func (w *jsonWriter) text(s string) {
 		switch {
 		case short != "":
 			w.b.WriteString(short)
-		case c < 0x20, !w.js && (c > 0x7e && c < 0x10000 || strings.ContainsRune("<>&'", c)) && c != 0x7f:
+		case c < 0x20, !w.js && (c > 0x7e && c < 0x10000 || strings.ContainsRune("<>&'", c)):
 			fmt.Fprintf(&w.b, `\u%04x`, c)
 		case c >= 0x10000 && !w.js:
 			hi, lo := utf16.EncodeRune(c)

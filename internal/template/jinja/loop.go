@@ -68,7 +68,7 @@ func (r *renderer) runLoop(n *forNode, v any, outer *scope, depth int) error {
 
 // loopItems returns what to go over; pairs says that each is a key and its value.
 func (r *renderer) loopItems(n *forNode, v any) (items []any, pairs bool, err error) {
-	if u, ok := v.(*undefined); ok {
+	if u, ok := v.(*undefined); ok && !u.soft {
 		return nil, false, u.err()
 	}
 	if !r.js {
@@ -79,8 +79,8 @@ func (r *renderer) loopItems(n *forNode, v any) (items []any, pairs bool, err er
 		if err := r.spendItems(4 * d.Len()); err != nil {
 			return nil, false, r.at(n.over.at(), err)
 		}
-		for i, k := range d.keys {
-			items = append(items, tuple{k, d.vals[i]})
+		for _, i := range jsKeys(d) {
+			items = append(items, tuple{d.keys[i], d.vals[i]})
 		}
 		return items, true, nil
 	}

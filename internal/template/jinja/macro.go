@@ -60,11 +60,6 @@ func (m *macro) missing(r *renderer, s *scope) {
 		if _, ok := s.vars[p.name]; ok {
 			continue
 		}
-		if r.js {
-			if _, outer := s.parent.get(p.name); outer {
-				continue // nunjucks finds the variable of that name
-			}
-		}
 		s.put(p.name, &undefined{t: m.t, pos: m.node.at(), msg: "parameter \"" + p.name + "\" of macro " + m.node.name + " was not given"})
 	}
 }

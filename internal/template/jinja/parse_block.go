@@ -117,10 +117,23 @@ func (p *parser) parseFor(open token) (node, error) {
 	} else if open.text == "asyncAll" {
 		closer = "endall"
 	}
+	if t.takes("loop") && !p.js {
+		return nil, p.t.errorAt(t.at(), "loop is the loop itself and cannot be assigned to")
+	}
 	p.loops++
 	n.body, n.els, err = p.body(open, closer)
 	p.loops--
 	return n, err
+}
+
+// takes reports whether the target assigns to name.
+func (t target) takes(name string) bool {
+	for _, part := range t.parts {
+		if part.takes(name) {
+			return true
+		}
+	}
+	return t.name == name
 }
 
 // parseTarget reads what is assigned to.
@@ -131,9 +144,6 @@ func (p *parser) parseTarget(namespace bool) (target, error) {
 	}
 	t := target{pos: first.pos, parts: []target{first}}
 	for p.op(",") {
-		if p.peek().kind != tokName && !p.is(tokOp, "(") || p.is(tokName, "in") {
-			break
-		}
 		next, err := p.parseTarget1(false)
 		if err != nil {
 			return t, err

@@ -268,6 +268,8 @@ func (p *parser) parseTest(x expr) (expr, error) {
 		t.args, err = p.parseArgs()
 	case tok.kind == tokName && tok.text == "is":
 		return nil, p.t.errorAt(tok.pos, "tests cannot be chained with is").WithHint("join them with and")
+	case tok.kind == tokName && tok.text == "if":
+		return nil, p.t.errorAt(tok.pos, "the test takes no argument if").WithHint("put the test in parentheses")
 	case tok.kind == tokName && !isOperatorWord(tok.text) || tok.kind == tokString || tok.kind == tokInt || tok.kind == tokFloat ||
 		p.is(tokOp, "[") || p.is(tokOp, "{"):
 		var arg expr

@@ -22,6 +22,9 @@ func (r *renderer) truth(v any) (bool, error) {
 	case float64:
 		return v != 0, nil
 	case *undefined:
+		if v.soft {
+			return false, nil
+		}
 		return false, v.err()
 	case *generator, *macro, *builtin, *namespace, *cycler, *joiner, *module:
 		return true, nil
@@ -50,6 +53,9 @@ func (r *renderer) length(v any) (int, error) {
 	case *loop:
 		return len(v.items), nil
 	case *undefined:
+		if v.soft {
+			return 0, nil
+		}
 		return 0, v.err()
 	}
 	return 0, failf("%s has no length", typeName(v))
@@ -67,6 +73,9 @@ func (r *renderer) items(v any) ([]any, error) {
 		v.i = len(v.items)
 		return rest, nil
 	case *undefined:
+		if v.soft {
+			return nil, nil
+		}
 		return nil, v.err()
 	case *loop:
 		return nil, failf("the loop cannot be gone through")
@@ -125,7 +134,7 @@ func (r *renderer) equalAt(a, b any, depth int) (bool, error) {
 		return false, failf("value is nested deeper than %d levels", maxValueDepth)
 	}
 	for _, v := range []any{a, b} {
-		if u, ok := v.(*undefined); ok {
+		if u, ok := v.(*undefined); ok && !u.soft {
 			return false, u.err()
 		}
 	}
@@ -145,6 +154,9 @@ func (r *renderer) equalAt(a, b any, depth int) (bool, error) {
 	switch x := a.(type) {
 	case nil:
 		return b == nil, nil
+	case *undefined:
+		_, ok := b.(*undefined)
+		return ok, nil
 	case *list:
 		if y, ok := b.(*list); ok {
 			return r.equalItems(x.items, y.items, depth)

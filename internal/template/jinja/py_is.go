@@ -187,15 +187,27 @@ const maxRange = 1_000_000
 func (v *cycler) attr(name string) (any, bool) {
 	switch name {
 	case "current":
+		if v.i < 0 {
+			return nil, true
+		}
 		return v.items[v.i], true
 	case "next":
 		return &builtin{"next", func(*call) (any, error) {
+			if v.js {
+				v.i = (v.i + 1) % len(v.items)
+				return v.items[v.i], nil
+			}
 			x := v.items[v.i]
 			v.i = (v.i + 1) % len(v.items)
 			return x, nil
 		}}, true
 	case "reset":
-		return &builtin{"reset", func(*call) (any, error) { v.i = 0; return nil, nil }}, true
+		return &builtin{"reset", func(*call) (any, error) {
+			if v.i = 0; v.js {
+				v.i = -1
+			}
+			return nil, nil
+		}}, true
 	}
 	return nil, false
 }

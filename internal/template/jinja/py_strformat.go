@@ -109,7 +109,11 @@ func (f *braceFormat) field(s string) (any, error) {
 			if n < 0 {
 				n = len(rest) - 1
 			}
-			v, err = f.c.r.attr(v, rest[1:1+n], f.c.pos)
+			own, ok := f.c.r.own(v, rest[1:1+n], f.c.pos)
+			if !ok {
+				return nil, failf("%s has no attribute %q", typeName(v), cutPlace(rest[1:1+n])).with("for a key write [%s]", cutPlace(rest[1:1+n]))
+			}
+			v = own
 			rest = rest[1+n:]
 		} else {
 			key, more, ok := strings.Cut(rest[1:], "]")

@@ -307,6 +307,9 @@ func (p *parser) parseParens(open token) (expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.js {
+		x = &groupExpr{pos(open.pos), x}
+	}
 	return x, p.expect(tokOp, ")")
 }
 

@@ -22,7 +22,8 @@ func (s *scope) put(name string, v any) {
 func (s *scope) get(name string) (any, bool) {
 	for ; s != nil; s = s.parent {
 		if v, ok := s.vars[name]; ok {
-			return v, true
+			_, hidden := v.(absent)
+			return v, !hidden
 		}
 	}
 	return nil, false
@@ -41,8 +42,10 @@ func (r *renderer) lookup(name string) (any, bool) {
 func (r *renderer) names() []string {
 	seen := map[string]bool{}
 	for s := r.scope; s != nil; s = s.parent {
-		for name := range s.vars {
-			seen[name] = true
+		for name, v := range s.vars {
+			if _, hidden := v.(absent); !hidden && name != "super" && name != "loop" {
+				seen[name] = true
+			}
 		}
 	}
 	return sortedKeys(seen)

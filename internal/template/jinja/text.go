@@ -102,7 +102,11 @@ func (w *writer) reprMore(v any, depth int) {
 		}
 		w.b.WriteByte(')')
 	case *undefined:
-		w.err = v.err()
+		if !v.soft {
+			w.err = v.err()
+		} else if depth > 0 {
+			w.b.WriteString("Undefined")
+		}
 	case *generator:
 		w.err = failf("a sequence that can be gone through once has no text").with("put | list, or | join(', '), after it")
 	case *module:

@@ -21,6 +21,7 @@ type (
 		pos       int
 		msg, hint string
 		isRoot    bool // a variable, not a key of one
+		soft      bool // what "x if false" gives: nothing, where the others are errors
 	}
 	// generator is a list that can be gone through once.
 	generator struct {
@@ -41,6 +42,7 @@ type (
 	cycler struct {
 		items []any
 		i     int
+		js    bool // moves before it returns; else after
 	}
 	joiner struct {
 		sep  string
