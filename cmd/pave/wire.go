@@ -64,6 +64,7 @@ func deps(version string) cli.Deps {
 			// The node takes signals itself: they stop its programs first.
 			return with(func(c server.Config) error { return server.RunNode(context.Background(), c, os.Stderr) })
 		},
+		Static: server.ServeStatic,
 		LocalChecks: func(ctx context.Context) []pave.Check {
 			var checks []pave.Check
 			err := with(func(c server.Config) error {

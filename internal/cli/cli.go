@@ -32,6 +32,8 @@ type Deps struct {
 	Server func(ctx context.Context, flags ServerFlags) error
 	// Node runs the node in the foreground until ctx ends.
 	Node func(ctx context.Context) error
+	// Static serves the files of the first folder that has an index.html until ctx ends.
+	Static func(ctx context.Context, folders []string) error
 	// LocalChecks are the doctor's checks that need no server.
 	LocalChecks func(ctx context.Context) []pave.Check
 	// Getenv reads an environment variable; nil is os.Getenv.
@@ -116,7 +118,7 @@ func (a *app) root() *cobra.Command {
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.audit(), a.clone())
 	add("run", a.watch(), a.retry(), a.cancel())
 	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.whoami(), a.completion(), a.server())
-	root.AddCommand(a.node(), a.gitCredential(), a.hook())
+	root.AddCommand(a.node(), a.static(), a.gitCredential(), a.hook())
 	root.AddCommand(topics()...)
 	root.SetHelpCommand(a.help())
 	return root

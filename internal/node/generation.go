@@ -241,10 +241,13 @@ func (r *replica) spec(port int) (job.Spec, error) {
 	if w.Identity != "" {
 		env["PAVE_TOKEN_FILE"] = n.tokenPath(w.Identity)
 	}
-	secrets := w.Secrets
+	command, err := n.command(w.Command, env)
+	if err != nil {
+		return job.Spec{}, err
+	}
 	instance := r.status.Instance
 	return job.Spec{
-		Dir: w.Dir, Command: w.Command, Env: env, Secrets: secrets, UID: w.UID, Limits: w.Limits,
+		Dir: w.Dir, Command: command, Env: env, Secrets: w.Secrets, UID: w.UID, Limits: w.Limits,
 		MaxOutput: 1 << 62, // the log rotates
 		Output: func(l job.Line) {
 			r.g.tail.Add(l.Text)
@@ -321,7 +324,7 @@ func exited(p *job.Process) bool {
 
 // probe asks once whether the program is ready.
 func probe(ctx context.Context, client *http.Client, port int, path string) error {
-	if path == "" {
+	if path == "" || path == readyTCP {
 		d := net.Dialer{Timeout: time.Second}
 		c, err := d.DialContext(ctx, "tcp", loopback(port))
 		if err != nil {

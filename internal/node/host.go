@@ -191,7 +191,7 @@ func (n *Node) environment(item, workDir string, uid int, vars map[string]string
 	if err := errors.Join(privateDir(home, uid, uid), privateDir(tmp, uid, uid)); err != nil {
 		return nil, err
 	}
-	env := map[string]string{"PATH": defaultPath, "HOME": home, "TMPDIR": tmp}
+	env := map[string]string{"PATH": programPath(), "HOME": home, "TMPDIR": tmp}
 	for k, v := range vars {
 		env[k] = v
 	}

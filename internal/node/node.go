@@ -62,6 +62,7 @@ type Node struct {
 	started time.Time
 	ports   *ports
 	router  *router
+	self    self
 
 	life    context.Context // ends with Run; supervisors end, programs go on
 	down    chan struct{}   // closed when a shutdown was asked for

@@ -29,7 +29,7 @@ type Workload struct {
 	Secrets    map[string]pave.Secret `json:"-"`              // more of them, kept out of logs
 	Identity   string                 `json:"identity,omitempty"`
 	Replicas   int                    `json:"replicas"`             // 0: 1
-	ReadyPath  string                 `json:"ready_path,omitempty"` // GET must give 200; empty: the port must accept
+	ReadyPath  string                 `json:"ready_path,omitempty"` // GET must give 200; empty or tcp: the port must accept
 	// ReadyTimeout is how long a new generation may take to serve; 0: 30 s.
 	ReadyTimeout time.Duration `json:"ready_timeout,omitempty"`
 	UID          int           `json:"uid,omitempty"` // user to run as; needed when the node is root

@@ -30,8 +30,8 @@ func (w *Workload) check() error {
 	if w.Replicas < 0 || w.Replicas > maxReplicas {
 		return pave.BadField("replicas", fmt.Sprint(w.Replicas), fmt.Sprintf("must be 1 to %d", maxReplicas), "for example: --replicas 2")
 	}
-	if w.ReadyPath != "" && !strings.HasPrefix(w.ReadyPath, "/") {
-		return pave.BadField("ready path", w.ReadyPath, "does not start with /", "for example /healthz")
+	if w.ReadyPath != "" && w.ReadyPath != readyTCP && !strings.HasPrefix(w.ReadyPath, "/") {
+		return pave.BadField("ready path", w.ReadyPath, "does not start with /, and is not tcp", "for example /healthz")
 	}
 	if w.ReadyTimeout < 0 || w.ReadyTimeout > time.Hour {
 		return pave.BadField("ready timeout", w.ReadyTimeout.String(), "must be up to one hour", "for example 30s")

@@ -37,7 +37,7 @@ func TestDetect(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := Detect(c.tree)
+			p, err := Detect(c.tree, Override{})
 			if pave.CodeOf(err) != c.code {
 				t.Fatalf("%s: got error %v, want code %q", c.reason, err, c.code)
 			}
@@ -56,8 +56,8 @@ func FuzzDetect(f *testing.F) {
 	f.Add("version: 1\nready: x")
 	f.Add("&a [*a,*a]")
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := Detect(fstest.MapFS{File: &fstest.MapFile{Data: []byte(s)}})
-		if err == nil && (len(p.Command) == 0 || p.Ready[0] != '/') {
+		p, err := Detect(fstest.MapFS{File: &fstest.MapFile{Data: []byte(s)}}, Override{})
+		if err == nil && (len(p.Command) == 0 || !readyOK(p.Ready)) {
 			t.Errorf("accepted without a command or ready path: %+v", p)
 		}
 	})

@@ -48,6 +48,8 @@ type Jobs interface {
 	// TakeBack makes a built tree one that no job can change, and that the user of
 	// the service may read.
 	TakeBack(ctx context.Context, dir string, service int) error
+	// Look is Invalid, with how to install it, where a program is not on the machine.
+	Look(program string) error
 	// Env is what every job may see: caches and the allow-list of variables.
 	Env() map[string]string
 }
@@ -132,6 +134,11 @@ func (r *Runner) source(ctx context.Context, t *workflow.Task) (workflow.Result,
 	var src Source
 	if err := json.Unmarshal(t.Input, &src); err != nil {
 		return workflow.Result{}, err
+	}
+	for _, tool := range src.Pipeline.Tools {
+		if err := r.Jobs.Look(tool); err != nil {
+			return workflow.Result{}, err
+		}
 	}
 	tree := r.Tree(t.Run.ID)
 	if err := os.RemoveAll(tree); err != nil {

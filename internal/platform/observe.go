@@ -136,10 +136,10 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 	at := func(file string) string { return fmt.Sprintf("%s at %.7s", file, commit) }
 	repo := base
 	repo.Source = "repository"
-	if pipe, err := pipeline.Detect(tree); err != nil {
+	if pipe, err := pipeline.Detect(tree, pipeline.Override{}); err != nil {
 		repo.Err = err.Error()
 	} else if pipe.Language != "" {
-		repo.Facts = append(repo.Facts, catalog.Fact{Key: "language", Value: pipe.Language, Evidence: at(pipe.Evidence)})
+		repo.Facts = append(repo.Facts, catalog.Fact{Key: "language", Value: pipe.Language, Evidence: at(pipe.Source())})
 	}
 	repo.Facts = append(repo.Facts, catalog.Fact{Key: "head", Value: commit, Evidence: "refs/heads/main"})
 	var out []catalog.Observation

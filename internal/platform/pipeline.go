@@ -82,7 +82,7 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	start := workflow.Start{ID: pave.NewID("run"), Kind: pave.RunPipeline, Service: svc.ID, Team: string(svc.Team), Parent: parent,
 		Actor: actor, Title: fmt.Sprintf("pipeline of %s at %.7s", svc.Name, commit),
 		Key: fmt.Sprintf("pipeline:%s:%s", svc.ID, commit), Input: pipelineInput{commit}}
-	pipe, err := pipeline.Detect(tree)
+	pipe, err := pipeline.Detect(tree, pipeline.Override{})
 	if pave.CodeOf(err) == pave.Invalid { // a run that says so, where people look for it
 		start.Steps = []workflow.StepSpec{{Key: "detect", Title: "Pipeline", Handler: stepDetect, Input: detectInput{rec.ExternalID, commit}}}
 		return start, nil
@@ -119,7 +119,7 @@ func (p *Platform) detectStep(ctx context.Context, t *workflow.Task) (workflow.R
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	_, err = pipeline.Detect(tree)
+	_, err = pipeline.Detect(tree, pipeline.Override{})
 	return workflow.Result{}, err
 }
 

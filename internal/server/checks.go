@@ -54,6 +54,7 @@ func LocalChecks(ctx context.Context, c Config) []pave.Check {
 		}
 		out = append(out, check)
 	}
+	out = append(out, languageChecks(c)...)
 	if err := c.prepare(); err != nil {
 		return append(out, pave.Check{Name: "state folder", Detail: err.Error(), Fix: pave.HintOf(err)})
 	}

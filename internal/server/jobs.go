@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,7 +22,13 @@ const buildUID = 69999
 // come from and which certificates hold.
 var passed = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE",
-	"GONOPROXY", "GOTOOLCHAIN", "GOFLAGS", "NPM_CONFIG_REGISTRY", "npm_config_registry"}
+	"GONOPROXY", "GOTOOLCHAIN", "GOFLAGS", "NPM_CONFIG_REGISTRY", "npm_config_registry",
+	"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "PIP_TRUSTED_HOST", "REQUESTS_CA_BUNDLE", "JAVA_HOME"}
+
+// caches are the folders, by variable, in which builds keep what they downloaded
+// and compiled; all builds of this machine share them.
+var caches = map[string]string{"GOCACHE": "go-build", "GOMODCACHE": "go-mod", "npm_config_cache": "npm", "npm_config_store_dir": "pnpm",
+	"YARN_CACHE_FOLDER": "yarn", "PIP_CACHE_DIR": "pip", "GRADLE_USER_HOME": "gradle"}
 
 // jobs runs the programs of pipelines on the node.
 type jobs struct {
@@ -33,10 +40,14 @@ type jobs struct {
 var _ pipeline.Jobs = (*jobs)(nil)
 
 func newJobs(c Config, n *node.Client, root bool) *jobs {
-	j := &jobs{node: n, env: map[string]string{"CI": "true", "PATH": os.Getenv("PATH"), "GOCACHE": c.path("cache", "go-build"),
-		"GOMODCACHE": c.path("cache", "go-mod"), "npm_config_cache": c.path("cache", "npm")}}
+	j := &jobs{node: n, env: map[string]string{"CI": "true", "PATH": os.Getenv("PATH")}}
+	for k, dir := range caches {
+		j.env[k] = c.path("cache", dir)
+	}
+	j.env["MAVEN_OPTS"] = "-Dmaven.repo.local=" + c.path("cache", "maven")
 	if root {
 		j.uid = buildUID
+		j.env["PATH"] = openPath(j.env["PATH"])
 	}
 	for _, k := range passed {
 		if v := os.Getenv(k); v != "" {
@@ -49,17 +60,27 @@ func newJobs(c Config, n *node.Client, root bool) *jobs {
 // Env is what every job may see.
 func (j *jobs) Env() map[string]string { return j.env }
 
+func (j *jobs) cacheFolders() []string {
+	_, maven, _ := strings.Cut(j.env["MAVEN_OPTS"], "=")
+	out := []string{maven}
+	for k := range caches {
+		out = append(out, j.env[k])
+	}
+	return out
+}
+
 // Prepare gives the tree, and the caches, to the user builds run as. Nobody else
 // sees into them.
 func (j *jobs) Prepare(ctx context.Context, dir string) (cold bool, err error) {
-	entries, _ := os.ReadDir(j.env["GOCACHE"]) // not there is as good as empty
-	cold = len(entries) == 0
-	for _, k := range []string{"GOCACHE", "GOMODCACHE", "npm_config_cache"} {
-		if err := os.MkdirAll(j.env[k], 0o700); err != nil {
-			return cold, pave.Errorf(pave.Unavailable, "make the cache %s: %w", j.env[k], err).WithHint("pave doctor")
+	cold = true
+	for _, dir := range j.cacheFolders() {
+		entries, _ := os.ReadDir(dir) // not there is as good as empty
+		cold = cold && len(entries) == 0
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return cold, pave.Errorf(pave.Unavailable, "make the cache %s: %w", dir, err).WithHint("pave doctor")
 		}
 		if j.uid != 0 { // the folder they lie in is ours, so this is no link
-			if err := errors.Join(os.Lchown(j.env[k], j.uid, j.uid), os.Chmod(j.env[k], 0o700)); err != nil {
+			if err := errors.Join(os.Lchown(dir, j.uid, j.uid), os.Chmod(dir, 0o700)); err != nil {
 				return cold, err
 			}
 		}
@@ -68,6 +89,17 @@ func (j *jobs) Prepare(ctx context.Context, dir string) (cold bool, err error) {
 		return cold, nil
 	}
 	return cold, giveTree(ctx, dir, j.uid)
+}
+
+// Look is Invalid where a program of a pipeline is not on this machine.
+func (j *jobs) Look(program string) error {
+	for _, dir := range filepath.SplitList(j.env["PATH"]) {
+		if info, err := os.Stat(filepath.Join(dir, program)); err == nil && !info.IsDir() && info.Mode().Perm()&0o111 != 0 {
+			return nil
+		}
+	}
+	return pave.Errorf(pave.Invalid, "%s is needed to build and run this repository, and is not on this machine", program).
+		WithHint("%s; then pave retry", installs(program))
 }
 
 // TakeBack makes a built tree one that no build can change, not even a program of
