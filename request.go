@@ -20,6 +20,7 @@ type CreateService struct {
 	Template     string         `json:"template"`
 	Environments []string       `json:"environments"`
 	Database     string         `json:"database,omitempty"` // postgresql, none, or "" for the template's own
+	Cache        string         `json:"cache,omitempty"`    // redis, none, or "" for the template's own
 	Inputs       map[string]any `json:"inputs,omitempty"`
 }
 

@@ -10,6 +10,7 @@ const (
 	KindRepository = "repository"
 	KindIdentity   = "identity"
 	KindDatabase   = "database"
+	KindCache      = "cache"
 	KindSecret     = "secret"
 	KindDeployment = "deployment"
 	KindRoute      = "route"

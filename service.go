@@ -67,11 +67,21 @@ type Wanted struct {
 }
 
 // WantedBacking is a resource a service asks for beside what every service gets,
-// such as a database.
+// such as a database or a cache.
 type WantedBacking struct {
 	Kind   string `json:"kind"`
 	Name   Name   `json:"name"`
 	Engine string `json:"engine"`
+}
+
+// Engine is the engine of the backing of a kind, "" where none is wanted.
+func (w Wanted) Engine(kind string) string {
+	for _, r := range w.Resources {
+		if r.Kind == kind {
+			return r.Engine
+		}
+	}
+	return ""
 }
 
 // Nothing reports whether nothing is wanted.

@@ -152,12 +152,13 @@ func (s *server) serviceRoutes() {
 				Template     string         `json:"template"`
 				Environments []string       `json:"environments,omitempty" maxItems:"20"`
 				Database     string         `json:"database,omitempty"`
+				Cache        string         `json:"cache,omitempty"`
 				Inputs       map[string]any `json:"inputs,omitempty"`
 			}
 		}) (*created, error) {
 			b := in.Body
 			return s.create(ctx, pave.CreateService{Name: b.Name, Team: b.Team, Template: b.Template,
-				Environments: b.Environments, Database: b.Database, Inputs: b.Inputs})
+				Environments: b.Environments, Database: b.Database, Cache: b.Cache, Inputs: b.Inputs})
 		})
 	handle(s, operation{"GET", "/v1/services", "list-services", "Services by name", access.Read, 0, nil},
 		func(ctx context.Context, in *struct {

@@ -24,7 +24,7 @@ func (a *app) deleteService(planOnly bool) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use: "service NAME", Aliases: []string{"services"}, Short: "Delete a service; its data is kept 7 days",
-		Long: "Delete a service: its deployments and routes end, its repository and databases are set\n" +
+		Long: "Delete a service: its deployments and routes end, its repository, databases and caches are set\n" +
 			"aside and kept 7 days (pave restore NAME). A terminal is asked for the name; elsewhere\n" +
 			"--confirm NAME or --yes must say so.",
 		Example: examples("pave"+verb+" delete service payment-processor", "pave"+verb+" delete service payment-processor"+extra),

@@ -11,7 +11,7 @@ func (a *app) restoreService(planOnly bool) *cobra.Command {
 	verb := verbOf(planOnly)
 	cmd := &cobra.Command{
 		Use: "restore [service] NAME", Short: "Bring a deleted service back, with its data",
-		Long:    "Bring a deleted service back from what was kept, for 7 days after its deletion:\nrepository with all commits, databases with all rows, and the releases that served.",
+		Long:    "Bring a deleted service back from what was kept, for 7 days after its deletion:\nrepository with all commits, databases with all rows, caches with their\nkeys, and the releases that served.",
 		Example: examples("pave"+verb+" restore payment-processor", "pave"+verb+" restore service payment-processor", "pave list services --deleted"),
 		Args: func(cmd *cobra.Command, args []string) error {
 			return exactly("the name of a service")(cmd, withoutKind(args))

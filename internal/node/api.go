@@ -88,6 +88,13 @@ func (n *Node) handler() http.Handler {
 		n.server, nil,
 		func() []string { return slices.Collect(maps.Keys(n.want.Servers)) },
 		n.deleteServer)
+	route("GET /v1/owners", func(*http.Request) (any, error) { return n.folders(), nil })
+	route("POST /v1/owners/{owner}/aside", func(r *http.Request) (any, error) {
+		return struct{}{}, n.setServerAside(r.PathValue("owner"), r.FormValue("name"))
+	})
+	route("DELETE /v1/owners/{owner}", func(r *http.Request) (any, error) {
+		return struct{}{}, n.removeServer(r.PathValue("owner"))
+	})
 	mux.HandleFunc("GET /v1/logs", n.serveLogs)
 	return mux
 }

@@ -180,6 +180,24 @@ func (c *Client) DeleteServer(ctx context.Context, id string) error {
 	return c.delete(ctx, "servers", id)
 }
 
+// ServerFolders lists the folders of all servers, of those set aside too.
+func (c *Client) ServerFolders(ctx context.Context) ([]ServerFolder, error) {
+	return call[[]ServerFolder](ctx, c, http.MethodGet, "owners", nil)
+}
+
+// SetServerAside stops the server of an owner and renames its folder; a put with
+// that owner brings it back. Absence is success.
+func (c *Client) SetServerAside(ctx context.Context, owner, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "owners/"+url.PathEscape(owner)+"/aside?name="+url.QueryEscape(name), nil)
+	return err
+}
+
+// RemoveServer stops the server of an owner and removes its data for good, also
+// where it was set aside. Absence is success.
+func (c *Client) RemoveServer(ctx context.Context, owner string) error {
+	return c.delete(ctx, "owners", owner)
+}
+
 // Logs gives the lines of a log. With Follow it goes on until ctx ends (or the
 // job whose log it is), connects again when the node is started anew, and neither
 // loses nor doubles a line; an error ends it. Lines that were rotated away are
@@ -290,7 +308,12 @@ func (c *Client) open(ctx context.Context, method, path string, in any) (io.Read
 	}
 	defer res.Body.Close()
 	e := &pave.Error{}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(e); err != nil || e.Code == "" {
+	err = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(e)
+	if err != nil && res.StatusCode == http.StatusNotFound { // it knows no such path
+		return nil, pave.Errorf(pave.Unavailable, "the node that runs is of an older version and cannot do this").
+			WithHint("pave down, then pave up: services stop meanwhile")
+	}
+	if err != nil || e.Code == "" {
 		return nil, pave.Errorf(pave.Internal, "the node answered %s to %s %s", res.Status, method, path).
 			WithHint("the node may be of another version: pave down, then pave up")
 	}

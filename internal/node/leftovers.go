@@ -31,6 +31,7 @@ func (n *Node) removeLeftovers() {
 		n.removeUnless(filepath.Join("logs", kind), func(name string) bool { return known(kind, name) })
 	}
 	n.removeUnless("identities", func(name string) bool { return known("identity", strings.TrimSuffix(name, ".jwt")) })
+	n.removeUnless("servers", func(name string) bool { return !strings.HasPrefix(name, ".") })
 	n.removeUnless("", func(name string) bool { return !strings.HasPrefix(name, ".new-") })
 }
 

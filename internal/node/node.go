@@ -72,7 +72,7 @@ type Node struct {
 	want      *wanted
 	workloads map[string]*workload
 	jobs      map[string]*jobRun // those of this node, running or ended
-	servers   map[string]*postgres
+	servers   map[string]*server
 	logs      map[string]*logFile
 	tokens    map[string]time.Time // identity -> expiry
 	signer    *ecdsa.PrivateKey
@@ -121,7 +121,7 @@ func New(o Options) (*Node, error) {
 	n := &Node{
 		opts: o, log: o.Logger, key: key, mark: hex.EncodeToString(sum[:8]), ports: newPorts(),
 		down: make(chan struct{}), workloads: map[string]*workload{}, jobs: map[string]*jobRun{},
-		servers: map[string]*postgres{}, logs: map[string]*logFile{}, tokens: map[string]time.Time{},
+		servers: map[string]*server{}, logs: map[string]*logFile{}, tokens: map[string]time.Time{},
 	}
 	n.router = newRouter(n.log, n.ports)
 	return n, nil
@@ -241,6 +241,7 @@ func (n *Node) startAll() {
 		// A full disk is no reason to leave services down that ran on it.
 		n.log.Error("cannot write the wanted file", "err", err)
 	}
+	n.serverFolders(func(_ string, m mark) { n.ports.reserve(m.Port) }) // what is set aside keeps its port
 	for _, s := range n.want.Servers {
 		n.ports.reserve(s.Port)
 		n.startServer(s)

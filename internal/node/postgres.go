@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -16,164 +15,67 @@ import (
 	"github.com/pave-platform/pave/internal/job"
 )
 
-const (
-	// serverGrace is what a server gets to end by itself (PostgreSQL's fast
-	// shutdown) before it is ended harder.
-	serverGrace = 15 * time.Second
-	// serverStart is how long workloads wait for servers when the node starts.
-	serverStart = 20 * time.Second
-	// socketRoom is what ".s.PGSQL.65535" and the like add to the path of a
-	// socket, of which the kernel takes 107 bytes.
-	socketRoom = 107 - 16
-)
+// socketRoom is what ".s.PGSQL.65535" and the like add to the path of a socket, of
+// which the kernel takes 107 bytes.
+const socketRoom = 107 - 16
 
-// postgres supervises one PostgreSQL server, which was made by initdb once and
+// postgres is the engine of a PostgreSQL server, which was made by initdb once and
 // belongs to a user of its own.
-type postgres struct {
-	n    *Node
-	spec Server
-	dir  string // holds data and run
-	log  *logFile
-	tail *job.Tail
+type postgres struct{ *server }
 
-	stopc    chan struct{}
-	stopOnce sync.Once
-	done     chan struct{}
-	ready    chan struct{} // closed when it was ready for the first time
-
-	mu     sync.Mutex
-	status ServerStatus
+func newPostgres(s *server) engine {
+	s.status.SocketDir = filepath.Join(s.dir, "run")
+	return &postgres{s}
 }
 
-func (p *postgres) data() string { return filepath.Join(p.dir, "data") }
-func (p *postgres) run() string  { return filepath.Join(p.dir, "run") }
-
-// stop ends the server gracefully and its supervision.
-func (p *postgres) stop() {
-	p.stopOnce.Do(func() { close(p.stopc) })
-	<-p.done
-}
-
-func (p *postgres) set(change func(*ServerStatus)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	change(&p.status)
-}
-
-func (p *postgres) current() ServerStatus {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.status
-}
-
-// supervise keeps the server running until it is stopped.
-func (p *postgres) supervise() {
-	defer close(p.done)
-	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		started := time.Now()
-		stopped, err := p.once()
-		p.set(func(s *ServerStatus) { s.Ready, s.PID = false, 0 })
-		if stopped {
-			return
-		}
-		p.log.add(p.spec.ID, "node", err.Error())
-		p.set(func(s *ServerStatus) { s.Reason = err.Error() })
-		if time.Since(started) >= goodLife {
-			backoff = firstBackoff
-		}
-		select {
-		case <-time.After(backoff):
-		case <-p.stopc:
-			return
-		case <-p.n.life.Done():
-			return
-		}
-		p.set(func(s *ServerStatus) { s.Restarts++ })
+func findAnyPostgres() error {
+	if len(postgresDirs()) > 0 {
+		return nil
 	}
+	_, _, err := FindPostgres()
+	return err
 }
 
-// once runs the server to its end. It reports whether that end was wanted, and
-// else why it came.
-func (p *postgres) once() (stopped bool, err error) {
-	who, err := serverAccount()
-	if err != nil {
-		return false, err
+func checkPostgres(_ *Server, dir string) error {
+	if run := filepath.Join(dir, "run"); len(run) > socketRoom {
+		return pave.Errorf(pave.Invalid, "the folder %q is too long for a unix socket", run).WithHint("set PAVE_HOME to a shorter path")
 	}
-	bin, err := p.prepare(who)
-	if err != nil {
-		return false, err
-	}
-	env := map[string]string{"PATH": defaultPath, "LC_ALL": "C", "TZ": "UTC", nodeMarker: p.n.mark, itemMarker: p.spec.ID}
-	proc, err := job.Start(job.Spec{
-		Dir: p.data(), Command: p.command(bin), Env: env, UID: who.uid, GID: who.gid, MaxOutput: 1 << 62,
-		Output: func(l job.Line) {
-			p.tail.Add(l.Text)
-			p.log.add(p.spec.ID, l.Stream, l.Text)
-		},
-	})
-	if err != nil {
-		return false, err
-	}
-	p.set(func(s *ServerStatus) { s.PID = proc.PID() })
-	ctx, cancel := context.WithCancel(p.n.life)
-	defer cancel()
-	go p.watchReady(ctx, proc.PID())
-	select {
-	case <-p.stopc:
-		p.end(proc)
-		return true, nil
-	case <-p.n.life.Done():
-		return true, nil
-	case <-proc.Exited():
-		cancel()
-		reason := proc.Result().Reason()
-		return false, pave.Errorf(pave.Unavailable, "postgres %s: %s", reason, telling(p.tail.Lines()))
-	}
+	return nil
 }
+
+func (p *postgres) run() string { return filepath.Join(p.dir, "run") }
+
+// ends are the fast shutdown, then the immediate one.
+func (p *postgres) ends() []syscall.Signal { return []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} }
 
 func lastOf(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
 
-// end asks for the fast shutdown, then for the immediate one.
-func (p *postgres) end(proc *job.Process) {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
-		proc.Signal(sig)
-		select {
-		case <-proc.Exited():
-			<-proc.Done()
-			return
-		case <-time.After(serverGrace):
-		}
-	}
-	proc.Stop()
-}
-
 // prepare makes the data folder if there is none, ends a server that a dead node
-// left in it, and writes who may connect. It returns the folder of the programs.
-func (p *postgres) prepare(who account) (bin string, err error) {
+// left in it, and writes who may connect.
+func (p *postgres) prepare(who account) (command []string, version string, err error) {
 	major := ""
 	if data, err := os.ReadFile(filepath.Join(p.data(), "PG_VERSION")); err == nil {
 		major = strings.TrimSpace(string(data))
 	}
 	bin, version, err := findPostgres(major)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	p.set(func(s *ServerStatus) { s.Version = version })
 	if err := os.MkdirAll(p.dir, 0o711); err != nil {
-		return "", diskError(p.dir, err)
+		return nil, "", diskError(p.dir, err)
 	}
 	if err := privateDir(p.run(), who.uid, who.gid); err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if major == "" {
 		if err := p.initdb(bin, who); err != nil {
-			return "", err
+			return nil, "", err
 		}
 	}
-	if err := p.endOthers(); err != nil {
-		return "", err
+	if err := p.endLeft(); err != nil {
+		return nil, "", err
 	}
-	return bin, p.writeAccess(who)
+	return p.command(bin), version, p.writeAccess(who)
 }
 
 // initdb makes the data folder aside and renames it when it is complete.
@@ -194,13 +96,9 @@ func (p *postgres) initdb(bin string, who account) error {
 	tail := job.NewTail(40)
 	res, err := job.Run(ctx, job.Spec{
 		Dir: p.dir, UID: who.uid, GID: who.gid,
-		Env: map[string]string{"PATH": defaultPath, "LC_ALL": "C", "TZ": "UTC", nodeMarker: p.n.mark, itemMarker: p.spec.ID},
+		Env: p.env(), Output: p.output(tail),
 		Command: []string{filepath.Join(bin, "initdb"), "-D", fresh, "-U", "postgres", "-E", "UTF8", "--locale=" + locale,
 			"--lc-messages=C", "--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums", "--no-instructions"},
-		Output: func(l job.Line) {
-			tail.Add(l.Text)
-			p.log.add(p.spec.ID, l.Stream, l.Text)
-		},
 	})
 	if err != nil {
 		return err
@@ -220,30 +118,16 @@ func (p *postgres) initdb(bin string, who account) error {
 	return dir.Sync()
 }
 
-// endOthers ends whatever runs in the data folder: there must never be two
-// servers. A process id file that then is left is stale; its number may belong to
-// a stranger by now, which PostgreSQL itself could not tell.
-func (p *postgres) endOthers() error {
-	inData := func(q job.Proc) bool { return q.Dir() == p.data() }
-	left := job.Find(inData)
-	if len(left) > 0 {
-		var postmasters []job.Proc
-		for _, q := range left {
-			if q.PID == p.postmasterPID() {
-				postmasters = append(postmasters, q)
-			}
-		}
-		endProcs(postmasters, syscall.SIGINT, serverGrace)
-		endProcs(job.Find(inData), syscall.SIGQUIT, 5*time.Second)
-	}
-	if left = job.Find(inData); len(left) > 0 {
-		return pave.Errorf(pave.Conflict, "process %d still runs in %q", left[0].PID, p.data()).
-			WithHint("kill %d", left[0].PID)
-	}
-	if runtime.GOOS == "linux" {
+// endLeft ends what a dead node left running. A process id file that then is left
+// is stale; its number may belong to a stranger by now, which PostgreSQL itself
+// could not tell.
+func (p *postgres) endLeft() error {
+	postmaster := p.postmasterPID()
+	err := p.endOthers(func(q job.Proc) bool { return q.PID == postmaster }, p.ends())
+	if err == nil && runtime.GOOS == "linux" {
 		_ = os.Remove(filepath.Join(p.data(), "postmaster.pid"))
 	}
-	return nil
+	return err
 }
 
 func (p *postgres) postmasterPID() int {
@@ -265,28 +149,10 @@ func (p *postgres) pidFile() []string {
 	return lines
 }
 
-// watchReady looks until the server writes that it is ready.
-func (p *postgres) watchReady(ctx context.Context, pid int) {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		if lines := p.pidFile(); lines[0] == strconv.Itoa(pid) && lines[7] == "ready" {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if ctx.Err() == nil {
-				p.status.Ready, p.status.Reason = true, ""
-				select {
-				case <-p.ready:
-				default:
-					close(p.ready)
-				}
-			}
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
+// serves looks for what the server writes when it is ready.
+func (p *postgres) serves(pid int) bool {
+	lines := p.pidFile()
+	return lines[0] == strconv.Itoa(pid) && lines[7] == "ready"
 }
 
 // writeAccess says who may connect: role postgres by the unix socket alone, as

@@ -99,9 +99,9 @@ type account struct {
 	uid, gid int
 }
 
-// serverAccount is who servers run as: initdb refuses root, and a user without
-// an entry in passwd.
-func serverAccount() (account, error) {
+// serverAccount is who servers of a kind run as: never root, and a user with an
+// entry in passwd, without which initdb refuses.
+func serverAccount(kind string) (account, error) {
 	if os.Geteuid() != 0 {
 		u, err := user.Current()
 		if err != nil {
@@ -110,7 +110,8 @@ func serverAccount() (account, error) {
 		}
 		return account{u.Username, os.Geteuid(), os.Getegid()}, nil
 	}
-	for _, name := range []string{"postgres", "pave-postgres"} {
+	users := serverKinds[kind].users
+	for _, name := range users {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -121,6 +122,6 @@ func serverAccount() (account, error) {
 			return account{name, uid, gid}, nil
 		}
 	}
-	return account{}, pave.Errorf(pave.NotFound, "there is no user to run PostgreSQL as, and it refuses to run as root").
-		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin pave-postgres")
+	return account{}, pave.Errorf(pave.NotFound, "there is no user to run %s as, and it must not run as root", kind).
+		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s", users[len(users)-1])
 }

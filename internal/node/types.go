@@ -182,11 +182,26 @@ type JWK struct {
 	Algorithm string `json:"alg"`
 }
 
-// A Server is a local server the node manages. The only kind is "postgres".
+// A Server is a local server the node runs: of kind "postgres", one for all
+// services, or of kind "redis", each with an owner.
 type Server struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"`
 	Port int    `json:"port"` // 0: the node picks one and keeps it
+
+	// Of redis alone. Owner is the mark of its data: what carries another is
+	// refused. User is who may connect, with the password of that hash.
+	Owner          string `json:"owner,omitempty"`
+	User           string `json:"user,omitempty"`
+	PasswordSHA256 string `json:"password_sha256,omitempty"` // in hex; not shown in its status
+	MemoryMB       int    `json:"memory_mb,omitempty"`       // what it may hold; 0: 64
+}
+
+// ServerFolder is a folder that holds the data of a server.
+type ServerFolder struct {
+	Name  string `json:"name"` // the server's id, or the name it was set aside under
+	Owner string `json:"owner,omitempty"`
+	Bytes int64  `json:"bytes,omitempty"` // where it has an owner
 }
 
 // ServerStatus is what was observed of a server.

@@ -54,9 +54,9 @@ type Jobs interface {
 	Env() map[string]string
 }
 
-// Scratch makes throw-away databases for tests.
+// Scratch makes throw-away databases, or caches, for tests.
 type Scratch interface {
-	// Make makes the database of an id, or finds it, and returns its address.
+	// Make makes the one of an id, or finds it, and returns its address.
 	Make(ctx context.Context, id string) (pave.Secret, error)
 	Drop(ctx context.Context, id string) error
 }
@@ -66,14 +66,16 @@ type Source struct {
 	Repository string   `json:"repository"` // folder of the bare repository
 	Commit     string   `json:"commit"`
 	Database   bool     `json:"database"` // the service has one: tests get a throw-away one
+	Cache      bool     `json:"cache,omitempty"`
 	Pipeline   Pipeline `json:"pipeline"`
 }
 
 // Runner has the handlers of pipeline steps.
 type Runner struct {
-	Jobs    Jobs
-	Scratch Scratch
-	Dir     string // builds lie in Dir/RUN
+	Jobs     Jobs
+	Database Scratch
+	Cache    Scratch
+	Dir      string // builds lie in Dir/RUN
 }
 
 // The handlers of steps.
@@ -100,13 +102,13 @@ func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
 	steps = append(steps, workflow.StepSpec{Key: last, Title: "Source", Handler: handlerSource, Input: src, Timeout: StepTimeout, Retry: Patient})
 	for _, s := range src.Pipeline.Steps {
 		steps = append(steps, workflow.StepSpec{Key: s.Name, Title: title(s.Name), Handler: handlerJob, Needs: []string{last},
-			Input: jobInput{s, src.Database}, Timeout: StepTimeout + time.Minute, Retry: Patient})
+			Input: jobInput{s, src.Database, src.Cache}, Timeout: StepTimeout + time.Minute, Retry: Patient})
 		last = s.Name
 	}
 	return steps, last
 }
 
-// Cleanup is the last step: it drops the throw-away database, also when steps
+// Cleanup is the last step: it drops what was made for tests, also when steps
 // failed or the run was cancelled. It waits for the steps in needs.
 func (r *Runner) Cleanup(src Source, needs ...string) workflow.StepSpec {
 	return workflow.StepSpec{Key: "cleanup", Title: "Clean-up", Handler: handlerCleanup, Needs: needs, Input: src,
@@ -122,6 +124,7 @@ func title(name string) string { return string(name[0]-'a'+'A') + name[1:] }
 type jobInput struct {
 	Step     Step `json:"step"`
 	Database bool `json:"database"`
+	Cache    bool `json:"cache,omitempty"`
 }
 
 // Built is the output of the step source.
@@ -179,12 +182,15 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 	}
 	j := Job{ID: JobID(t.Run, t.Step), Dir: r.Tree(t.Run.ID),
 		Command: in.Step.Run, Env: r.Jobs.Env(), Timeout: StepTimeout}
-	if in.Step.Test && in.Database {
-		url, err := r.Scratch.Make(ctx, t.Run.ID)
-		if err != nil {
-			return workflow.Result{}, err
+	if in.Step.Test {
+		j.Secrets = map[string]pave.Secret{}
+		for key, scratch := range r.scratches(in.Database, in.Cache) {
+			url, err := scratch.Make(ctx, t.Run.ID)
+			if err != nil {
+				return workflow.Result{}, err
+			}
+			j.Secrets[key] = url
 		}
-		j.Secrets = map[string]pave.Secret{"DATABASE_URL": url}
 	}
 	out, err := r.Jobs.Run(ctx, j)
 	if err != nil {
@@ -200,15 +206,28 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 	return workflow.Result{Summary: "passed"}, nil
 }
 
-// cleanup drops the throw-away database. The tree of a pipeline that failed stays
+// scratches are what makes the throw-away things that tests get, by the variable
+// under which they see their addresses.
+func (r *Runner) scratches(database, cache bool) map[string]Scratch {
+	out := map[string]Scratch{}
+	if database {
+		out["DATABASE_URL"] = r.Database
+	}
+	if cache {
+		out["REDIS_URL"] = r.Cache
+	}
+	return out
+}
+
+// cleanup drops what was made for tests. The tree of a pipeline that failed stays
 // for a retry; Prune removes it later.
 func (r *Runner) cleanup(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
 	var src Source
 	if err := json.Unmarshal(t.Input, &src); err != nil {
 		return workflow.Result{}, err
 	}
-	if src.Database {
-		if err := r.Scratch.Drop(ctx, t.Run.ID); err != nil {
+	for _, scratch := range r.scratches(src.Database, src.Cache) {
+		if err := scratch.Drop(ctx, t.Run.ID); err != nil {
 			return workflow.Result{}, err
 		}
 	}

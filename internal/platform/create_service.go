@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,8 +12,8 @@ import (
 	"github.com/pave-platform/pave/internal/template"
 )
 
-// Engines a database may have.
-var engines = []string{"postgresql"}
+// engines are those that a backing may have, by its kind.
+var engines = map[string][]string{pave.KindDatabase: {"postgresql"}, pave.KindCache: {"redis"}}
 
 // resolveCreate: nothing -> revision 1; or, for a service with the same team and
 // template, a further environment; or nothing new, and the run that did it.
@@ -56,33 +57,38 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	if err != nil && !bad.add(err) {
 		return name, want, err
 	}
-	want.Resources, err = backings(t, name, r.Database)
-	bad.add(err)
+	for _, choice := range [][2]string{{pave.KindDatabase, r.Database}, {pave.KindCache, r.Cache}} {
+		engine, err := engineOf(t, choice[0], choice[1])
+		bad.add(err)
+		if engine != "" {
+			want.Resources = append(want.Resources, pave.WantedBacking{Kind: choice[0], Name: name, Engine: engine})
+		}
+	}
 	return name, want, bad.err()
 }
 
-// backings are the resources the template declares, with the request's choice of
-// a database over it.
-func backings(t *template.Template, service pave.Name, database string) ([]pave.WantedBacking, error) {
-	if database == "" {
+// engineOf is the engine of a backing that the template declares, with the
+// request's choice over it; "" is none.
+func engineOf(t *template.Template, kind, choice string) (string, error) {
+	if choice == "" {
 		for _, r := range t.Resources {
-			if r.Kind == pave.KindDatabase {
-				database = r.Engine
+			if r.Kind == kind {
+				choice = r.Engine
 			}
 		}
 	}
-	if database == "" || database == "none" {
-		return nil, nil
+	if choice == "" || choice == "none" {
+		return "", nil
 	}
-	if !slices.Contains(engines, database) {
-		choices := append([]string{"none"}, engines...)
-		hint := "one of " + strings.Join(choices, ", ")
-		if near := pave.DidYouMean(database, choices); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		return nil, pave.BadField("database", database, "is not an engine", hint)
+	if slices.Contains(engines[kind], choice) {
+		return choice, nil
 	}
-	return []pave.WantedBacking{{Kind: pave.KindDatabase, Name: service, Engine: database}}, nil
+	choices := append([]string{"none"}, engines[kind]...)
+	hint := "one of " + strings.Join(choices, ", ")
+	if near := pave.DidYouMean(choice, choices); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return "", pave.BadField(kind, choice, "is not an engine", hint)
 }
 
 func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pave.Name, want pave.Wanted) (transition, error) {
@@ -181,17 +187,11 @@ func wantedDiff(have, want pave.Wanted) []string {
 			out = append(out, fmt.Sprintf("%s is %v, not %v", field, a, b))
 		}
 	}
-	database := func(w pave.Wanted) string {
-		for _, r := range w.Resources {
-			if r.Kind == pave.KindDatabase {
-				return r.Engine
-			}
-		}
-		return "none"
-	}
 	add("team", have.Team, want.Team)
 	add("template", have.Template, want.Template)
-	add("database", database(have), database(want))
+	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
+		add(kind, cmp.Or(have.Engine(kind), "none"), cmp.Or(want.Engine(kind), "none"))
+	}
 	add("inputs", have.Inputs, want.Inputs)
 	return out
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // catalogStep observes a service: its repository's contents, its newest release,
-// its processes and databases. Nobody declares any of it.
+// its processes, databases and caches. Nobody declares any of it.
 func (p *Platform) catalogStep(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
 	svc, rev, err := p.ofStep(ctx, t)
 	if err != nil {
@@ -49,7 +49,7 @@ func countKinds(seen []catalog.Observation) string {
 		n[o.Kind][o.Name] = true
 	}
 	var parts []string
-	for _, k := range []struct{ kind, word string }{{"component", "component"}, {"api", "API"}, {"database", "database"}} {
+	for _, k := range []struct{ kind, word string }{{"component", "component"}, {"api", "API"}, {"database", "database"}, {"cache", "cache"}} {
 		switch c := len(n[k.kind]); {
 		case c == 1:
 			parts = append(parts, "1 "+k.word)
@@ -85,7 +85,7 @@ func (p *Platform) observeService(ctx context.Context, svc pave.Service, rev pav
 	return append(out, p.fromResources(base, resources)...), nil
 }
 
-// fromResources turns observed processes and databases into facts.
+// fromResources turns observed processes, databases and caches into facts.
 func (p *Platform) fromResources(base catalog.Observation, resources []pave.Resource) []catalog.Observation {
 	proc := base
 	proc.Source = "process"
@@ -105,14 +105,14 @@ func (p *Platform) fromResources(base catalog.Observation, resources []pave.Reso
 		case pave.KindRoute:
 			proc.Facts = append(proc.Facts, catalog.Fact{Key: "url." + string(r.Ref.Env),
 				Value: p.Addresses.Service(r.Ref.Service, r.Ref.Env), Evidence: evidence})
-		case pave.KindDatabase:
-			db := base
-			db.Kind, db.Name, db.Source = "database", r.ExternalID, "resource"
-			db.Facts = []catalog.Fact{{Key: "engine", Value: r.Outputs["engine"], Evidence: evidence},
+		case pave.KindDatabase, pave.KindCache:
+			backing := base
+			backing.Kind, backing.Name, backing.Source = r.Ref.Kind, r.ExternalID, "resource"
+			backing.Facts = []catalog.Fact{{Key: "engine", Value: r.Outputs["engine"], Evidence: evidence},
 				{Key: "environment", Value: string(r.Ref.Env), Evidence: evidence}}
-			out = append(out, db)
+			out = append(out, backing)
 			proc.Relations = append(proc.Relations, catalog.Relation{Kind: "uses",
-				Target: catalog.Ref("database", r.ExternalID), Evidence: evidence})
+				Target: catalog.Ref(r.Ref.Kind, r.ExternalID), Evidence: evidence})
 		}
 	}
 	return append(out, proc)

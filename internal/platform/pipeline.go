@@ -90,9 +90,10 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	if err != nil {
 		return start, err
 	}
-	database := slices.ContainsFunc(w.Resources, func(r pave.WantedBacking) bool { return r.Kind == pave.KindDatabase }) &&
-		slices.ContainsFunc(pipe.Steps, func(s pipeline.Step) bool { return s.Test })
-	src := pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit, Database: database, Pipeline: pipe}
+	src := pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit, Pipeline: pipe}
+	if slices.ContainsFunc(pipe.Steps, func(s pipeline.Step) bool { return s.Test }) {
+		src.Database, src.Cache = w.Engine(pave.KindDatabase) != "", w.Engine(pave.KindCache) != ""
+	}
 	steps, last := p.Pipeline.Steps(src)
 	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: []string{last},
 		Input: releaseInput{svc.ID, commit, pipe.Command, pipe.Ready}}, p.Pipeline.Cleanup(src, "release"))

@@ -243,7 +243,7 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 	return store.Collect(rows, err, func(row store.Scanner) (pave.Environment, error) {
 		var e pave.Environment
 		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected))
-		for _, kind := range []string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindSecret,
+		for _, kind := range []string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache, pave.KindSecret,
 			pave.KindDeployment, pave.KindRoute} {
 			if b, berr := bound.find(kind, e.Name); berr == nil {
 				e.Bindings = append(e.Bindings, b)

@@ -195,7 +195,7 @@ func (p *Platform) ListTemplates(ctx context.Context) ([]pave.Template, error) {
 	for _, t := range p.Templates.List() {
 		view := pave.Template{Name: t.Name, Version: t.Version, Title: t.Title, Description: t.Description, Owner: t.Owner, Aliases: t.Aliases,
 			Source: p.Templates.Source(t)}
-		tree, err := t.Render(ctx, template.Vars{Name: "example", Team: "example", Database: "postgresql"})
+		tree, err := t.Render(ctx, template.Vars{Name: "example", Team: "example", Database: "postgresql", Cache: "redis"})
 		if err == nil { // inputs without a default leave the number open
 			view.Files = len(tree.Files)
 		}
@@ -281,7 +281,7 @@ func (p *Platform) Doctor(ctx context.Context) ([]pave.Check, error) {
 	for _, check := range p.Checks {
 		add(check(ctx))
 	}
-	for _, kind := range []string{pave.KindRepository, pave.KindDatabase, pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret} {
+	for _, kind := range []string{pave.KindRepository, pave.KindDatabase, pave.KindCache, pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret} {
 		for _, d := range p.Resources.Drivers[kind] {
 			if c, ok := resource.As[resource.Checker](d); ok {
 				add(c.Check(ctx))

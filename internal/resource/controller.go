@@ -49,11 +49,15 @@ type stepInput struct {
 	Needs   []pave.Ref      `json:"needs,omitempty"`
 }
 
-// StepKey is the key of the step that changes a resource: its kind, and its
-// environment where it has one, "database:production".
+// StepKey is the key of the step that changes a resource: its kind, its environment
+// where it has one, "database:production", and its name where a service may have
+// several, "secret:production/cache-url".
 func StepKey(ref pave.Ref) string {
-	if ref.Env == "" {
+	switch {
+	case ref.Env == "":
 		return ref.Kind
+	case ref.Kind == pave.KindSecret:
+		return ref.Kind + ":" + string(ref.Env) + "/" + ref.Name
 	}
 	return ref.Kind + ":" + string(ref.Env)
 }

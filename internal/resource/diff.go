@@ -50,7 +50,7 @@ func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, re
 
 // rank orders kinds as a graph does: what others need comes first.
 func rank(r pave.Ref) int {
-	return slices.Index([]string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase,
+	return slices.Index([]string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache,
 		pave.KindSecret, pave.KindDeployment, pave.KindRoute}, r.Kind)
 }
 

@@ -135,7 +135,7 @@ func TestDiffOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const made = "create repository, create identity:staging, create database:staging, create secret:staging, create deployment:staging, create route:staging"
+	const made = "create repository, create identity:staging, create database:staging, create secret:staging/database-url, create deployment:staging, create route:staging"
 	if got := actions(changes); got != made {
 		t.Errorf("made: %s", got)
 	}
@@ -153,7 +153,7 @@ func TestDiffOrder(t *testing.T) {
 	if changes, err = r.Diff(t.Context(), records, nil, false); err != nil {
 		t.Fatal(err)
 	}
-	const taken = "set aside route:staging, set aside deployment:staging, set aside secret:staging, set aside database:staging, set aside identity:staging, set aside repository"
+	const taken = "set aside route:staging, set aside deployment:staging, set aside secret:staging/database-url, set aside database:staging, set aside identity:staging, set aside repository"
 	if got := actions(changes); got != taken {
 		t.Errorf("taken: %s", got)
 	}

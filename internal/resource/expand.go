@@ -3,6 +3,7 @@ package resource
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	pave "github.com/pave-platform/pave"
@@ -79,16 +80,9 @@ func (x *expansion) add(ref pave.Ref, spec func(settings map[string]string) any,
 }
 
 func (x *expansion) repository() {
-	engine := ""
-	for _, r := range x.w.Resources {
-		if r.Kind == pave.KindDatabase {
-			engine = r.Engine
-		}
-	}
-	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any {
-		return RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template,
-			Version: x.w.Version, Inputs: x.w.Inputs, Database: engine, Environments: x.w.Environments}
-	})
+	spec := RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template, Version: x.w.Version,
+		Inputs: x.w.Inputs, Database: x.w.Engine(pave.KindDatabase), Cache: x.w.Engine(pave.KindCache), Environments: x.w.Environments}
+	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any { return spec })
 }
 
 func (x *expansion) environment(env pave.Name) {
@@ -121,13 +115,34 @@ func (x *expansion) backings(env pave.Name) []pave.Ref {
 	for _, r := range x.w.Resources {
 		backing := x.ref(r.Kind, env, string(r.Name))
 		x.add(backing, func(set map[string]string) any {
+			if r.Kind == pave.KindCache {
+				return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb")}
+			}
 			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true"}
 		})
 		secret := x.ref(pave.KindSecret, env, strings.ToLower(r.Kind)+"-url")
-		x.add(secret, func(map[string]string) any {
-			return SecretSpec{Key: strings.ToUpper(r.Kind) + "_URL", From: "url"}
-		}, backing)
+		x.add(secret, func(map[string]string) any { return SecretSpec{Key: urlKey(r), From: "url"} }, backing)
 		needs = append(needs, secret)
 	}
 	return needs
+}
+
+// number reads a setting of a binding; 0 where it has none.
+func (x *expansion) number(set map[string]string, name string) int {
+	value, ok := set[name]
+	n, err := strconv.Atoi(value)
+	if ok && (err != nil || n <= 0) && x.err == nil {
+		x.err = pave.BadField(name, value, "is not a whole number above 0", "mend the setting of the binding, for example 64")
+	}
+	return max(0, n)
+}
+
+// urlKey is the variable by which a workload finds a backing: that of a database
+// is named after the kind, as everywhere; that of a cache after its engine.
+func urlKey(r pave.WantedBacking) string {
+	word := r.Kind
+	if r.Kind == pave.KindCache {
+		word = r.Engine
+	}
+	return strings.ToUpper(word) + "_URL"
 }

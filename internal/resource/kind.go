@@ -20,6 +20,7 @@ type RepositorySpec struct {
 	Version  string         `json:"version"`
 	Inputs   map[string]any `json:"inputs,omitempty"`
 	Database string         `json:"database,omitempty"` // engine
+	Cache    string         `json:"cache,omitempty"`    // engine
 	// Environments at creation, for the texts of the first commit.
 	Environments []pave.Name `json:"environments,omitempty"`
 	Description  string      `json:"description,omitempty"`
@@ -37,6 +38,12 @@ type IdentitySpec struct {
 type DatabaseSpec struct {
 	Engine string `json:"engine"`
 	Public bool   `json:"public,omitempty"` // reachable by others; a guard refuses it
+}
+
+// CacheSpec is an own cache server for one service in one environment.
+type CacheSpec struct {
+	Engine   string `json:"engine"`
+	MemoryMB int    `json:"memory_mb,omitempty"` // what it may hold; 0: as the provider has it
 }
 
 // SecretSpec is a value for the workload alone. From says which output of the
@@ -77,6 +84,7 @@ var kinds = map[string]kind{
 	pave.KindRepository: {once: true, title: "Repository"},
 	pave.KindIdentity:   {title: "Identity"},
 	pave.KindDatabase:   {title: "Database"},
+	pave.KindCache:      {title: "Cache"},
 	pave.KindSecret:     {title: "Secrets"},
 	pave.KindDeployment: {title: "Deployment"},
 	pave.KindRoute:      {title: "Route"},

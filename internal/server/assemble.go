@@ -18,6 +18,7 @@ import (
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
 	"github.com/pave-platform/pave/internal/provider/postgres"
 	"github.com/pave-platform/pave/internal/provider/process"
+	"github.com/pave-platform/pave/internal/provider/redis"
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
@@ -52,13 +53,14 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 	set := template.NewSet(log, c.templateSources()...)
 	repos := &repositories{dir: c.path("git"), hooks: hook, templates: set}
 	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
+	cache := &redis.Driver{Node: s.node, Derive: key.Derive}
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
-	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, database,
+	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, database, cache,
 		resource.NewVault(db, key), paths, root), log)
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Releases: releases,
 		Catalog: catalog.New(db), Access: s.access, Templates: set, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
-		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Scratch: database, Dir: c.path("builds")},
+		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	hookToken := key.Derive("hook", c.Home)
 	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL,
@@ -68,12 +70,13 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 }
 
 // drivers are all drivers there are, by kind and provider.
-func drivers(n *node.Client, trees process.Trees, repos *repositories, database *postgres.Driver, vault sealed.Vault,
-	paths *addresses, root bool) resource.Drivers {
+func drivers(n *node.Client, trees process.Trees, repos *repositories, database *postgres.Driver,
+	cache *redis.Driver, vault sealed.Vault, paths *addresses, root bool) resource.Drivers {
 	ds := resource.Drivers{}
 	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos})
 	ds.Add(pave.KindIdentity, "jwt", process.Identity{Node: n, Issuer: func() string { return paths.url }, OwnUID: root})
 	ds.Add(pave.KindDatabase, "postgres", database)
+	ds.Add(pave.KindCache, "redis", cache)
 	ds.Add(pave.KindSecret, "sealed", sealed.Driver{Vault: vault})
 	ds.Add(pave.KindDeployment, "process", process.Deployment{Node: n, Trees: trees, OwnUID: root})
 	ds.Add(pave.KindRoute, "router", process.Route{Node: n})

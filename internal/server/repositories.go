@@ -45,7 +45,7 @@ func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([
 			WithHint("pave undo this run and create again")
 	}
 	vars := template.Vars{Name: string(s.Service), Team: string(s.Team), Description: s.Description,
-		Database: s.Database, Inputs: s.Inputs}
+		Database: s.Database, Cache: s.Cache, Inputs: s.Inputs}
 	for _, env := range s.Environments {
 		vars.Environments = append(vars.Environments, string(env))
 	}

@@ -75,6 +75,50 @@ func TestMigrateTogether(t *testing.T) {
 	wg.Wait()
 }
 
+// A home from before there were caches gets their binding, and one that somebody
+// made stays.
+func TestOldHomeGetsCaches(t *testing.T) {
+	t.Parallel()
+	for reason, tc := range map[string]struct{ own, want string }{
+		"without a binding": {"", "redis {}"},
+		"with one already":  {`INSERT INTO bindings (environment, kind, provider, settings) VALUES ('', 'cache', 'other', '{"a":"b"}')`, `other {"a":"b"}`},
+	} {
+		url := "sqlite:" + filepath.Join(t.TempDir(), "pave.db")
+		before := fstest.MapFS{}
+		names, err := migrations.ReadDir("migrations")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range names {
+			if n.Name() < "0007" {
+				data, err := migrations.ReadFile("migrations/" + n.Name())
+				if err != nil {
+					t.Fatal(err)
+				}
+				before["migrations/"+n.Name()] = &fstest.MapFile{Data: data}
+			}
+		}
+		old, err := open(t.Context(), url, before)
+		if err == nil && tc.own != "" {
+			_, err = old.Exec(t.Context(), tc.own)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		old.Close()
+		db, err := Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var provider, settings string
+		err = db.QueryRow(t.Context(), `SELECT provider, settings FROM bindings WHERE environment = '' AND kind = 'cache'`).Scan(&provider, &settings)
+		if got := provider + " " + settings; err != nil || got != tc.want {
+			t.Errorf("%s: %q, %v; want %q", reason, got, err, tc.want)
+		}
+		db.Close()
+	}
+}
+
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	got := statements("-- x;\nA\n  B;\n\nC ';' D;\r\nE")

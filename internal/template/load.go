@@ -200,8 +200,8 @@ func (t *Template) checkConditions() error {
 	return nil
 }
 
-// try renders the template with and without a database. Sample inputs need not
-// fit their patterns.
+// try renders the template with and without a database and a cache. Sample inputs
+// need not fit their patterns.
 func (t *Template) try() error {
 	inputs := map[string]any{}
 	for _, name := range t.Inputs.names() {
@@ -217,8 +217,9 @@ func (t *Template) try() error {
 			inputs[name] = p.zero()
 		}
 	}
-	for _, database := range []string{"", "postgresql"} {
-		v := Vars{Name: "sample", Team: "sample", Description: "Sample.", Environments: []string{"production"}, Database: database, Inputs: inputs}
+	for _, with := range [][2]string{{"", ""}, {"postgresql", ""}, {"", "redis"}, {"postgresql", "redis"}} {
+		v := Vars{Name: "sample", Team: "sample", Description: "Sample.", Environments: []string{"production"},
+			Database: with[0], Cache: with[1], Inputs: inputs}
 		if _, err := t.render(context.Background(), t.vars(v)); err != nil {
 			return err
 		}

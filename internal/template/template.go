@@ -18,6 +18,7 @@
 //	description   one line, perhaps empty
 //	environments  a list of names                ["production"]
 //	database      an engine, or "" for none      postgresql
+//	cache         an engine, or "" for none      redis
 //	inputs.NAME   the inputs template.yaml declares, defaults filled in
 //	template      name and version of the template
 //
@@ -108,6 +109,7 @@ type Vars struct {
 	Description  string
 	Environments []string
 	Database     string
+	Cache        string
 	Inputs       map[string]any
 }
 
@@ -122,6 +124,7 @@ func (t *Template) vars(v Vars) map[string]any {
 		"description":  v.Description,
 		"environments": environments,
 		"database":     v.Database,
+		"cache":        v.Cache,
 		"inputs":       v.Inputs,
 		"template":     map[string]any{"name": t.Name, "version": t.Version},
 	}

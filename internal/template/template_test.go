@@ -194,6 +194,10 @@ func TestLoadErrors(t *testing.T) {
 		"bad file name":        {folderOf("skeleton/{{ nme }}", ""), "the name of skeleton/{{ nme }}:1:4", ""},
 		"huge manifest":        {edit("description: A", "description: "+strings.Repeat("A", MaxManifest)), "bytes, more than", ""},
 		"only with a database": {folderOf("skeleton/db/x.jinja", "{{ nope }}"), `unknown variable "nope"`, ""},
+		"only with a cache":    {folderOf("skeleton/x.jinja", "{% if cache == 'redis' %}{{ nope }}{% endif %}"), `unknown variable "nope"`, ""},
+		"only with both":       {folderOf("skeleton/x.jinja", "{% if cache and database %}{{ nope }}{% endif %}"), `unknown variable "nope"`, ""},
+		"only with neither":    {folderOf("skeleton/x.jinja", "{% if not cache and not database %}{{ nope }}{% endif %}"), `unknown variable "nope"`, ""},
+		"cache, not database":  {folderOf("skeleton/x.jinja", "{% if cache and not database %}{{ nope }}{% endif %}"), `unknown variable "nope"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

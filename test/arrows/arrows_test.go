@@ -37,6 +37,7 @@ var arrows = map[string]string{
 	"internal/provider/gitlocal": "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/postgres": "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/process":  "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/redis":    "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":   "internal/resource internal/node internal/git internal/seal",
 	"templates":                  "",
 
@@ -52,6 +53,7 @@ var arrows = map[string]string{
 var foreign = map[string][]string{
 	"os/exec":                          {"internal/job", "internal/git", "internal/server", "internal/node", "internal/cli", "internal/store/storetest", "test/world", "test/bench"},
 	"github.com/jackc/pgx/v5":          {"internal/provider/postgres", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
+	"github.com/gomodule/redigo/redis": {"internal/provider/redis", "internal/node"},
 	"modernc.org/sqlite":               {"internal/store"},
 	"github.com/spf13/cobra":           {"internal/cli"},
 	"github.com/danielgtaylor/huma/v2": {"internal/api"},

@@ -15,7 +15,7 @@ func TestPlantedBug(t *testing.T) {
 	if _, err := enumerate(l, tr); err != nil {
 		t.Fatalf("with the bug and without a kill: %v", err)
 	}
-	for _, point := range []string{"apply/repository/before-record", "apply/database:staging/before-record"} {
+	for _, point := range []string{"apply/repository/before-record", "apply/database:staging/before-record", "apply/cache:staging/before-record"} {
 		err := l.dieAt(tr, point)
 		if err == nil {
 			t.Fatalf("killed at %s with the marker check off: the matrix found nothing", point)

@@ -30,6 +30,7 @@ func TestRandomKillsOfEverything(t *testing.T) {
 		{"server", func(l *lab) int { return l.KillServer() }, ""},
 		{"node", func(l *lab) int { return killed(l.NodePID()) }, ""},
 		{"postmaster", (*lab).killPostmaster, ""},
+		{"cache", (*lab).killCache, ""},
 		{"git", (*lab).killGit, "push"},
 		{"job", (*lab).killJob, "push"},
 		{"service", (*lab).killService, ""},
@@ -59,7 +60,9 @@ type move struct {
 }
 
 var moves = []move{
-	{"create", 450 * time.Millisecond, nil, func(l *lab, name string) error { return l.create(name, pick(l.r, "postgresql", "none")) }},
+	{"create", 450 * time.Millisecond, nil, func(l *lab, name string) error {
+		return l.create(name, pick(l.r, "postgresql", "none"), pick(l.r, "redis", "none"))
+	}},
 	{"push", 900 * time.Millisecond, func(s world.Service) bool { return isLive(s) && s.Commits < 5 }, (*lab).push}, // of the sixth release on, old ones are removed
 	{"delete", 300 * time.Millisecond, isLive, (*lab).remove},
 	{"restore", 300 * time.Millisecond, func(s world.Service) bool { return s.Kept }, (*lab).restore},
@@ -146,6 +149,11 @@ func (l *lab) killPostmaster() int {
 		return 0
 	}
 	return killed(s.Servers[0].PID)
+}
+
+// killCache kills a Redis server, if there is one.
+func (l *lab) killCache() int {
+	return l.catch(func(p job.Proc) bool { return strings.HasPrefix(p.Env("PAVE_ITEM"), "redis-") && l.Inside(p) })
 }
 
 // killGit waits a moment for a git of the server to kill.

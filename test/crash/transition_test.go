@@ -21,16 +21,18 @@ type transition struct {
 // The transitions. Create begins with a name that was never there; the others
 // take up a service again where they can, since to make one takes longest.
 func createDB() transition {
-	return transition{name: "create", begin: fresh, do: func(l *lab, name string) error { return l.create(name, "postgresql") }}
+	return transition{name: "create", begin: fresh, do: func(l *lab, name string) error { return l.create(name, "postgresql", "redis") }}
 }
 
 func fresh(l *lab) (string, error) { return l.fresh(), nil }
 
-func (l *lab) create(name, database string) error {
-	if _, err := l.finish(l.Create(l.Fixture(name, teamName(l.r), database))); err != nil {
+func (l *lab) create(name, database, cache string) error {
+	spec := l.Fixture(name, teamName(l.r), database)
+	spec.Cache = cache
+	if _, err := l.finish(l.Create(spec)); err != nil {
 		return err
 	}
-	l.change(name, func(s *world.Service) { s.Database = database == "postgresql" })
+	l.change(name, func(s *world.Service) { s.Database, s.Cache = database == "postgresql", cache == "redis" })
 	return nil
 }
 
@@ -52,7 +54,7 @@ func reuse(create func(l *lab, name string) error) func(*lab) (string, error) {
 	}
 }
 
-func withDatabase(l *lab, name string) error { return l.create(name, "postgresql") }
+func withDatabase(l *lab, name string) error { return l.create(name, "postgresql", "redis") }
 
 // push builds and rolls out one more commit.
 func push() transition {
@@ -165,8 +167,10 @@ func undoCreate() transition {
 	run := ""
 	return transition{name: "undo create", begin: func(l *lab) (name string, err error) {
 		name = l.fresh()
-		run, err = l.finish(l.Create(l.Fixture(name, teamName(l.r), "postgresql")))
-		l.change(name, func(s *world.Service) { s.Database = true })
+		spec := l.Fixture(name, teamName(l.r), "postgresql")
+		spec.Cache = "redis"
+		run, err = l.finish(l.Create(spec))
+		l.change(name, func(s *world.Service) { s.Database, s.Cache = true, true })
 		return name, err
 	}, do: func(l *lab, name string) error {
 		_, err := l.finish(l.Undo(name, "undo", run))

@@ -22,13 +22,17 @@ import (
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	h := world.New(t)
-	create(t, h, h.Fixture("shop", "shopkeepers", "postgresql"))
-	create(t, h, h.Fixture("bank", "shopkeepers", "postgresql"))
+	for _, name := range []string{"shop", "bank"} {
+		spec := h.Fixture(name, "shopkeepers", "postgresql")
+		spec.Cache = "redis"
+		create(t, h, spec)
+	}
 	secrets := []world.Secret{{Name: "API token", Value: h.Stat().Token, May: func(place string) bool {
 		return place == "file server.json" || place == "environment of a push to shop" // the hook acts for who pushes
 	}}}
 	for _, name := range []string{"shop", "bank"} {
-		secrets = append(secrets, database(t, h, name)...)
+		secrets = append(secrets, backing(t, h, name, "REDIS_URL")...)
+		secrets = append(secrets, backing(t, h, name, "DATABASE_URL")...)
 	}
 	live(t, h)
 	// A plan file lies where the scan looks at files.
@@ -45,23 +49,24 @@ func TestSecrets(t *testing.T) {
 	plant(t, h, secrets)
 }
 
-// database returns the secrets of a service's database, as the service sees them.
-func database(t *testing.T, h *world.Home, service string) []world.Secret {
+// backing returns the secrets of a service's database or cache, as the service sees
+// them.
+func backing(t *testing.T, h *world.Home, service, variable string) []world.Secret {
 	t.Helper()
-	value, err := h.Variable(service, "staging", "DATABASE_URL")
+	value, err := h.Variable(service, "staging", variable)
 	if err != nil {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(value)
 	if err != nil {
-		t.Fatalf("DATABASE_URL of %s is no URL", service)
+		t.Fatalf("%s of %s is no URL", variable, service)
 	}
 	password, _ := u.User.Password()
 	if len(password) < 20 {
 		t.Fatalf("the password of %s has %d characters", service, len(password))
 	}
 	own := one("environment of " + service + "/staging")
-	return []world.Secret{{Name: "database URL of " + service, Value: value, May: own}, {Name: "password of " + service, Value: password, May: own}}
+	return []world.Secret{{Name: variable + " of " + service, Value: value, May: own}, {Name: "password in " + variable + " of " + service, Value: password, May: own}}
 }
 
 func one(place string) func(string) bool { return func(p string) bool { return p == place } }

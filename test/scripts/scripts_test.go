@@ -103,12 +103,12 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-// get asks a URL of a service once and compares status and body:
+// get asks a URL of a service once and compares status and body; PATH is / without:
 //
-//	get SERVICE ENV STATUS [TEXT]
+//	get SERVICE ENV STATUS [TEXT [PATH]]
 func get(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 3 {
-		ts.Fatalf("usage: get SERVICE ENV STATUS [TEXT]")
+		ts.Fatalf("usage: get SERVICE ENV STATUS [TEXT [PATH]]")
 	}
 	query := fmt.Sprintf(`.deployments[] | select(.environment=="%s") | .address`, args[1])
 	cmd := exec.Command(filepath.Join(bin, "pave"), "status", args[0], "--json", "deployments", "--jq", query)
@@ -118,7 +118,11 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("address of %s: %v\n%s", args[0], err, out)
 	}
 	client := http.Client{Timeout: 5 * time.Second}
-	resp, err := client.Get(strings.Trim(strings.TrimSpace(string(out)), `"`) + "/")
+	path := "/"
+	if len(args) > 4 {
+		path = args[4]
+	}
+	resp, err := client.Get(strings.Trim(strings.TrimSpace(string(out)), `"`) + path)
 	ok := err == nil && fmt.Sprint(resp.StatusCode) == args[2]
 	body := ""
 	if err == nil {

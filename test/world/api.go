@@ -97,6 +97,7 @@ type Spec struct {
 	Template     string         `json:"template"`
 	Environments []string       `json:"environments"`
 	Database     string         `json:"database"`
+	Cache        string         `json:"cache,omitempty"`
 	Inputs       map[string]any `json:"inputs,omitempty"`
 }
 

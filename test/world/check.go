@@ -18,6 +18,7 @@ import (
 type Service struct {
 	Name     string
 	Database bool
+	Cache    bool
 	Commits  int    // 0: one
 	Releases int    // trees kept; 0: one
 	Serving  string // number of the release that serves; "": "1"
@@ -104,6 +105,14 @@ func (d *differences) live(svc Service) {
 	if svc.Database {
 		d.database(svc.Name + "_staging")
 	}
+	if svc.Cache {
+		name := svc.Name + "_staging"
+		d.tick("cache", name, d.s.Caches[name])
+		d.seen = append(d.seen, "cache server "+name)
+		if running := d.s.CacheServers[name]; len(running) != 1 || running[0].Listens != 1 {
+			d.add("cache %s is served by %+v, want one process on one port", name, running)
+		}
+	}
 	d.tick("workload", key, d.s.Workloads[key].ID)
 	d.tick("identity", key, d.s.Identities[key].ID)
 	route := d.s.Routes[host]
@@ -161,6 +170,11 @@ func (d *differences) kept(svc Service) {
 			d.database(n)
 		}
 	}
+	if svc.Cache {
+		if n := find("cache", svc.Name+"_staging", keys(d.s.Caches)); n != "" {
+			d.tick("cache", n, d.s.Caches[n])
+		}
+	}
 }
 
 // nothingElse names what is there and was not expected.
@@ -168,6 +182,7 @@ func (d *differences) nothingElse() {
 	for kind, names := range map[string][]string{
 		"repository": keys(d.s.Repositories), "role": keys(d.s.Roles), "database": keys(d.s.Databases), "workload": keys(d.s.Workloads),
 		"identity": keys(d.s.Identities), "route": keys(d.s.Routes), "processes": keys(d.s.Services),
+		"cache": keys(d.s.Caches), "cache server": keys(d.s.CacheServers),
 	} {
 		for _, n := range names {
 			if !slices.Contains(d.seen, kind+" "+n) {
@@ -188,9 +203,16 @@ func keys[T any](m map[string]T) []string {
 	return out
 }
 
-// answers asks a service over the router; with a database it must write and read.
+// answers asks a service over the router; with a database or a cache it must write
+// and read there.
 func (h *Home) answers(svc Service) error {
 	return eventually(settle, func() error {
+		if svc.Cache {
+			status, body, err := h.Get(svc.Name, "staging", "/cache")
+			if hits, _ := body["hits"].(float64); err != nil || status != 200 || hits == 0 {
+				return fmt.Errorf("the cache of %s answers %d %v, %w", svc.Name, status, body, err)
+			}
+		}
 		status, body, err := h.Get(svc.Name, "staging", "/")
 		if err != nil {
 			return err

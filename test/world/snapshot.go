@@ -22,6 +22,8 @@ type Snapshot struct {
 	Databases    map[string]string              // owner by database; PostgreSQL's own left out
 	Services     map[string][]Process           // processes of services, by NAME/ENV
 	Servers      []Process                      // of PostgreSQL: postmasters
+	Caches       map[string]string              // owner by folder of a Redis server, without redis-
+	CacheServers map[string][]Process           // Redis servers that run, likewise
 	Jobs         []Process                      // of pipelines
 	Routes       map[string]node.RouteStatus    // by host
 	Workloads    map[string]node.WorkloadStatus // by NAME/ENV
@@ -47,7 +49,7 @@ type Process struct {
 // Look takes a snapshot. A node or a PostgreSQL that does not answer is an error.
 func (h *Home) Look(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{}
-	for _, look := range []func(context.Context, *Snapshot) error{h.lookGit, h.lookNode, h.lookPostgres, h.lookProcesses, h.lookFiles} {
+	for _, look := range []func(context.Context, *Snapshot) error{h.lookGit, h.lookNode, h.lookPostgres, h.lookProcesses, h.lookCaches, h.lookFiles} {
 		if err := look(ctx, &s); err != nil {
 			return s, err
 		}
@@ -151,8 +153,12 @@ func (h *Home) lookNode(ctx context.Context, s *Snapshot) error {
 		add(s, "route", s.Routes, r.Host, r)
 	}
 	servers, err := n.Servers(ctx)
-	if err == nil && len(servers) > 1 {
-		s.stray("node: %d servers", len(servers))
+	kinds := map[string]int{}
+	for _, server := range servers {
+		kinds[server.Kind]++
+	}
+	if kinds["postgres"] > 1 || len(kinds) > 2 {
+		s.stray("node: servers %v", kinds)
 	}
 	return err
 }
@@ -194,6 +200,7 @@ func (h *Home) lookPostgres(ctx context.Context, s *Snapshot) error {
 // Superuser connects to the node's PostgreSQL; nil where none was ever wanted.
 func (h *Home) Superuser(ctx context.Context) (*pgx.Conn, error) {
 	all, err := h.Node().Servers(ctx)
+	all = slices.DeleteFunc(all, func(s node.ServerStatus) bool { return s.Kind != "postgres" })
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
@@ -205,7 +212,7 @@ func (h *Home) Superuser(ctx context.Context) (*pgx.Conn, error) {
 // lookProcesses finds everything in /proc that carries the node's mark or works in
 // this home.
 func (h *Home) lookProcesses(_ context.Context, s *Snapshot) error {
-	s.Services = map[string][]Process{}
+	s.Services, s.CacheServers = map[string][]Process{}, map[string][]Process{}
 	mark, nodePID, serverPID := nodeMark(h.Dir), h.NodePID(), h.Stat().PID
 	sockets := listening()
 	job.Find(func(p job.Proc) bool {
@@ -237,6 +244,9 @@ func (h *Home) place(s *Snapshot, p job.Proc, sockets map[string]bool) {
 		if exe, _, _ := strings.Cut(argv, " "); strings.HasSuffix(exe, "/postgres") {
 			s.Servers = append(s.Servers, q)
 		}
+	case strings.HasPrefix(q.Item, "redis-"):
+		name := strings.TrimPrefix(q.Item, "redis-")
+		s.CacheServers[name] = append(s.CacheServers[name], q)
 	default:
 		s.Jobs = append(s.Jobs, q)
 		s.stray("job process %d of %s: %s", p.PID, q.Item, argv)
@@ -288,7 +298,6 @@ var places = map[string][]string{
 	"logs":                  {"server.log", "node.log"},
 	"node":                  {"identities", "logs", "node.lock", "run", "servers", "wanted.age", "work"},
 	"node/run":              {"node.sock"},
-	"node/servers":          {"postgres"},
 	"node/servers/postgres": {"data", "run"},
 	"node/logs":             {"server", "workload", "job"},
 }
@@ -312,6 +321,7 @@ func (h *Home) lookFiles(_ context.Context, s *Snapshot) error {
 	}
 	for dir, id := range map[string]func(string) bool{
 		"node/work":          func(n string) bool { return workloads[strings.TrimPrefix(n, "workload-")] },
+		"node/logs/server":   func(n string) bool { return n == "postgres" || s.Caches[strings.TrimPrefix(n, "redis-")] != "" },
 		"node/logs/workload": func(n string) bool { return workloads[n] },
 		"node/identities":    func(n string) bool { return identities[strings.TrimSuffix(n, ".jwt")] },
 		"releases":           func(n string) bool { return strings.HasPrefix(n, "rel_") },

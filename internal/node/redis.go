@@ -1,0 +1,166 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/job"
+)
+
+// What a Redis server may hold in memory, in MB.
+const (
+	defaultRedisMB = 64
+	minRedisMB     = 8
+	maxRedisMB     = 64 << 10
+)
+
+// redisServer is the engine of a Redis server. It belongs to the owner whose mark
+// its folder carries, and lets in one user, who may do what a service needs.
+type redisServer struct {
+	*server
+	probe string // password of the user by which the node looks, new for each start
+}
+
+func newRedis(s *server) engine { return &redisServer{server: s} }
+
+var (
+	redisUser   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+	hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+func checkRedis(s *Server, _ string) error {
+	s.MemoryMB = cmp.Or(s.MemoryMB, defaultRedisMB)
+	switch {
+	case checkID(s.Owner) != nil:
+		return pave.BadField("owner", s.Owner, "is not an id", "name whose data it is")
+	case !redisUser.MatchString(s.User) || s.User == probeUser || s.User == "default":
+		return pave.BadField("user", s.User, "is no name of a user", "use a-z, 0-9, '_' and '-'")
+	case !hashPattern.MatchString(s.PasswordSHA256):
+		return pave.BadField("password", "", "must be the SHA-256 of one, in hex", "64 of 0-9 and a-f")
+	case s.MemoryMB < minRedisMB || s.MemoryMB > maxRedisMB:
+		return pave.BadField("memory_mb", fmt.Sprint(s.MemoryMB), fmt.Sprintf("must be %d to %d", minRedisMB, maxRedisMB), "for example 64")
+	}
+	return nil
+}
+
+// FindRedis returns the Redis server program in the PATH and its version.
+// NotFound where there is none.
+func FindRedis() (path, version string, err error) {
+	for _, dir := range filepath.SplitList(cmp.Or(os.Getenv("PATH"), defaultPath)) {
+		path := filepath.Join(dir, "redis-server")
+		if !filepath.IsAbs(dir) || !isProgram(path) {
+			continue
+		}
+		if version := redisVersion(path); version != "" {
+			return path, version, nil
+		}
+	}
+	return "", "", pave.Errorf(pave.NotFound, "no redis-server of version 7 or newer is on this machine").
+		WithHint("apt-get install -y redis-server")
+}
+
+func findAnyRedis() error {
+	_, _, err := FindRedis()
+	return err
+}
+
+var redisVersionPattern = regexp.MustCompile(`\bv=(([7-9]|\d{2,})\.\d+)`)
+
+// redisVersion asks a program; "" where it is no Redis, or too old to know users
+// as they are used here.
+func redisVersion(path string) string {
+	var out strings.Builder
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := job.Run(ctx, job.Spec{Command: []string{path, "--version"}, Dir: "/",
+		Output: func(l job.Line) { out.WriteString(l.Text + "\n") }})
+	if m := redisVersionPattern.FindStringSubmatch(out.String()); err == nil && m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// ends is the one signal by which Redis writes what it has and ends.
+func (r *redisServer) ends() []syscall.Signal { return []syscall.Signal{syscall.SIGTERM} }
+
+// prepare makes sure that the folder is the owner's, ends a server that a dead node
+// left in it, and writes the configuration.
+func (r *redisServer) prepare(who account) (command []string, version string, err error) {
+	path, version, err := FindRedis()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := r.n.ownFolder(r.spec); err != nil {
+		return nil, "", err
+	}
+	if err := privateDir(r.data(), who.uid, who.gid); err != nil {
+		return nil, "", err
+	}
+	if err := r.endOthers(func(job.Proc) bool { return true }, r.ends()); err != nil {
+		return nil, "", err
+	}
+	uid := -1
+	if os.Geteuid() == 0 {
+		uid = who.uid
+	}
+	r.probe = rand.Text()
+	file := filepath.Join(r.dir, "redis.conf")
+	return []string{path, file}, version, writeFile(file, []byte(r.config()), 0o600, uid)
+}
+
+const probeUser = "pave-node"
+
+// config is what the server reads at its start. It holds no password, only hashes
+// of random ones. Each write is in the log before it is acknowledged, so that a
+// kill loses nothing; the kernel brings it to the disk, which is soon enough for a
+// cache, and unlike "everysec" never has it acknowledged first. A service may do in its own cache whatever it likes, but not
+// look at or change the server itself: -@admin -@dangerous, and back what of the
+// latter concerns its own keys alone.
+func (r *redisServer) config() string {
+	sum := sha256.Sum256([]byte(r.probe))
+	lines := []string{
+		"# Written by pave at every start.",
+		"bind 127.0.0.1",
+		fmt.Sprintf("port %d", r.spec.Port),
+		fmt.Sprintf("dir %q", r.data()),
+		"daemonize no",
+		`logfile ""`,
+		"always-show-logo no",
+		"set-proc-title no", // it would write over the environment, by which the node finds its own
+		"maxclients 1000",
+		fmt.Sprintf("maxmemory %dmb", r.spec.MemoryMB),
+		"maxmemory-policy allkeys-lru",
+		`save ""`,
+		"appendonly yes",
+		"appendfsync no",
+		"user default off resetpass resetkeys resetchannels -@all",
+		fmt.Sprintf("user %s on #%s resetkeys resetchannels -@all +ping", probeUser, hex.EncodeToString(sum[:])),
+		fmt.Sprintf("user %s on #%s ~* &* +@all -@admin -@dangerous +info +keys +sort +flushdb +flushall", r.spec.User, r.spec.PasswordSHA256),
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// serves asks as a user that only this start knows: whoever answers is this
+// process.
+func (r *redisServer) serves(int) bool {
+	c, err := redis.Dial("tcp", loopback(r.spec.Port), redis.DialUsername(probeUser), redis.DialPassword(r.probe),
+		redis.DialConnectTimeout(time.Second), redis.DialReadTimeout(time.Second), redis.DialWriteTimeout(time.Second))
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_, err = c.Do("PING") // an error while it still reads its data
+	return err == nil
+}
