@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/job"
 	"github.com/pave-platform/pave/test/world"
 )
 
@@ -197,15 +200,27 @@ func (l live) drains(t *testing.T) {
 // end, and looks at the answer.
 func (l live) slow(t *testing.T, r *replica) (finish func()) {
 	t.Helper()
-	if l.database {
+	switch {
+	case l.database:
 		return l.slowDatabase(t, r)
+	case l.cache:
+		return l.slowCache(t, r)
+	case strings.HasPrefix(l.template, "node") || strings.HasPrefix(l.template, "python"):
+		return l.slowClient(t, r)
 	}
+	return func() {} // a Go program without either has nothing that is slow
+}
+
+// slowClient sends half a request. Go's server counts it from when it is whole, the
+// others from when it has begun.
+func (l live) slowClient(t *testing.T, r *replica) (finish func()) {
+	t.Helper()
 	conn, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\n", r.addr)
-	time.Sleep(300 * time.Millisecond) // the service reads it
+	time.Sleep(time.Second) // the service reads it
 	return func() {
 		t.Helper()
 		defer conn.Close()
@@ -215,6 +230,25 @@ func (l live) slow(t *testing.T, r *replica) (finish func()) {
 			t.Errorf("the request in flight got %q, %v", line, err)
 		}
 	}
+}
+
+// slowCache makes the request wait for a cache that is stopped.
+func (l live) slowCache(t *testing.T, r *replica) (finish func()) {
+	t.Helper()
+	u, err := url.Parse(r.env["REDIS_URL"])
+	if err != nil {
+		t.Fatal("REDIS_URL is no URL")
+	}
+	servers := job.Find(func(p job.Proc) bool {
+		title, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID)) // it may be gone
+		return l.h.Inside(p) && strings.Contains(string(title), ":"+u.Port())
+	})
+	if len(servers) != 1 {
+		t.Fatalf("found %d servers at port %s", len(servers), u.Port())
+	}
+	servers[0].Signal(syscall.SIGSTOP)
+	t.Cleanup(func() { servers[0].Signal(syscall.SIGCONT) })
+	return l.waiting(t, r, func() { servers[0].Signal(syscall.SIGCONT) })
 }
 
 // slowDatabase makes the request wait for a lock.
@@ -229,6 +263,16 @@ func (l live) slowDatabase(t *testing.T, r *replica) (finish func()) {
 			t.Fatal(err)
 		}
 	}
+	return l.waiting(t, r, func() {
+		if err := db.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// waiting sends a request that waits for something until it is released.
+func (l live) waiting(t *testing.T, r *replica, release func()) (finish func()) {
+	t.Helper()
 	answer := make(chan string, 1)
 	go func() {
 		res, err := http.Get(r.url + "/")
@@ -239,15 +283,13 @@ func (l live) slowDatabase(t *testing.T, r *replica) (finish func()) {
 		_ = res.Body.Close()
 		answer <- res.Status
 	}()
-	time.Sleep(500 * time.Millisecond) // the request waits for the lock
+	time.Sleep(500 * time.Millisecond)
 	return func() {
 		t.Helper()
 		if len(answer) > 0 {
 			t.Error("the request did not wait")
 		}
-		if err := db.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
+		release()
 		if got := <-answer; got != "200 OK" {
 			t.Errorf("the request in flight got %s", got)
 		}
