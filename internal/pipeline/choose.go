@@ -24,6 +24,9 @@ func choose(root *repo, folder string) (*found, *repo, string, error) {
 	if err != nil || f != nil && f.rank > rankFiles {
 		return f, root, "", err
 	}
+	if f != nil && f.language == "go" && len(f.gaps) > 0 {
+		return f, root, "", nil // a library: what else lies in its folders is not the service
+	}
 	var folders []string
 	for _, dir := range manifestFolders(root) {
 		r, err := root.sub(dir)
@@ -42,18 +45,11 @@ func choose(root *repo, folder string) (*found, *repo, string, error) {
 		}
 		f, err = best(r)
 		return f, r, folders[0], err
-	case len(folders) > 1 && (f == nil || len(f.gaps) == 0):
-		f = cmpOr(f, &found{})
+	case len(folders) > 1 && root.first(manifests...) == "":
+		f = &found{}
 		f.gap(flagFolder, "there are programs in several folders: "+strings.Join(folders[:min(len(folders), 8)], ", "))
 	}
 	return f, root, "", nil
-}
-
-func cmpOr(f, other *found) *found {
-	if f != nil {
-		return f
-	}
-	return other
 }
 
 // manifests are the files that begin a program.
@@ -95,16 +91,28 @@ func best(r *repo) (*found, error) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *found) int { return cmp.Compare(b.rank, a.rank) })
+	if len(all) == 0 && r.has("Procfile") {
+		f := &found{rank: rankFiles}
+		f.note("language", "Procfile", 1, "a Procfile, and no language pave knows")
+		f.gap(flagCommand, "the Procfile has no web line")
+		all = append(all, f)
+	}
 	if len(all) == 0 || wrong != nil && all[0].rank <= rankFiles {
 		return nil, wrong
 	}
 	f := all[0]
 	applyProcfile(r, f)
-	if len(f.command) == 0 && d != nil {
+	if len(f.command) == 0 && d != nil && slices.Contains([]string{"go", "node", "python", "java"}, f.language) {
 		d.fill(f)
 	}
 	if len(f.command) > 0 && f.rank == rankFiles {
 		f.rank = rankCommand
 	}
+	if at := r.first(otherManifests...); f.language == "" && at != "" {
+		f.gap(flagBuild, at+" is of a language that pave does not build by itself")
+	}
 	return f, nil
 }
+
+// otherManifests begin programs that only given steps build.
+var otherManifests = []string{"Gemfile", "composer.json", "Cargo.toml", "mix.exs", "build.sbt", "deps.edn", "project.clj", "Package.swift", "pubspec.yaml", "dune-project"}

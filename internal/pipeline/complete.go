@@ -1,11 +1,21 @@
 package pipeline
 
+import (
+	"path"
+	"slices"
+)
+
 // complete makes a pipeline of a candidate with what the rest of the repository
 // says: variables, port, health path and needed servers.
-func complete(f *found, r, root *repo, given bool, over Override) Pipeline {
+func complete(f *found, r, root *repo, folder string, given bool, over Override) Pipeline {
 	p := Pipeline{Language: f.language, Framework: f.framework, Steps: f.steps, Command: f.command, Evidence: f.facts, Gaps: f.gaps}
+	for _, word := range f.command {
+		if word = path.Clean(word); r.has(word) && !slices.Contains(f.sources, word) && path.Ext(word) != ".json" {
+			f.sources = append([]string{word}, f.sources...)
+		}
+	}
 	p.Vars = findVars(r, f.sources)
-	p.Needs = findNeeds(r, root)
+	p.Needs = findNeeds(r, root, folder)
 	switch {
 	case len(p.Command) > 0 && !given && over.Port == "":
 		p.findPort(f, r)

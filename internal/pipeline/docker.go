@@ -263,7 +263,31 @@ var imageOnly = map[string]bool{"PATH": true, "HOME": true, "PORT": true, "HOST"
 func (d *dockerfile) inTree(word string) string {
 	dir := orElse(d.workdir, "/app")
 	if rest, ok := strings.CutPrefix(word, strings.TrimSuffix(dir, "/")+"/"); ok && dir != "/" {
-		return rest
+		word = rest
+	}
+	for _, c := range d.copies {
+		from, to, ok := c.moved(dir)
+		if rest := strings.TrimPrefix(word, to); ok && rest != word && (rest == "" || rest[0] == '/') {
+			return from + rest
+		}
 	}
 	return word
+}
+
+// moved is where a COPY of one folder takes it from and to, both from the WORKDIR.
+func (i instruction) moved(dir string) (from, to string, ok bool) {
+	words := strings.Fields(i.rest)
+	for len(words) > 0 && strings.HasPrefix(words[0], "--") {
+		words = words[1:]
+	}
+	if len(words) != 2 {
+		return "", "", false
+	}
+	for k, w := range words {
+		w = strings.TrimPrefix(path.Clean(w), strings.TrimSuffix(dir, "/")+"/")
+		if words[k] = w; path.IsAbs(w) || strings.HasPrefix(w, ".") || strings.Contains(w, "$") {
+			return "", "", false
+		}
+	}
+	return words[0], words[1], words[0] != words[1]
 }

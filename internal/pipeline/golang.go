@@ -18,7 +18,6 @@ var (
 var goFrameworks = []struct{ path, name string }{
 	{"github.com/gin-gonic/gin", "gin"}, {"github.com/labstack/echo", "echo"}, {"github.com/gofiber/fiber", "fiber"},
 	{"github.com/go-chi/chi", "chi"}, {"github.com/gorilla/mux", "gorilla"}, {"github.com/beego/beego", "beego"},
-	{"google.golang.org/grpc", "grpc"},
 }
 
 // detectGo finds a Go module with a main package: the root, or under cmd/.
@@ -40,6 +39,10 @@ func detectGo(r *repo) (*found, error) {
 		}
 	}
 	main := goMain(r, f)
+	names := []string{path.Base(main), "main", "app", "server"}
+	if m := moduleLine.FindStringSubmatch(r.read("go.mod")); m != nil {
+		names = append(names, path.Base(m[1]))
+	}
 	if main == "" {
 		f.gap(flagCommand, "the Go module has no main package in its root or under cmd/")
 		return f, nil
@@ -49,6 +52,12 @@ func detectGo(r *repo) (*found, error) {
 		build = append(build, "-tags", tags)
 	}
 	f.rank = rankServer
+	f.local = func(argv []string) []string {
+		if len(argv) > 0 && !r.has(path.Clean(argv[0])) && (slices.Contains(names, path.Base(argv[0])) || path.Dir(argv[0]) == "bin") {
+			return append([]string{"bin/app"}, argv[1:]...) // whatever it is called elsewhere
+		}
+		return argv
+	}
 	f.steps = append(f.steps, Step{Name: "build", Run: append(build, "-o", "bin/app", main)})
 	f.command = []string{"bin/app"}
 	return f, nil

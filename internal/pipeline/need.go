@@ -34,7 +34,7 @@ var images = []struct{ text, kind, engine string }{
 }
 
 // findNeeds lists each kind and engine once, at the place that says so first.
-func findNeeds(r, root *repo) []Need {
+func findNeeds(r, root *repo, folder string) []Need {
 	var out []Need
 	add := func(n Need) {
 		if !slices.ContainsFunc(out, func(o Need) bool { return o.Kind == n.Kind && o.Engine == n.Engine }) {
@@ -46,7 +46,11 @@ func findNeeds(r, root *repo) []Need {
 		r.each([]string{file}, func(file string, n int, line string) bool {
 			for _, d := range drivers {
 				if names(file, line, d.text) {
-					add(Need{d.kind, d.engine, file, n, shown(line)})
+					text := shown(line)
+					if file == packageFile {
+						text = d.text // the whole file may be one line
+					}
+					add(Need{d.kind, d.engine, path.Join(folder, file), n, text})
 				}
 			}
 			return false

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -32,9 +33,18 @@ func readPackage(r *repo) (packageJSON, error) {
 	if text == "" {
 		return p, pave.Errorf(pave.Invalid, "%s is empty, larger than %d KB, or not text", packageFile, maxRead>>10)
 	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return p, pave.Errorf(pave.Invalid, "%s: %s", packageFile, strings.TrimPrefix(err.Error(), "json: ")).
-			WithHint("npm pkg fix; node -e 'require(\"./%s\")' shows the place", packageFile)
+	err := json.Unmarshal([]byte(text), &p)
+	if wrong := (&json.UnmarshalTypeError{}); errors.As(err, &wrong) {
+		line := 1 + strings.Count(text[:min(int(wrong.Offset), len(text))], "\n")
+		return p, pave.Errorf(pave.Invalid, "%s:%d: %q must not be of type %s", packageFile, line, wrong.Field, wrong.Value).
+			WithHint("npm pkg fix mends the usual mistakes")
+	}
+	if wrong := (&json.SyntaxError{}); errors.As(err, &wrong) {
+		line := 1 + strings.Count(text[:min(int(wrong.Offset), len(text))], "\n")
+		return p, pave.Errorf(pave.Invalid, "%s:%d: %s", packageFile, line, wrong).WithHint("mend the JSON: npm pkg get name reads it")
+	}
+	if err != nil {
+		return p, pave.Errorf(pave.Invalid, "%s: %s", packageFile, shown(err.Error()))
 	}
 	return p, nil
 }
@@ -74,7 +84,7 @@ func detectNode(r *repo) (*found, error) {
 		return nil, err
 	}
 	n := nodeApp{r: r, pkg: pkg, found: &found{language: "node", rank: rankFiles, set: map[string]string{"NODE_ENV": "production"},
-		setup: `PATH="$PWD/node_modules/.bin:$PATH"; `, sources: r.sources(".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")}}
+		setup: nodeSetup, sources: r.sources(".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")}}
 	n.local = n.argvOf
 	n.note("language", packageFile, 1, "a Node package")
 	if n.workspace() {
@@ -92,6 +102,8 @@ func detectNode(r *repo) (*found, error) {
 	n.addSteps()
 	return n.found, nil
 }
+
+func nodeSetup(string) string { return `PATH="$PWD/node_modules/.bin:$PATH"; ` }
 
 // workspace reports whether the folder is the root of several packages.
 func (n nodeApp) workspace() bool {
@@ -133,7 +145,7 @@ func (n nodeApp) startScripts() []string {
 }
 
 // developer reports whether a script starts what watches or compiles as it runs.
-var developerTool = regexp.MustCompile(`\b(nodemon|ts-node-dev|tsnd|pm2-dev|concurrently|npm-run-all|run-p)\b|--watch\b|\bwatch\b|\bnext dev\b|\bnuxt dev\b`)
+var developerTool = regexp.MustCompile(`\b(nodemon|ts-node-dev|tsnd|pm2-dev|concurrently|npm-run-all|run-p)\b|--watch\b|\bwatch\b|\bnext dev\b|\bnuxt dev\b|\bnx (?:run )?serve\b|\bbrowser-sync\b`)
 
 func developer(script string) bool { return developerTool.MatchString(script) }
 
@@ -141,7 +153,7 @@ func developer(script string) bool { return developerTool.MatchString(script) }
 func (n nodeApp) start() {
 	for _, name := range n.startScripts() {
 		script := strings.TrimSpace(n.pkg.Scripts[name])
-		if script == "" || siteTool(script) != "" {
+		if script == "" || siteTool(script) != "" || n.framework == "" && n.browserSync() {
 			continue
 		}
 		if developer(script) {
@@ -164,6 +176,11 @@ func (n nodeApp) start() {
 	}
 }
 
+// browserSync reports whether what starts only shows files to a developer.
+func (n nodeApp) browserSync() bool {
+	return (n.pkg.develops("browser-sync") || n.pkg.develops("live-server") || n.pkg.develops("lite-server")) && !n.listens()
+}
+
 var watchers = regexp.MustCompile(`^(npx )?nodemon\s+(?:-[-\w]+(?:[= ]\S+)?\s+)*([\w./-]+\.[cm]?js)$|^node\s+--watch\s+([\w./-]+)$`)
 
 // withoutWatch is a script that restarts a program at changes, without that.
@@ -182,6 +199,7 @@ func (n nodeApp) lineOfScript(name string) int {
 
 // take makes a script the command.
 func (n nodeApp) take(script, file string, line int, text string) {
+	script = n.buildParts(script)
 	l := parseLine(script)
 	for k, v := range l.set {
 		n.set[k] = v
@@ -192,6 +210,32 @@ func (n nodeApp) take(script, file string, line int, text string) {
 		n.rank = rankServer
 	}
 	n.note("command", file, line, text)
+}
+
+// buildPart is a part of a start script that makes files: a release cannot be
+// written when it runs, so that is done while it is built.
+var buildPart = regexp.MustCompile(`^(?:(?:npm|yarn|pnpm)(?: run)? (?:build|compile|scss|sass|css|clean|prebuild|bundle)[\w:-]*|(?:npx )?(?:tsc|webpack|rimraf|rollup|esbuild|gulp|prisma generate|nest build|next build|sass)(?: [\w./ -]*)?)$`)
+
+// buildParts makes the first parts of a script steps, where all of them build.
+func (n nodeApp) buildParts(script string) string {
+	parts := strings.Split(script, "&&")
+	if len(parts) < 2 || len(parts) > 6 {
+		return script
+	}
+	last := len(parts) - 1
+	var steps []Step
+	for i, part := range parts[:last] {
+		part = strings.TrimSpace(part)
+		if !buildPart.MatchString(part) {
+			return script
+		}
+		if strings.HasSuffix(part, " build") && n.pkg.Scripts["build"] != "" && !strings.HasPrefix(part, "nest") && !strings.HasPrefix(part, "next") {
+			continue // a step of its own already
+		}
+		steps = append(steps, Step{Name: fmt.Sprintf("prestart-%d", i+1), Run: shellCommand(nodeSetup(""), part)})
+	}
+	n.steps = append(n.steps, steps...)
+	return strings.TrimSpace(parts[last])
 }
 
 // mainFile is a file that listens by itself: main, or one of the usual names.

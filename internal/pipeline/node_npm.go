@@ -42,10 +42,13 @@ func (n nodeApp) manager() manager {
 	case "yarn":
 		return yarn(version, n.r.read("yarn.lock"))
 	}
-	m := manager{name: "npm", runs: []string{"npm", "run"}, install: []string{"npm", "ci", "--no-audit", "--no-fund"},
+	m := manager{name: "npm", runs: []string{"npm", "run"}, install: []string{"npm", "ci", "--prefer-offline", "--no-audit", "--no-fund"},
 		prune: []string{"npm", "prune", "--omit=dev", "--no-audit", "--no-fund"}}
 	if lock == "" {
 		m.install = []string{"npm", "install", "--no-package-lock", "--no-audit", "--no-fund"}
+		if len(n.pkg.Dependencies)+len(n.pkg.Dev) == 0 {
+			return m
+		}
 		n.note("note", packageFile, 1, "there is no lock file: each build takes the newest packages that fit")
 	}
 	return m
@@ -53,7 +56,8 @@ func (n nodeApp) manager() manager {
 
 func pnpm(version string, locked bool) manager {
 	run := []string{"npx", "--yes", "pnpm@" + orElse(version, "9.15.9")}
-	m := manager{name: "pnpm", runs: append(slices.Clone(run), "run"), install: append(slices.Clone(run), "install")}
+	// Copies, not links: a release shares no file with the cache of builds.
+	m := manager{name: "pnpm", runs: append(slices.Clone(run), "run"), install: append(slices.Clone(run), "install", "--package-import-method=copy")}
 	if locked {
 		m.install = append(m.install, "--frozen-lockfile")
 	}
@@ -113,7 +117,7 @@ func (n nodeApp) resolve(argv []string, depth int) []string {
 	}
 	l := parseLine(n.pkg.Scripts[script])
 	if l.shell {
-		return shellCommand(n.setup, l.text)
+		return n.argv(l)
 	}
 	for k, v := range l.set {
 		n.set[k] = v

@@ -23,7 +23,7 @@ var siteTools = []struct {
 	{regexp.MustCompile(`\beleventy\b.*--serve\b`), "eleventy", []string{"_site"}},
 	{regexp.MustCompile(`\bwebpack(-dev-server| serve)\b`), "webpack", []string{"dist", "build", "public"}},
 	{regexp.MustCompile(`(^|[ /])parcel\s+(serve\s+)?\S*\.html\b`), "parcel", []string{"dist"}},
-	{regexp.MustCompile(`(^|[ /])(serve|http-server|live-server|lite-server|browser-sync)(\s|$)`), "static", []string{"dist", "build", "public", "_site", "out"}},
+	{regexp.MustCompile(`^(?:npx )?(serve|http-server|live-server|lite-server|browser-sync)(\s|$)`), "static", []string{"dist", "build", "public", "_site", "out"}},
 }
 
 // siteTool is the tool of a script that only serves a site; "" if it is none.
@@ -39,11 +39,11 @@ func siteTool(script string) string {
 // siteDependencies name the tool where no script does.
 var siteDependencies = []struct{ pkg, tool string }{
 	{"react-scripts", "react"}, {"@angular/core", "angular"}, {"gatsby", "gatsby"}, {"astro", "astro"}, {"@docusaurus/core", "docusaurus"},
-	{"@11ty/eleventy", "eleventy"}, {"@vue/cli-service", "vue"}, {"vite", "vite"}, {"parcel", "parcel"}, {"webpack", "webpack"},
+	{"browser-sync", "static"}, {"live-server", "static"}, {"lite-server", "static"}, {"http-server", "static"}, {"@11ty/eleventy", "eleventy"}, {"@vue/cli-service", "vue"}, {"vite", "vite"}, {"parcel", "parcel"}, {"webpack", "webpack"},
 }
 
 // site makes a package without a server one whose built files are served.
-func (n nodeApp) site() {
+func (n *nodeApp) site() {
 	tool, at := "", ""
 	for _, name := range []string{"start", "serve", "dev", "preview", "develop"} {
 		if t := siteTool(n.pkg.Scripts[name]); t != "" && tool == "" {
@@ -55,13 +55,15 @@ func (n nodeApp) site() {
 			tool, at = d.tool, "build"
 		}
 	}
-	built := n.pkg.Scripts["build"] != ""
+	built := n.pkg.Scripts["build"] != "" && !(tool == "static" && n.r.has("index.html") && !n.r.has("dist/index.html"))
 	if tool == "" || !built && !(tool == "static" && n.r.has("index.html")) {
 		return
 	}
 	output := []string{"."}
 	if built {
 		output = n.output(tool)
+	} else { // served as it is: nothing to install or build
+		n.pkg.Dependencies, n.pkg.Dev, n.pkg.Scripts = nil, nil, map[string]string{at: n.pkg.Scripts[at]}
 	}
 	n.framework, n.rank, n.ready = tool, rankCommand, "/"
 	n.set, n.port = nil, "PORT"

@@ -53,7 +53,7 @@ func (o Override) Check() error {
 func (o Override) steps() []Step {
 	var out []Step
 	for i, text := range o.Build {
-		s := Step{Name: "build", Run: argvOf(text, "")}
+		s := Step{Name: "build", Run: argvOf(text)}
 		if i > 0 {
 			s.Name = fmt.Sprintf("build-%d", i+1)
 		}
@@ -64,10 +64,10 @@ func (o Override) steps() []Step {
 
 // argvOf is the argv of a command as people write it, by a shell only where that
 // is needed.
-func argvOf(text, setup string) []string {
+func argvOf(text string) []string {
 	l := parseLine(text)
 	if l.shell || len(l.argv) == 0 {
-		return shellCommand(setup, l.text)
+		return shellCommand("", l.text)
 	}
 	return wrap(l.argv, "", l.set)
 }

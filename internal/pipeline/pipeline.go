@@ -118,11 +118,28 @@ func unwrap(argv []string) []string {
 		switch {
 		case argv[i] == "-C":
 			i++
+		case argv[i] == "" || argv[i][0] == '-': // not of ours
+			return argv
 		case !strings.Contains(argv[i], "="):
 			return argv[i:]
 		}
 	}
 	return nil
+}
+
+// Line is the command as people would write it: without the variables it gets, and
+// without what is loaded before it.
+func (p Pipeline) Line() string {
+	argv := slices.Clone(unwrap(p.Command))
+	for i, a := range argv {
+		switch {
+		case a == Self:
+			argv[i] = "pave"
+		case strings.Contains(a, "\n"):
+			argv[i] = "..."
+		}
+	}
+	return strings.Join(argv, " ")
 }
 
 // tools are the programs of steps and command that must be on the machine.

@@ -15,7 +15,7 @@ import (
 
 // portFlags find flags of a program for its address: name, and default.
 var portFlags = map[string]*regexp.Regexp{
-	".go": regexp.MustCompile(`\bflag\.(?:String|Int|Uint)(?:Var)?\((?:&[\w.]+,\s*)?"(port|addr|address|listen|http|http-addr|listen-addr|listen-address|bind|p)",\s*("?[^",)]*"?)`),
+	".go": regexp.MustCompile(`\b(?:p?flag|fs|flags|flagSet|rootCmd\.(?:Persistent)?Flags\(\))\.(?:String|Int|Uint)(?:Var)?P?\((?:&[\w.]+,\s*)?"(port|addr|address|listen|http|http-addr|listen-addr|listen-address|bind|p)",\s*("?[^",)]*"?)`),
 	".py": regexp.MustCompile(`add_argument\((?:["']-\w["'],\s*)?["']--(port|listen-port|http-port)["'](.*)`),
 }
 
@@ -39,6 +39,8 @@ var fixedPorts = map[string][]*regexp.Regexp{
 	".java": {regexp.MustCompile(`\.(?:start|port|listen)\(\s*(\d{2,5})\s*\)`), regexp.MustCompile(`new InetSocketAddress\(\s*(\d{2,5})\s*\)`)},
 }
 
+var flagWord = regexp.MustCompile(`port|addr|listen|bind|http|argv|Args`)
+
 var portArgument = regexp.MustCompile(`(?i)port\b.*\b(?:sys\.argv\[1\]|process\.argv\[2\]|os\.Args\[1\])`)
 
 // findPort says how the program learns its port, and makes the command so.
@@ -60,6 +62,10 @@ func (p *Pipeline) findPort(f *found, r *repo) {
 		}
 		p.Port = v.Name
 		p.fact("port", v.File, v.Line, "reads "+v.Name)
+		return
+	}
+	if i := slices.Index(p.Command, "start"); i > 0 && path.Base(p.Command[i-1]) == "fastify" {
+		p.Port = "PORT" // of fastify's own command
 		return
 	}
 	if f.framework == "next" || f.framework == "nuxt" || f.framework == "gin" && p.ginDefault(r, f) {
@@ -86,7 +92,10 @@ func (p *Pipeline) portFlag(f *found, r *repo) bool {
 	script := len(p.Command) > 0 && slices.ContainsFunc(f.sources, func(s string) bool { return slices.Contains(p.Command, s) })
 	done := false
 	r.each(f.sources, func(file string, n int, line string) bool {
-		ext := path.Ext(file)
+		if !flagWord.MatchString(line) {
+			return false
+		}
+		ext := kindOf(file)
 		if portArgument.MatchString(line) && (ext == ".go" || slices.Contains(p.Command, file)) && len(unwrap(p.Command)) <= 2 {
 			p.Command = append(slices.Clone(p.Command), portMark)
 			p.Port, done = "its first argument", true
@@ -101,7 +110,14 @@ func (p *Pipeline) portFlag(f *found, r *repo) bool {
 		if m == nil {
 			return false
 		}
-		p.Port, done = "--"+m[1], true
+		name := "--" + m[1]
+		if done && (strings.Contains(p.Port, "port") || !strings.Contains(name, "port")) {
+			return false
+		}
+		if done { // the port alone is what we want to give
+			p.Command, p.Evidence = p.Command[:len(p.Command)-2], p.Evidence[:len(p.Evidence)-1]
+		}
+		p.Port, done = name, true
 		value := portMark
 		switch {
 		case strings.Contains(m[1], "addr") || m[1] == "listen" || m[1] == "bind" || m[1] == "http":
@@ -111,7 +127,7 @@ func (p *Pipeline) portFlag(f *found, r *repo) bool {
 		}
 		p.Command = append(slices.Clone(p.Command), p.Port, value)
 		p.fact("port", file, n, line)
-		return true
+		return strings.Contains(name, "port")
 	})
 	return done
 }
@@ -119,10 +135,16 @@ func (p *Pipeline) portFlag(f *found, r *repo) bool {
 // fixedPort is a gap where a port stands in the code and nothing can change it.
 func (p *Pipeline) fixedPort(f *found, r *repo) {
 	r.each(f.sources, func(file string, n int, line string) bool {
-		ext := path.Ext(file)
-		for _, re := range fixedPorts[orElse(sameReads[ext], ext)] {
+		if !strings.ContainsAny(line, "0123456789") {
+			return false
+		}
+		for _, re := range fixedPorts[kindOf(file)] {
 			if m := re.FindStringSubmatch(line); m != nil {
 				p.fact("port", file, n, line)
+				if p.movePort(f, m[1]) {
+					p.fact("note", file, n, "port "+m[1]+" is fixed in the code: it opens PORT in its place, by what is loaded before the program")
+					return true
+				}
 				p.Gaps = append(p.Gaps, Gap{What: "port " + m[1] + " is fixed in " + place(file, n) +
 					": replicas and releases that change over cannot share it, so the program must take its port from outside", Flag: flagPort + " or " + flagCommand, Fatal: true})
 				return true
@@ -130,7 +152,7 @@ func (p *Pipeline) fixedPort(f *found, r *repo) {
 		}
 		return false
 	})
-	if len(p.Gaps) == 0 && len(p.Command) > 0 {
+	if len(p.Gaps) == 0 && len(p.Command) > 0 && p.Port == "" {
 		p.Gaps = append(p.Gaps, Gap{What: "nothing found says how the program learns its port: it gets PORT", Flag: flagPort})
 	}
 }
@@ -176,7 +198,11 @@ var (
 func withPort(argv []string) (out []string, changed bool) {
 	if len(argv) == 3 && argv[0] == "/bin/sh" {
 		text := shellPorts.ReplaceAllString(argv[2], "${1}$$PORT")
-		return []string{argv[0], argv[1], text}, strings.Contains(text, "$PORT") || strings.Contains(text, portMark)
+		if i := strings.LastIndex(text, "uvicorn "); i >= 0 && !strings.ContainsAny(text[i:], "&|;") && !strings.Contains(text[i:], "--port") {
+			text += " --port $PORT"
+		}
+		known := strings.Contains(text, "$PORT") || strings.Contains(text, portMark) || strings.Contains(text, "gunicorn ") // which reads PORT
+		return []string{argv[0], argv[1], text}, known
 	}
 	out = slices.Clone(argv)
 	for i, a := range out {

@@ -10,8 +10,10 @@ import (
 const venvPython = ".venv/bin/python"
 
 // makeVenv makes the environment, which may use what the machine has, and installs
-// the packages that are its arguments.
-const makeVenv = `python3 -m venv --system-site-packages .venv && exec .venv/bin/python -m pip install --disable-pip-version-check --no-warn-script-location "$@"`
+// the packages that are its arguments. No registry is asked where the machine has
+// all of them.
+const makeVenv = `pip() { .venv/bin/python -m pip install --disable-pip-version-check --no-warn-script-location "$@"; }
+python3 -m venv --system-site-packages .venv && { pip --quiet --no-deps --no-index "$@" 2>/dev/null || pip "$@"; }`
 
 // pyApp is a Python folder on its way to a candidate.
 type pyApp struct {
@@ -42,7 +44,7 @@ func detectPython(r *repo) (*found, error) {
 	}
 	p.venv = len(p.needs.install) > 0
 	if p.venv {
-		p.setup = `PATH="$PWD/.venv/bin:$PATH"; ` + pyFunctions
+		p.setup = pySetup
 	}
 	p.local = p.argvOf
 	if p.needs.file != "" {
@@ -72,16 +74,21 @@ var pyModules = map[string]string{"gunicorn": "gunicorn", "uvicorn": "uvicorn", 
 	"daphne": "daphne", "waitress-serve": "waitress", "celery": "celery", "streamlit": "streamlit", "django-admin": "django",
 	"fastapi": "fastapi", "alembic": "alembic", "sanic": "sanic", "pytest": "pytest"}
 
-// pyFunctions do the same for a line that a shell runs.
-var pyFunctions = func() string {
-	var out strings.Builder
-	for _, k := range keys(pyModules) {
-		if !strings.Contains(k, "-") {
-			out.WriteString(k + "() { python -m " + pyModules[k] + ` "$@"; }; `)
+// pySetup does the same for a line that a shell runs.
+func pySetup(text string) string {
+	out := `PATH="$PWD/.venv/bin:$PATH"; `
+	for _, tool := range []string{"poetry", "pipenv", "uv"} {
+		if strings.Contains(text, tool+" run ") {
+			out += tool + `() { shift; "$@"; }; `
 		}
 	}
-	return out.String()
-}()
+	for _, k := range keys(pyModules) {
+		if strings.Contains(text, k) && !strings.Contains(k, "-") {
+			out += k + "() { python -m " + pyModules[k] + ` "$@"; }; `
+		}
+	}
+	return out
+}
 
 // python is the interpreter the program runs with.
 func (p pyApp) python() string {
@@ -202,8 +209,8 @@ type instance struct {
 // are first; a factory where there is none.
 func appOf(p pyApp, class string) instance {
 	made := regexp.MustCompile(`^(\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?` + class)
-	factory := regexp.MustCompile(`^(?:async )?def\s+(create_app|make_app|get_app|create_application)\s*\(`)
-	called := regexp.MustCompile(`^(\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?(create_app|make_app|get_app|create_application)\(`)
+	factory := regexp.MustCompile(`^(?:async )?def\s+((?:create|make|get|build|init)_?app(?:lication)?)\s*\(`)
+	called := regexp.MustCompile(`^(\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?((?:create|make|get|build|init)_?app(?:lication)?)\(`)
 	var app, fac instance
 	p.r.each(entriesFirst(p.sources), func(file string, n int, line string) bool {
 		for _, re := range []*regexp.Regexp{made, called} {
@@ -291,7 +298,7 @@ func (p pyApp) script() {
 	p.r.each(entriesFirst(p.sources), func(file string, n int, line string) bool {
 		text := p.r.read(file)
 		base := path.Base(file)
-		runs := strings.Contains(text, "__main__") || base == "__main__.py" || entryRank(base) < 20
+		runs := strings.Contains(text, "__main__") || base == "__main__.py" || entryRank(base) < 20 && line == strings.TrimLeft(line, " \t")
 		if !runs || !serverLine.MatchString(line) {
 			return false
 		}
@@ -302,55 +309,4 @@ func (p pyApp) script() {
 		}
 		return true
 	})
-}
-
-// addSteps makes the environment where packages are wanted, and runs the tests
-// whose runner is there.
-func (p pyApp) addSteps() {
-	if p.venv {
-		p.steps = append(p.steps, Step{Name: "dependencies", Run: append([]string{"/bin/sh", "-c", makeVenv, "pip"}, p.needs.install...)})
-	}
-	test := regexp.MustCompile(`^\s*(?:import|from)\s+(unittest|pytest)\b`)
-	var unit, other Fact
-	p.r.each(p.r.ending(".py"), func(file string, n int, line string) bool {
-		base := path.Base(file)
-		if !strings.HasPrefix(base, "test_") && !strings.HasSuffix(base, "_test.py") && base != "tests.py" {
-			return false
-		}
-		if m := test.FindStringSubmatch(line); m != nil && m[1] == "unittest" && unit.File == "" {
-			unit = factAt("test", file, n, line)
-		} else if m != nil && other.File == "" {
-			other = factAt("test", file, n, line)
-		}
-		return unit.File != "" && other.File != ""
-	})
-	switch {
-	case p.framework == "django" && unit.File+other.File == "":
-	case p.needs.any("pytest"):
-		if p.hasTests() {
-			p.steps = append(p.steps, Step{Name: "test", Run: []string{p.python(), "-m", "pytest", "-q", "-p", "no:cacheprovider"}, Test: true})
-			p.note("test", p.needs.file, p.needs.lines["pytest"], "pytest")
-		}
-	case unit.File != "" && other.File == "":
-		p.steps = append(p.steps, Step{Name: "test", Run: p.unittest(unit.File), Test: true})
-		p.facts = append(p.facts, unit)
-	case other.File != "":
-		other.What, other.Text = "note", "tests are not run: pytest is not in "+orElse(p.needs.file, "a requirements.txt")
-		p.facts = append(p.facts, other)
-	}
-}
-
-func (p pyApp) hasTests() bool {
-	return slices.ContainsFunc(p.r.files, func(f string) bool {
-		base := path.Base(f)
-		return strings.HasSuffix(base, ".py") && (strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py"))
-	})
-}
-
-func (p pyApp) unittest(file string) []string {
-	argv := []string{p.python(), "-m", "unittest", "discover"}
-	if dir := path.Dir(file); dir != "." && !p.r.has(path.Join(dir, "__init__.py")) {
-		argv = append(argv, "-s", dir)
-	}
-	return argv
 }

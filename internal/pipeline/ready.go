@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,8 +42,10 @@ func (p *Pipeline) findReady(f *found, r *repo) {
 		}
 	}
 	r.each(f.sources, func(file string, n int, line string) bool {
-		ext := path.Ext(file)
-		ext = orElse(sameReads[ext], ext)
+		if !strings.Contains(line, "/") {
+			return false
+		}
+		ext := kindOf(file)
 		for _, re := range []*regexp.Regexp{routes[ext], pathTests[ext]} {
 			if re == nil || re == routes[".go"] && grouped.MatchString(r.read(file)) {
 				continue

@@ -48,15 +48,17 @@ func readRequirements(r *repo) (requirements, error) {
 		}
 		return q, nil
 	}
-	for _, read := range []func(*repo) error{q.readProject, q.readPipfile} {
-		if err := read(r); err != nil {
-			return q, err
-		}
+	listed, err := q.readProject(r)
+	if err != nil {
+		return q, err
+	}
+	if err := q.readPipfile(r); err != nil {
+		return q, err
 	}
 	switch {
 	case r.has("pyproject.toml") && (len(q.lines) > 0 || !r.has("Pipfile")):
 		q.file = "pyproject.toml"
-		if len(q.lines) > 0 {
+		if q.install = listed; len(q.install) == 0 && len(q.lines) > 0 {
 			q.install = []string{"."}
 		}
 	case r.has("Pipfile"):
@@ -72,6 +74,8 @@ func readRequirements(r *repo) (requirements, error) {
 			q.install = []string{"."}
 			q.readSetup(text)
 		}
+	default:
+		q.readDocker(r)
 	}
 	return q, nil
 }
@@ -98,6 +102,30 @@ func (q requirements) readText(r *repo, name string, depth int) {
 	}
 }
 
+var pipInstall = regexp.MustCompile(`\bpip3? install\s+([^;&|]+)`)
+
+// readDocker reads the packages that a Dockerfile installs by name.
+func (q *requirements) readDocker(r *repo) {
+	d, err := readDockerfile(r)
+	if d == nil || err != nil {
+		return
+	}
+	for _, in := range d.run {
+		m := pipInstall.FindStringSubmatch(in.rest)
+		if m == nil {
+			continue
+		}
+		for _, word := range strings.Fields(m[1]) {
+			word = strings.Trim(word, `"'`)
+			if requirementName.MatchString(word) && !strings.ContainsAny(word, "/$") && len(q.install) < 100 {
+				q.file, q.lines[strings.ToLower(word)] = d.name, in.line
+				q.install = append(q.install, word)
+				q.add(word, in.line)
+			}
+		}
+	}
+}
+
 // project is what counts of a pyproject.toml.
 type project struct {
 	Project struct {
@@ -110,21 +138,26 @@ type project struct {
 	} `toml:"tool"`
 }
 
-func (q requirements) readProject(r *repo) error {
+// readProject returns the list of dependencies, where it is in the standard form.
+func (q requirements) readProject(r *repo) (list []string, err error) {
 	text := r.read("pyproject.toml")
 	var p project
 	if err := decodeTOML("pyproject.toml", text, &p); err != nil {
-		return err
+		return nil, err
 	}
 	for _, d := range p.Project.Dependencies {
-		q.add(d, lineOf(text, d))
+		if requirementName.MatchString(d) && len(list) < 500 {
+			q.add(d, lineOf(text, d))
+			list = append(list, strings.TrimSpace(d))
+		}
 	}
 	for _, d := range keys(p.Tool.Poetry.Dependencies) {
 		if d != "python" {
 			q.add(d, lineOf(text, d))
+			list = nil // in a form that only an installation of the project understands
 		}
 	}
-	return nil
+	return list, nil
 }
 
 func (q requirements) readPipfile(r *repo) error {

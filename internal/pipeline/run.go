@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -200,7 +201,7 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 		if err := t.Emit(ctx, "step.output", map[string]any{"lines": out.LastLines}); err != nil {
 			return workflow.Result{}, err
 		}
-		return workflow.Result{}, pave.Errorf(pave.Invalid, "%v: %s", in.Step.Run, out.Reason).
+		return workflow.Result{}, pave.Errorf(pave.Invalid, "%s: %s", shown(strings.Join(in.Step.Run, " ")), out.Reason).
 			WithHint("pave logs %.16s shows the whole output; fix it and push again", t.Run.ID)
 	}
 	return workflow.Result{Summary: "passed"}, nil

@@ -212,13 +212,27 @@ func lineOf(data, text string) int {
 
 // sources are the files of some endings that are neither tests nor examples.
 func (r *repo) sources(endings ...string) (out []string) {
+	inner := r.innerPrograms()
 	for _, f := range r.files {
-		if slices.Contains(endings, path.Ext(f)) && !aside(f) {
+		if slices.Contains(endings, path.Ext(f)) && !aside(f) && !slices.ContainsFunc(inner, func(dir string) bool { return strings.HasPrefix(f, dir+"/") }) {
 			out = append(out, f)
 		}
 	}
 	return out
 }
+
+// innerPrograms are folders that are programs of their own.
+func (r *repo) innerPrograms() (out []string) {
+	for _, f := range r.files {
+		if dir := path.Dir(f); dir != "." && slices.Contains(ownManifests, path.Base(f)) && !slices.Contains(out, dir) && len(out) < 100 {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// ownManifests begin a program that has nothing to do with the folder above.
+var ownManifests = []string{"go.mod", packageFile, "requirements.txt", "pyproject.toml", "Pipfile", "pom.xml", "Cargo.toml"}
 
 // aside reports whether a file is no part of the program itself.
 func aside(file string) bool {

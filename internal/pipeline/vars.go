@@ -22,6 +22,7 @@ var varReads = map[string][]*regexp.Regexp{
 	".js": {
 		regexp.MustCompile(`process\.env\.([A-Za-z_]\w*)(.*)`),
 		regexp.MustCompile(`process\.env\[["'](\w+)["']\](.*)`),
+		regexp.MustCompile(`\benv\w*\.([A-Z][A-Z0-9_]+)\b(.*)`),
 		regexp.MustCompile(`\b(?:Deno|Bun)\.env\.(?:get\(["'])?(\w+)(.*)`),
 		regexp.MustCompile(`[cC]onfig(?:Service)?\.get(?:<\w+>)?\(["']([A-Z][A-Z0-9_]+)["'](.*)`),
 	},
@@ -39,26 +40,43 @@ var sameReads = map[string]string{".mjs": ".js", ".cjs": ".js", ".ts": ".js", ".
 	".kt": ".java", ".yaml": ".yml", ".properties": ".yml"}
 
 // fallback follows a read that does without the variable.
-var fallback = regexp.MustCompile(`^["']?\)?\s*(?:,\s*\S|\|\||\?\?|or\b|:[^}]|\)\s*(?:\|\||\?\?|or\b|;\s*ok)|.*\b(?:default|envDefault))`)
+var fallback = regexp.MustCompile(`^["']?\s*(?:,\s*\S|:[^}])|^["']?\)?\s*(?:\|\||\?\?|or\b|.*\b(?:default|envDefault))`)
 
 // given are variables that every program has, or that pave or a tool sets.
 var given = []string{"HOST", "NODE_ENV", "HOME", "PATH", "USER", "PWD", "TMPDIR", "TMP", "TEMP", "CI", "HOSTNAME", "TERM", "SHELL", "LANG", "TZ",
 	"SERVICE_NAME", "SERVICE_VERSION", "PAVE_ENVIRONMENT", "PAVE_TEAM", "PAVE_RELEASE", "PAVE_TOKEN_FILE", "DJANGO_SETTINGS_MODULE",
 	"VERCEL", "NO_COLOR", "FORCE_COLOR", "PYTHONPATH", "JEST_WORKER_ID", "GOPATH", "GOOS", "GOARCH", "APPDATA", "USERPROFILE"}
 
+// mayRead is a quick look that spares most lines the slow one.
+func mayRead(line string) bool {
+	return strings.Contains(line, "env") || strings.Contains(line, "Env") || strings.Contains(line, "onfig") || strings.Contains(line, "${")
+}
+
+// kindOf is the ending a file is read as: a program without one counts as that of
+// its first line.
+func kindOf(file string) string {
+	ext := path.Ext(file)
+	if ext == "" {
+		return ".js" // bin/www: programs of other languages are named
+	}
+	return orElse(sameReads[ext], ext)
+}
+
 // findVars lists the variables that code reads, each at its first place.
 func findVars(r *repo, files []string) []Var {
 	var out []Var
 	seen := map[string]int{}
 	r.each(files, func(file string, n int, line string) bool {
-		ext := path.Ext(file)
-		for _, re := range varReads[orElse(sameReads[ext], ext)] {
+		if !mayRead(line) {
+			return false
+		}
+		for _, re := range varReads[kindOf(file)] {
 			m := re.FindStringSubmatch(line)
 			for left := 8; m != nil && left > 0; left-- {
 				v := Var{Name: m[1], Default: fallback.MatchString(m[2]), File: file, Line: n}
 				if i, ok := seen[v.Name]; ok {
 					out[i].Default = out[i].Default || v.Default
-				} else if !slices.Contains(given, v.Name) && len(v.Name) <= 64 {
+				} else if !slices.Contains(given, v.Name) && len(v.Name) <= 64 && !strings.HasPrefix(v.Name, "VITE_") {
 					seen[v.Name] = len(out)
 					out = append(out, v)
 				}

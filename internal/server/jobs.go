@@ -27,7 +27,7 @@ var passed = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "ht
 
 // caches are the folders, by variable, in which builds keep what they downloaded
 // and compiled; all builds of this machine share them.
-var caches = map[string]string{"GOCACHE": "go-build", "GOMODCACHE": "go-mod", "npm_config_cache": "npm", "npm_config_store_dir": "pnpm",
+var caches = map[string]string{"GOCACHE": "go-build", "GOMODCACHE": "go-mod", "npm_config_cache": "npm", "PNPM_HOME": "pnpm",
 	"YARN_CACHE_FOLDER": "yarn", "PIP_CACHE_DIR": "pip", "GRADLE_USER_HOME": "gradle"}
 
 // jobs runs the programs of pipelines on the node.
