@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write the golden files")
 
 // names are the templates that ship.
-var names = []string{"go-http", "node-express", "python-service"}
+var names = []string{"go-http", "node-express", "python-service", "static-site", "worker"}
 
 // options are what a developer may choose of a database and a cache.
 var options = map[string][2]string{
@@ -90,7 +90,7 @@ func TestNames(t *testing.T) {
 	}
 	for alias, name := range map[string]string{
 		"go-http": "go-http", "go-service": "go-http", "golang-microservice": "go-http",
-		"node-service": "node-express", "node-microservice": "node-express", "python-microservice": "python-service",
+		"node-service": "node-express", "node-microservice": "node-express", "python-microservice": "python-service", "python-service": "python-service",
 	} {
 		if tmpl, err := set.Get(alias); err != nil || tmpl.Name != name {
 			t.Errorf("%s: got %v, %v, want %s", alias, tmpl, err, name)
@@ -201,4 +201,26 @@ func sourceOf(t *testing.T, name, file string) string {
 	}
 	t.Fatalf("%s/skeleton has no %s.jinja or .raw", name, file)
 	return ""
+}
+
+// What several templates share is the same in all of them, so that a repair reaches
+// all.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []string{
+		"internal/trace/trace.go.raw", "internal/trace/export.go.raw", "internal/trace/trace_test.go.raw",
+		"internal/metrics/metrics.go.raw", "internal/metrics/metrics_test.go.raw", "internal/server/middleware.go.jinja",
+		"internal/cache/cache.go.raw", "internal/database/database.go.raw", "internal/database/migrate.go.raw",
+		"internal/database/databasetest/databasetest.go.raw", "go.mod.jinja", "go.sum.jinja", ".github/workflows/ci.yaml.jinja",
+	} {
+		want, err := fs.ReadFile(templates.FS, "go-http/skeleton/"+shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"static-site", "worker"} {
+			if got, err := fs.ReadFile(templates.FS, name+"/skeleton/"+shared); err != nil || string(got) != string(want) {
+				t.Errorf("%s of %s is not that of go-http: %v", shared, name, err)
+			}
+		}
+	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/pave-platform/pave/test/world"
 )
 
-var names = []string{"go-http", "node-express", "python-service"}
+var names = []string{"go-http", "node-express", "python-service", "worker", "static-site"}
 
 var options = []struct{ name, database, cache string }{
 	{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"},
@@ -47,7 +47,11 @@ func TestLive(t *testing.T) {
 	for _, name := range names {
 		for _, o := range options {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
-				l := live{h, c, name + "-" + o.name, name, o.database == "postgresql", o.cache == "redis"}
+				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database == "postgresql", cache: o.cache == "redis"}
+				l.path = "/"
+				if name == "static-site" && (l.database || l.cache) {
+					l.path = "/api/visits"
+				}
 				began := time.Now()
 				l.create(t, o.database, o.cache)
 				created := time.Since(began)
@@ -66,6 +70,7 @@ type live struct {
 	h               *world.Home
 	c               *collector
 	name, template  string
+	path            string // of the request that uses database and cache
 	database, cache bool
 }
 
@@ -111,15 +116,18 @@ func (l live) get(t *testing.T, path string) (int, string) {
 	return body(t, res, err)
 }
 
+// works reports whether the service is a worker with a queue: it does jobs.
+func (l live) works() bool { return l.template == "worker" && (l.database || l.cache) }
+
 func (l live) answers(t *testing.T) {
 	t.Helper()
-	for _, path := range []string{"/health/live", "/health/ready", "/"} {
+	for _, path := range []string{"/health/live", "/health/ready", "/", l.path} {
 		status, text := l.get(t, path)
 		if status != http.StatusOK {
 			t.Errorf("%s answers %d %s", path, status, text)
 		}
-		if path == "/" && (strings.Contains(text, `"rows":`) != l.database || strings.Contains(text, `"hits":`) != l.cache) {
-			t.Errorf("/ answers %s", text)
+		if path == l.path && !l.works() && (strings.Contains(text, `"rows":`) != l.database || strings.Contains(text, `"hits":`) != l.cache) {
+			t.Errorf("%s answers %s", path, text)
 		}
 	}
 }
@@ -149,21 +157,19 @@ func (l live) traces(t *testing.T) {
 	t.Helper()
 	r := copyOf(t, l.h, l.name, l.c.url)
 	trace := fmt.Sprintf("%032x", time.Now().UnixNano())
-	req, err := http.NewRequest(http.MethodGet, r.url+"/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("traceparent", "00-"+trace+"-"+caller+"-01")
-	res, err := http.DefaultClient.Do(req)
-	if status, text := body(t, res, err); status != http.StatusOK {
-		t.Fatalf("/ answers %d %s", status, text)
-	}
-	want := map[string]bool{"GET /": true}
-	if l.database {
-		want["record visit"] = true
-	}
-	if l.cache {
-		want["count visit"] = true
+	l.send(t, r, trace)
+	want := map[string]bool{"GET " + l.path: true}
+	switch {
+	case l.works():
+		want = map[string]bool{"POST /jobs": true, "job": true}
+	case l.template == "worker":
+	default:
+		if l.database {
+			want["record visit"] = true
+		}
+		if l.cache {
+			want["count visit"] = true
+		}
 	}
 	spans := l.c.wait(t, trace, len(want))
 	server := slices.IndexFunc(spans, func(s span) bool { return s.ParentID == caller })
@@ -184,11 +190,33 @@ func (l live) traces(t *testing.T) {
 	}
 }
 
+// send sends the request of a trace.
+func (l live) send(t *testing.T, r *replica, trace string) {
+	t.Helper()
+	method, path, text := http.MethodGet, l.path, ""
+	if l.works() {
+		method, path, text = http.MethodPost, "/jobs", `{"key": "traced", "payload": {"name": "Ada"}}`
+	}
+	req, err := http.NewRequest(method, r.url+path, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("traceparent", "00-"+trace+"-"+caller+"-01")
+	res, err := http.DefaultClient.Do(req)
+	if status, text := body(t, res, err); status != http.StatusOK && status != http.StatusAccepted {
+		t.Fatalf("%s answers %d %s", path, status, text)
+	}
+}
+
 // drains stops a replica with a request in flight: it is answered, nothing more is
 // accepted, and the replica ends without an error.
 func (l live) drains(t *testing.T) {
 	t.Helper()
 	r := copyOf(t, l.h, l.name, l.c.url)
+	if l.works() {
+		l.drainsJobs(t, r)
+		return
+	}
 	finish := l.slow(t, r)
 	wait := r.stop(t)
 	r.refuses(t)
@@ -201,6 +229,8 @@ func (l live) drains(t *testing.T) {
 func (l live) slow(t *testing.T, r *replica) (finish func()) {
 	t.Helper()
 	switch {
+	case l.template == "worker": // its job takes no time
+		return func() {}
 	case l.database:
 		return l.slowDatabase(t, r)
 	case l.cache:
@@ -275,7 +305,7 @@ func (l live) waiting(t *testing.T, r *replica, release func()) (finish func()) 
 	t.Helper()
 	answer := make(chan string, 1)
 	go func() {
-		res, err := http.Get(r.url + "/")
+		res, err := http.Get(r.url + l.path)
 		if err != nil {
 			answer <- err.Error()
 			return
