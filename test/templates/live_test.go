@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -265,16 +264,12 @@ func (l live) slowClient(t *testing.T, r *replica) (finish func()) {
 // slowCache makes the request wait for a cache that is stopped.
 func (l live) slowCache(t *testing.T, r *replica) (finish func()) {
 	t.Helper()
-	u, err := url.Parse(r.env["REDIS_URL"])
-	if err != nil {
-		t.Fatal("REDIS_URL is no URL")
-	}
 	servers := job.Find(func(p job.Proc) bool {
 		title, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID)) // it may be gone
-		return l.h.Inside(p) && strings.Contains(string(title), ":"+u.Port())
+		return l.h.Inside(p) && strings.Contains(string(title), "/redis-"+l.name+"_")
 	})
 	if len(servers) != 1 {
-		t.Fatalf("found %d servers at port %s", len(servers), u.Port())
+		t.Fatalf("found %d servers of the cache", len(servers))
 	}
 	servers[0].Signal(syscall.SIGSTOP)
 	t.Cleanup(func() { servers[0].Signal(syscall.SIGCONT) })
