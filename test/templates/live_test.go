@@ -58,6 +58,9 @@ func TestLive(t *testing.T) {
 				l.measures(t)
 				l.traces(t)
 				l.drains(t)
+				if name == "node-express" {
+					l.identifies(t)
+				}
 				t.Logf("live after %s", created.Round(100*time.Millisecond))
 			})
 		}
@@ -154,7 +157,7 @@ const caller = "b7ad6b7169203331"
 // those of database and cache are below it, and the log has the trace.
 func (l live) traces(t *testing.T) {
 	t.Helper()
-	r := copyOf(t, l.h, l.name, l.c.url)
+	r := copyOf(t, l.h, l.name, "OTEL_EXPORTER_OTLP_ENDPOINT="+l.c.url)
 	trace := fmt.Sprintf("%032x", time.Now().UnixNano())
 	l.send(t, r, trace)
 	want := map[string]bool{"GET " + l.path: true}
@@ -211,7 +214,7 @@ func (l live) send(t *testing.T, r *replica, trace string) {
 // accepted, and the replica ends without an error.
 func (l live) drains(t *testing.T) {
 	t.Helper()
-	r := copyOf(t, l.h, l.name, l.c.url)
+	r := copyOf(t, l.h, l.name, "OTEL_EXPORTER_OTLP_ENDPOINT="+l.c.url)
 	if l.works() {
 		l.drainsJobs(t, r)
 		return
