@@ -28,7 +28,7 @@ const (
 	MaxTime   = 5 * time.Second // of a rendering
 	MaxSteps  = 5_000_000       // nodes visited, and bytes looked at / 64
 	MaxMemory = 256 << 20       // bytes of all values a rendering makes on its way
-	maxNodes  = 500_000         // of one template
+	maxNodes  = 200_000         // of one template
 )
 
 // Limits bound a rendering; a zero field means the Max constant of its name.

@@ -60,6 +60,9 @@ func (l *lexer) foreign(start, inside int) *foreignTag {
 // rootOf returns the name that, when it is a variable, makes the expression ours
 // ("" if nothing can).
 func (l *lexer) rootOf(text string, dollar bool) (root string, ok bool) {
+	if !dollar && wordAt(text, 0) == text && !slices.Contains([]string{"end", "else", "break", "continue"}, text) {
+		return "", false // most tags are a variable
+	}
 	if goStart.MatchString(text) {
 		return "", true
 	}
