@@ -77,14 +77,12 @@ func (r *renderer) own(base any, name string, pos int) (any, bool) {
 
 // method returns base.name as a function.
 func (r *renderer) method(base any, name string) (any, bool) {
-	methods := pyMethods(base)
 	if r.js {
 		if v, ok := r.jsOwn(base, name); ok {
 			return v, true
 		}
-		methods = jsMethods(base)
 	}
-	m, ok := methods[name]
+	m, ok := r.env.methods.of(base)[name]
 	if !ok {
 		return nil, false
 	}
@@ -117,10 +115,7 @@ func (r *renderer) noKey(base any, name string, pos int) *undefined {
 		known = sortedKeys(b.top.vars)
 	default:
 		u.msg = typeName(base) + " has no " + strconv.Quote(cutPlace(name))
-		known = sortedKeys(pyMethods(base))
-		if r.js {
-			known = sortedKeys(jsMethods(base))
-		}
+		known = sortedKeys(r.env.methods.of(base))
 		u.hint = didYouMean(name, known, "")
 		return u
 	}

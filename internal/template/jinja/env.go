@@ -79,6 +79,7 @@ type Env struct {
 	filters map[string]*filter
 	tests   map[string]*filter
 	globals map[string]any
+	methods *methods
 }
 
 // New checks the options and returns their Env.
@@ -93,9 +94,9 @@ func New(opt Options) (*Env, error) {
 	e.opt.Limits = opt.withDefaults()
 	e.foreign = append(foreignRoots(), opt.Foreign...)
 	if e.js {
-		e.filters, e.tests, e.globals = jsFilters(), jsTests(), jsGlobals()
+		e.filters, e.tests, e.globals, e.methods = jsFilters(), jsTests(), jsGlobals(), jsMethods()
 	} else {
-		e.filters, e.tests, e.globals = pyFilters(), pyTests(), pyGlobals()
+		e.filters, e.tests, e.globals, e.methods = pyFilters(), pyTests(), pyGlobals(), pyMethods()
 	}
 	for name, f := range opt.Filters {
 		e.filters[name] = foreignFilter(name, f)

@@ -175,7 +175,7 @@ func bombs() map[string]struct{ jinja2, nunjucks, want string } {
 
 // A bomb ends soon, in an invalid error, and without taking the memory of the machine.
 func TestBombs(t *testing.T) {
-	big := strings.Repeat("x", 1<<19)
+	big := strings.Repeat("x", 1<<17)
 	vars := map[string]any{"name": "n", "n": int64(1), "big": big, "list": make([]any, 3000)}
 	for i := range vars["list"].([]any) {
 		vars["list"].([]any)[i] = int64(i)
@@ -185,7 +185,7 @@ func TestBombs(t *testing.T) {
 			if src == "" {
 				continue
 			}
-			e, err := New(Options{Dialect: dialect, Limits: Limits{Time: 2 * time.Second, Memory: 64 << 20, Output: 8 << 20, Steps: 1_500_000}, Loader: func(name string) (string, error) {
+			e, err := New(Options{Dialect: dialect, Limits: Limits{Time: 2 * time.Second, Memory: 24 << 20, Output: 4 << 20, Steps: 400_000}, Loader: func(name string) (string, error) {
 				return map[string]string{"self": "{% include 'self' %}", "extends": "{% extends 'extends' %}", "big": big}[name], nil
 			}})
 			if err != nil {

@@ -1,22 +1,24 @@
 package jinja
 
-var pyDicts = map[string]*filter{
-	"items":      fn("", viewOf("items")),
-	"keys":       fn("", viewOf("keys")),
-	"values":     fn("", viewOf("values")),
-	"get":        fn("key default? !", dictGet),
-	"pop":        fn("key default?", dictPop),
-	"popitem":    fn("", dictPopItem),
-	"setdefault": fn("key default?", dictSetDefault),
-	"update":     fn("*", dictUpdate),
-	"clear": fn("", func(c *call) (any, error) {
-		*c.value.(*Dict) = *NewDict()
-		return nil, nil
-	}),
-	"copy": fn("", func(c *call) (any, error) {
-		d := c.value.(*Dict)
-		return d.clone(), c.r.spendItems(4 * d.Len())
-	}),
+func pyDictMethods() map[string]*filter {
+	return map[string]*filter{
+		"items":      fn("", viewOf("items")),
+		"keys":       fn("", viewOf("keys")),
+		"values":     fn("", viewOf("values")),
+		"get":        fn("key default? !", dictGet),
+		"pop":        fn("key default?", dictPop),
+		"popitem":    fn("", dictPopItem),
+		"setdefault": fn("key default?", dictSetDefault),
+		"update":     fn("*", dictUpdate),
+		"clear": fn("", func(c *call) (any, error) {
+			*c.value.(*Dict) = *NewDict()
+			return nil, nil
+		}),
+		"copy": fn("", func(c *call) (any, error) {
+			d := c.value.(*Dict)
+			return d.clone(), c.r.spendItems(4 * d.Len())
+		}),
+	}
 }
 
 func viewOf(kind string) func(c *call) (any, error) {

@@ -1,66 +1,83 @@
 package jinja
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
 
-// pyMethods are the methods of a value in jinja2.
-func pyMethods(v any) map[string]*filter {
+// methods are the methods of each kind of value.
+type methods struct {
+	text, list, tuple, dict, whole, float, pattern map[string]*filter
+}
+
+func (m *methods) of(v any) map[string]*filter {
 	switch v.(type) {
 	case string, markup:
-		return pyStrings
+		return m.text
 	case *list:
-		return pyLists
+		return m.list
 	case tuple:
-		return pyTuples
+		return m.tuple
 	case *Dict:
-		return pyDicts
+		return m.dict
+	case int64:
+		return m.whole
 	case float64:
-		return pyFloats
+		return m.float
+	case *pattern:
+		return m.pattern
 	}
 	return nil
 }
 
-var pyFloats = map[string]*filter{
-	"is_integer": fn("", func(c *call) (any, error) { f := c.value.(float64); return f == float64(int64(f)), nil }),
+// pyMethods are the methods of jinja2.
+func pyMethods() *methods {
+	return &methods{
+		text: pyStringMethods(), list: pyListMethods(), dict: pyDictMethods(),
+		tuple: map[string]*filter{"count": fn("value", countItems), "index": fn("value", indexOfItem)},
+		float: map[string]*filter{"is_integer": fn("", func(c *call) (any, error) {
+			f := c.value.(float64)
+			return f == math.Trunc(f), nil
+		})},
+	}
 }
 
-var pyTuples = map[string]*filter{"count": fn("value", countItems), "index": fn("value", indexOfItem)}
-
-var pyLists = map[string]*filter{
-	"append": fn("value", func(c *call) (any, error) {
-		l := c.value.(*list)
-		l.items = append(l.items, c.args[0])
-		return nil, c.r.spendItems(2)
-	}),
-	"extend": fn("values", func(c *call) (any, error) {
-		l := c.value.(*list)
-		more, err := c.r.items(c.args[0])
-		if err == nil {
-			err = c.r.spendItems(2 * len(more))
-		}
-		if err != nil {
-			return nil, err
-		}
-		l.items = append(l.items, more...)
-		return nil, nil
-	}),
-	"insert":  fn("index value", insertItem),
-	"pop":     fn("index?", popItem),
-	"remove":  fn("value", removeItem),
-	"index":   fn("value", indexOfItem),
-	"count":   fn("value", countItems),
-	"copy":    fn("", func(c *call) (any, error) { return c.copyItems() }),
-	"clear":   fn("", func(c *call) (any, error) { c.value.(*list).items = nil; return nil, nil }),
-	"reverse": fn("", func(c *call) (any, error) { slices.Reverse(c.value.(*list).items); return nil, nil }),
-	"sort": fn("reverse?", func(c *call) (any, error) {
-		reverse, err := c.truth(0)
-		if err != nil {
-			return nil, err
-		}
-		return nil, c.r.sortItems(c.value.(*list).items, reverse, func(x any) (any, error) { return x, nil })
-	}),
+func pyListMethods() map[string]*filter {
+	return map[string]*filter{
+		"append": fn("value", func(c *call) (any, error) {
+			l := c.value.(*list)
+			l.items = append(l.items, c.args[0])
+			return nil, c.r.spendItems(2)
+		}),
+		"extend": fn("values", func(c *call) (any, error) {
+			l := c.value.(*list)
+			more, err := c.r.items(c.args[0])
+			if err == nil {
+				err = c.r.spendItems(2 * len(more))
+			}
+			if err != nil {
+				return nil, err
+			}
+			l.items = append(l.items, more...)
+			return nil, nil
+		}),
+		"insert":  fn("index value", insertItem),
+		"pop":     fn("index?", popItem),
+		"remove":  fn("value", removeItem),
+		"index":   fn("value", indexOfItem),
+		"count":   fn("value", countItems),
+		"copy":    fn("", func(c *call) (any, error) { return c.copyItems() }),
+		"clear":   fn("", func(c *call) (any, error) { c.value.(*list).items = nil; return nil, nil }),
+		"reverse": fn("", func(c *call) (any, error) { slices.Reverse(c.value.(*list).items); return nil, nil }),
+		"sort": fn("reverse?", func(c *call) (any, error) {
+			reverse, err := c.truth(0)
+			if err != nil {
+				return nil, err
+			}
+			return nil, c.r.sortItems(c.value.(*list).items, reverse, func(x any) (any, error) { return x, nil })
+		}),
+	}
 }
 
 func (c *call) copyItems() (any, error) {

@@ -22,10 +22,8 @@ func asks(f func(s string) bool) *filter {
 	})
 }
 
-var pyStrings map[string]*filter
-
-func init() {
-	pyStrings = map[string]*filter{
+func pyStringMethods() map[string]*filter {
+	return map[string]*filter{
 		"lower": self(strings.ToLower), "upper": self(upper), "casefold": self(strings.ToLower),
 		"title": self(titleString), "capitalize": self(capitalize), "swapcase": self(swapCase),
 		"strip": fn("chars?", strip(true, true)), "lstrip": fn("chars?", strip(true, false)), "rstrip": fn("chars?", strip(false, true)),
