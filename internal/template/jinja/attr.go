@@ -85,7 +85,11 @@ func (r *renderer) own(base any, name string, pos int) (any, bool) {
 	}
 	return &builtin{name, func(c *call) (any, error) {
 		c.value = base
-		if err := m.bind(c); err != nil {
+		err := m.bind(c)
+		if err == nil {
+			err = c.charge()
+		}
+		if err != nil {
 			return nil, err
 		}
 		return m.fn(c)

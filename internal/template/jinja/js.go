@@ -163,8 +163,11 @@ func jsParse(s string) float64 {
 
 func (r *renderer) jsUnary(op string, v any) (any, error) {
 	f, err := r.jsToNumber(v)
-	if op == "-" {
+	switch op {
+	case "-":
 		f = -f
+	case "floor":
+		f = math.Floor(f)
 	}
 	return r.finite(f, op, v, nil, err)
 }
@@ -191,8 +194,8 @@ func (r *renderer) jsBinary(op string, a, b any) (any, error) {
 			return r.jsConcat(a, b)
 		}
 	}
-	if x, ok := a.(int64); ok && op != "/" && op != "//" && op != "**" {
-		if y, ok := b.(int64); ok && abs64(x) < 1<<53 && abs64(y) < 1<<26 && (op != "*" || abs64(x) < 1<<26) && (op != "%" || y != 0 && x > 0) {
+	if x, ok := a.(int64); ok && op != "/" && op != "**" {
+		if y, ok := b.(int64); ok && abs64(x) < 1<<53 && abs64(y) < 1<<26 && (op != "*" || abs64(x) < 1<<26 && x > 0 && y > 0) && (op != "%" || y != 0 && x > 0) {
 			return smallMath(op, x, y), nil
 		}
 	}
@@ -211,8 +214,6 @@ func (r *renderer) jsBinary(op string, a, b any) (any, error) {
 		f = x * y
 	case "/":
 		f = x / y
-	case "//":
-		f = math.Floor(x / y)
 	case "%":
 		f = math.Mod(x, y)
 	case "**":

@@ -80,7 +80,7 @@ func jsRemainder(f func(float64) bool) func(c *call) (any, error) {
 // jsGlobals are the functions of nunjucks.
 func jsGlobals() map[string]any {
 	return map[string]any{
-		"range":  &builtin{"range", jsRange},
+		"range": &builtin{"range", jsRange},
 		"cycler": &builtin{"cycler", func(c *call) (any, error) {
 			if len(c.args) == 0 {
 				return nil, failf("cycler needs values")

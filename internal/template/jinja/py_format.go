@@ -154,6 +154,11 @@ func (f *percentFormat) verb(s string) (text string, size int, err error) {
 	if u, ok := arg.(*undefined); ok {
 		return "", 0, u.err()
 	}
+	if s, ok := asText(arg); ok {
+		if err := f.r.spend(4 * len(s)); err != nil {
+			return "", 0, err
+		}
+	}
 	text, err = f.format(v, arg)
 	return text, i + 1, err
 }

@@ -477,7 +477,7 @@ func filterReverse(c *call) (any, error) {
 	if s, ok := asText(c.value); ok {
 		runes := []rune(s)
 		slices.Reverse(runes)
-		return string(runes), c.r.spend(5 * len(s))
+		return like(c.value, string(runes)), c.r.spend(5 * len(s))
 	}
 	items, err := c.copied()
 	slices.Reverse(items)

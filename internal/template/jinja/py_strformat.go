@@ -205,6 +205,9 @@ func (r *renderer) formatSpec(v any, spec string) (string, error) {
 		return r.formatFloat(s, x)
 	}
 	text, isText := asText(v)
+	if err := r.spend(4 * len(text)); err != nil {
+		return "", err
+	}
 	if b, ok := v.(bool); ok {
 		text, isText = map[bool]string{true: "True", false: "False"}[b], true
 	}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -230,10 +231,12 @@ func splitSep(s, sep string, n int64, right bool) []string {
 		if i < 0 {
 			break
 		}
-		parts = append([]string{s[i+len(sep):]}, parts...)
+		parts = append(parts, s[i+len(sep):])
 		s = s[:i]
 	}
-	return append([]string{s}, parts...)
+	parts = append(parts, s)
+	slices.Reverse(parts)
+	return parts
 }
 
 func splitSpace(s string, n int64, right bool) []string {
@@ -252,18 +255,18 @@ func splitSpace(s string, n int64, right bool) []string {
 		}
 		if right {
 			_, size := utf8.DecodeRuneInString(s[i:])
-			parts, s = append([]string{s[i+size:]}, parts...), strings.TrimRightFunc(s[:i], isSpace)
+			parts, s = append(parts, s[i+size:]), strings.TrimRightFunc(s[:i], isSpace)
 		} else {
 			parts, s = append(parts, s[:i]), strings.TrimLeftFunc(s[i:], isSpace)
 		}
 	}
-	if s == "" {
-		return parts
+	if s != "" {
+		parts = append(parts, s)
 	}
 	if right {
-		return append([]string{s}, parts...)
+		slices.Reverse(parts)
 	}
-	return append(parts, s)
+	return parts
 }
 
 // lines cuts s as Python's splitlines does.
@@ -312,11 +315,11 @@ func partition(index func(s, sep string) int) func(c *call) (any, error) {
 		i := index(s, sep)
 		switch {
 		case i >= 0:
-			return tuple{like(c.value, s[:i]), sep, like(c.value, s[i+len(sep):])}, c.r.spend(len(s))
+			return tuple{like(c.value, s[:i]), like(c.value, sep), like(c.value, s[i+len(sep):])}, c.r.spend(len(s))
 		case c.name == "partition":
-			return tuple{c.value, "", ""}, nil
+			return tuple{c.value, like(c.value, ""), like(c.value, "")}, nil
 		}
-		return tuple{"", "", c.value}, nil
+		return tuple{like(c.value, ""), like(c.value, ""), c.value}, nil
 	}
 }
 
