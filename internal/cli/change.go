@@ -187,7 +187,7 @@ func destroys(plan pave.Plan) bool {
 	return slices.ContainsFunc(plan.Changes, func(c pave.Change) bool {
 		switch c.Action {
 		case pave.ActionDelete, pave.ActionAside, pave.ActionReplace:
-			return true
+			return c.Ref.Kind != pave.KindSecret || c.Lost != "" // its value is kept
 		}
 		return c.Lost != ""
 	})

@@ -56,6 +56,7 @@ type Deps struct {
 	DB           *store.DB
 	Engine       *workflow.Engine
 	Resources    *resource.Controller
+	Vault        *resource.Vault
 	Releases     *release.Releases
 	Catalog      *catalog.Catalog
 	Access       *access.Access
@@ -135,11 +136,14 @@ func (p *Platform) sweep(ctx context.Context) error {
 	return err
 }
 
-// prune forgets old runs, plans nobody applied, and build folders.
+// prune forgets old runs, plans and sealed values nobody applied, and build folders.
 func (p *Platform) prune(ctx context.Context) error {
 	_, err := p.DB.Exec(ctx, `DELETE FROM plans WHERE run = '' AND created < $1`,
 		store.Micros(time.Now().Add(-30*24*time.Hour)))
 	if err != nil {
+		return err
+	}
+	if err := p.pruneSealed(ctx); err != nil {
 		return err
 	}
 	if _, err := p.Engine.Prune(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {

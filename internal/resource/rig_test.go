@@ -97,7 +97,7 @@ func bindSlow(kind string, _ pave.Name) (pave.Binding, error) {
 
 // shop is what is wanted of the service of most tests.
 func shop(envs ...pave.Name) pave.Wanted {
-	return pave.Wanted{Team: "squad", Template: "go-http", Version: "1.0", Environments: envs, Replicas: 2,
+	return pave.Wanted{Team: "squad", Template: "go-http", Version: "1.0", Environments: envs, Settings: pave.Settings{Replicas: 2},
 		Resources: []pave.WantedBacking{{Kind: pave.KindDatabase, Name: "shop", Engine: "postgresql"}}}
 }
 
