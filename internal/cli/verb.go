@@ -78,7 +78,8 @@ func (a *app) verbs(use, short, long string, planOnly bool, verbs ...*cobra.Comm
 	if planOnly {
 		short, long = "Plan to "+name+" something", "Plan to "+name+" something, and do nothing."
 	}
-	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: examples(lines...), Args: cobra.ArbitraryArgs, RunE: a.group}
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: examples(lines...), Args: cobra.ArbitraryArgs, RunE: a.group,
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}} // a kind that does not exist is told before its flags
 	cmd.AddCommand(verbs...)
 	return cmd
 }

@@ -112,7 +112,7 @@ func stateOf(spec resource.DeploymentSpec, w node.WorkloadStatus) resource.State
 		}
 	}
 	st := resource.State{Version: spec.Release, Reason: w.Reason, Outputs: map[string]string{"release": releaseOf(w.Serving)}}
-	st.Ready = w.State == node.StateRunning && isOf(w.Serving, spec) && ready > 0
+	st.Ready = w.State == node.StateRunning && isOf(w.Serving, spec) && ready > 0 && ready <= max(1, spec.Replicas)
 	if w.State == node.StateFailed && isOf(w.Wanted, spec) {
 		st.Failed, st.Notes = true, w.LastLines
 		st.Reason = fmt.Sprintf("release %d did not become ready: %s", spec.Number, w.Reason)
