@@ -81,6 +81,7 @@ type Wanted struct {
 	Version      string            `json:"version,omitempty"`  // of the template
 	Digest       string            `json:"digest,omitempty"`   // of the template's files
 	Source       string            `json:"source,omitempty"`   // where the template came from
+	Hooks        bool              `json:"hooks,omitempty"`    // programs of the template may run
 	Inputs       map[string]any    `json:"inputs,omitempty"`
 	Environments []Name            `json:"environments,omitempty"`
 	Resources    []WantedBacking   `json:"resources,omitempty"`

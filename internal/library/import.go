@@ -100,7 +100,14 @@ func find(fsys fs.FS) ([]string, error) {
 			return fs.SkipDir
 		}
 		if template.Here(fsys, name) {
-			if out = append(out, name); len(out) > maxTemplates {
+			if nested := template.Nested(fsys, name); len(nested) > 0 {
+				for _, below := range nested {
+					out = append(out, path.Join(name, below))
+				}
+			} else {
+				out = append(out, name)
+			}
+			if len(out) > maxTemplates {
 				return pave.Errorf(pave.Invalid, "there are more than %d templates", maxTemplates).WithHint("import a folder of it: ADDRESS//FOLDER")
 			}
 			return fs.SkipDir

@@ -145,32 +145,12 @@ func (l *Library) elsewhere(ctx context.Context, ref string) (Found, error) {
 
 // unnamed is what a template at an address is called if it does not say.
 func unnamed(a source.Address, commit string) template.Unnamed {
-	return template.Unnamed{Name: nameOf(a.Name()), Version: commit[:min(7, len(commit))]}
-}
-
-// nameOf makes a name of ours out of a folder's.
-func nameOf(s string) string {
-	s = strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return '-'
-	}, s), "-0123456789")
-	for strings.Contains(s, "--") {
-		s = strings.ReplaceAll(s, "--", "-")
-	}
-	if s = strings.TrimRight(s[:min(40, len(s))], "-"); s == "" {
-		return "template"
-	}
-	return s
+	return template.Unnamed{Name: template.NameOf(a.Name()), Version: commit[:min(7, len(commit))]}
 }
 
 // Upload keeps a template that a caller sends.
 func (l *Library) Upload(ctx context.Context, archive []byte, name, by string) (Found, error) {
-	t, err := template.Open(archive, template.Unnamed{Name: nameOf(name)})
+	t, err := template.Open(archive, template.Unnamed{Name: template.NameOf(name)})
 	if err != nil {
 		return Found{}, err
 	}

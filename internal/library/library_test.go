@@ -246,13 +246,3 @@ func TestGetFromAnAddress(t *testing.T) {
 		t.Errorf("no such branch: %v", err)
 	}
 }
-
-func TestNameOf(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{"cookiecutter-PyPackage": "cookiecutter-pypackage", "1.0_x": "x", "": "template", "--": "template",
-		strings.Repeat("ab-", 30): strings.TrimRight(strings.Repeat("ab-", 30)[:40], "-"), "a..b": "a-b", "über": "ber"} {
-		if got := nameOf(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}

@@ -122,11 +122,15 @@ func (r redisServer) prepare(who account) (launch, error) {
 const probeUser = "pave-node"
 
 // config is what the server reads at its start. It holds no password, only hashes
-// of random ones. Each write is in the log before it is acknowledged, so that a
-// kill loses nothing; the kernel brings it to the disk, which is soon enough for a
-// cache, and unlike "everysec" never has it acknowledged first. A service may do in its own cache whatever it likes, but not
-// look at or change the server itself: -@admin -@dangerous, and back what of the
-// latter concerns its own keys alone.
+// of random ones.
+//
+// Each write is in the log before it is acknowledged, so that a kill loses nothing;
+// the kernel brings it to the disk, which is soon enough for a cache. "everysec"
+// may acknowledge first while the disk is busy.
+//
+// A service may do in its own cache whatever it likes, but not look at or change
+// the server itself: -@admin -@dangerous, and back what of the latter concerns its
+// own keys alone.
 func (r redisServer) config(probe string) string {
 	sum := sha256.Sum256([]byte(probe))
 	lines := []string{

@@ -18,7 +18,6 @@ var (
 var goFrameworks = []struct{ path, name string }{
 	{"github.com/gin-gonic/gin", "gin"}, {"github.com/labstack/echo", "echo"}, {"github.com/gofiber/fiber", "fiber"},
 	{"github.com/go-chi/chi", "chi"}, {"github.com/gorilla/mux", "gorilla"}, {"github.com/beego/beego", "beego"},
-	{"google.golang.org/grpc", "grpc"},
 }
 
 // detectGo finds a Go module with a main package: the root, or under cmd/.
@@ -32,6 +31,10 @@ func detectGo(r *repo) (*found, error) {
 		{Name: "dependencies", Run: []string{"go", "mod", "download"}},
 		{Name: "vet", Run: []string{"go", "vet", "./..."}},
 		{Name: "test", Run: []string{"go", "test", "./..."}, Test: true},
+	}
+	if !r.has("go.sum") && !r.has("vendor") && strings.Contains(r.read("go.mod"), "require") {
+		f.steps[0].Run = []string{"go", "mod", "tidy"} // in the built tree alone
+		f.note("note", "go.mod", 1, "go.sum is missing: each build looks for versions anew; commit what go mod tidy writes")
 	}
 	for _, w := range goFrameworks {
 		if fact, ok := r.find("framework", w.path, "go.mod"); ok && !strings.HasSuffix(fact.Text, "// indirect") {

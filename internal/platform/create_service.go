@@ -61,10 +61,13 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	if t.Commit != "" {
 		want.Source += " at " + t.Commit[:7]
 	}
+	want.Hooks = r.AllowHooks && t.HasHooks()
 	want.Variables = t.Variables
 	want.Run, err = overridden(t.Run, r.Run)
 	bad.add(err)
-	want.Inputs, err = t.Validate(r.Inputs)
+	asked := want
+	asked.Inputs = r.Inputs
+	want.Inputs, err = t.Validate(ctx, p.varsOf(name, asked))
 	if err != nil && !bad.add(err) {
 		return name, want, t, err
 	}

@@ -61,6 +61,7 @@ type Deps struct {
 	Catalog      *catalog.Catalog
 	Access       *access.Access
 	Templates    *library.Library
+	Seed         func(service pave.Name) [32]byte // of the dice of templates; the same at each call
 	Pipeline     *pipeline.Runner
 	Repositories Repositories
 	Node         *node.Client

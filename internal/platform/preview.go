@@ -15,15 +15,22 @@ import (
 // where the service could not be built and run and only a person can say how; the
 // hint names the flags. The notes are what a person may want to know or to give.
 func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.Name, want pave.Wanted) ([]string, error) {
-	tree, err := t.Render(ctx, varsOf(name, want))
-	if err != nil {
-		return nil, err
-	}
-	pipe, err := pipeline.Detect(tree.FS(), overrideOf(want))
+	tree, err := t.Render(ctx, p.varsOf(name, want))
 	if err != nil {
 		return nil, err
 	}
 	notes := slices.Clone(t.Notes())
+	if want.Hooks {
+		notes = []string{"programs of the template run, as the user of builds: " + strings.Join(t.HookNames(), ", ")}
+	}
+	pipe, err := pipeline.Detect(tree.FS(), overrideOf(want))
+	if err != nil && want.Hooks { // they may add what is missing
+		return append(notes, "how it is built and run is known after the hooks: "+err.Error()), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	notes = append(notes, tree.Notes...)
 	if t.Format != template.FormatPave {
 		notes = append(notes, howItRuns(pipe))
 	}
@@ -31,8 +38,8 @@ func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.
 }
 
 // varsOf are the variables by which a service's template is rendered.
-func varsOf(name pave.Name, want pave.Wanted) template.Vars {
-	v := template.Vars{Name: string(name), Team: string(want.Team), Database: want.Engine(pave.KindDatabase),
+func (p *Platform) varsOf(name pave.Name, want pave.Wanted) template.Vars {
+	v := template.Vars{Seed: p.Seed(name), Name: string(name), Team: string(want.Team), Database: want.Engine(pave.KindDatabase),
 		Cache: want.Engine(pave.KindCache), Inputs: want.Inputs}
 	for _, env := range want.Environments {
 		v.Environments = append(v.Environments, string(env))

@@ -72,7 +72,7 @@ func TestExpand(t *testing.T) {
 		if err := json.Unmarshal(cases.Files[i].Data, &in); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		s := resource.Subject{Name: in.Name, UID: in.UID, Releases: in.Releases, Bind: in.bind}
+		s := resource.Subject{Name: in.Name, UID: in.UID, Releases: in.Releases, Starts: in.Starts, Bind: in.bind}
 		got := graphText(resource.Expand(s, in.Wanted))
 		if diff := cmp.Diff(string(cases.Files[i+1].Data), got); diff != "" && os.Getenv("UPDATE") == "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)

@@ -19,6 +19,7 @@ type RepositorySpec struct {
 	Template string         `json:"template"`
 	Version  string         `json:"version"`
 	Digest   string         `json:"digest,omitempty"`
+	Hooks    bool           `json:"hooks,omitempty"` // of the template may run
 	Inputs   map[string]any `json:"inputs,omitempty"`
 	Database string         `json:"database,omitempty"` // engine
 	Cache    string         `json:"cache,omitempty"`    // engine

@@ -20,6 +20,8 @@ type repositories struct {
 	dir       string // holds NAME.git
 	hooks     string // folder of hooks
 	templates *library.Library
+	seed      func(pave.Name) [32]byte
+	hooksAt   hookPlace
 }
 
 // Dir is where the repository of a name lies.
@@ -41,12 +43,16 @@ func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([
 	if err != nil {
 		return nil, err
 	}
-	vars := template.Vars{Name: string(s.Service), Team: string(s.Team), Description: s.Description,
+	vars := template.Vars{Seed: r.seed(s.Service), Name: string(s.Service), Team: string(s.Team), Description: s.Description,
 		Database: s.Database, Cache: s.Cache, Inputs: s.Inputs}
 	for _, env := range s.Environments {
 		vars.Environments = append(vars.Environments, string(env))
 	}
-	tree, err := t.Render(ctx, vars)
+	render := t.Render
+	if s.Hooks && t.HasHooks() {
+		render = func(ctx context.Context, v template.Vars) (*template.Tree, error) { return r.hooksAt.render(ctx, t, v) }
+	}
+	tree, err := render(ctx, vars)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -212,8 +213,13 @@ func (t *Template) Golden(name string) ([]File, error) {
 	if _, err := fs.Stat(dir, "."); err != nil {
 		return nil, fs.ErrNotExist
 	}
+	return filesOf(dir)
+}
+
+// filesOf reads all files, by path.
+func filesOf(dir fs.FS) ([]File, error) {
 	var out []File
-	err = fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -225,5 +231,6 @@ func (t *Template) Golden(name string) ([]File, error) {
 		out = append(out, File{Path: name, Mode: plainMode(info.Mode()), Data: data})
 		return err
 	})
+	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return out, err
 }

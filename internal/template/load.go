@@ -48,7 +48,10 @@ func Open(archive []byte, u Unnamed) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := open(fsys)
+	if u.Version == "" {
+		u.Version = strings.TrimPrefix(digest, "sha256:")[:8]
+	}
+	t, err := open(fsys, u)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +59,10 @@ func Open(archive []byte, u Unnamed) (*Template, error) {
 	return t, nil
 }
 
-func open(fsys fs.FS) (*Template, error) {
+func open(fsys fs.FS, u Unnamed) (*Template, error) {
+	if isCookiecutter(fsys) {
+		return openCookiecutter(fsys, u)
+	}
 	data, err := readFile(fsys, manifestName, MaxManifest)
 	if err == nil {
 		err = refuseBackstage(data)

@@ -11,13 +11,17 @@ import (
 // A path element may have these characters. An allow-list leaves no room for the
 // many ways to write ".git" outside ASCII, nor for Windows' streams and devices'
 // separators.
-var elementPattern = regexp.MustCompile(`^[A-Za-z0-9._@+=,()\[\]{}~$#! -]{1,200}$`)
+var strictPattern = regexp.MustCompile(`^[A-Za-z0-9._@+=,()\[\]{}~$#! -]{1,200}$`)
+
+// loosePattern is for templates of other systems: any plain character but those that
+// part paths, or mean something to Windows.
+var loosePattern = regexp.MustCompile(`^[^\x00-\x1f\x7f\\:*?"<>|\pC]{1,200}$`)
 
 // gitName matches the short names Windows gives a folder called .git.
 var gitName = regexp.MustCompile(`^(\.git|git~[0-9]+)$`)
 
 // checkPath returns an Invalid error for a path that must not be in a tree.
-func checkPath(template, path string) error {
+func checkPath(template, path string, element *regexp.Regexp) error {
 	bad := func(rule string) error {
 		return pave.Errorf(pave.Invalid, "template %s makes a file %q: the path %s", template, path, rule)
 	}
@@ -28,8 +32,8 @@ func checkPath(template, path string) error {
 		return bad("is longer than 1000 bytes")
 	}
 	for e := range strings.SplitSeq(path, "/") {
-		if !elementPattern.MatchString(e) {
-			return bad("has an element longer than 200 bytes or with other than plain ASCII characters")
+		if !element.MatchString(e) {
+			return bad("has an element longer than 200 bytes or with characters that cannot be in a name everywhere")
 		}
 		if strings.HasSuffix(e, ".") || strings.HasSuffix(e, " ") || strings.HasPrefix(e, " ") {
 			return bad("has an element that starts or ends in a space, or ends in a dot")
@@ -43,13 +47,13 @@ func checkPath(template, path string) error {
 
 // checkPaths checks each path, and that no two are the same file on any system.
 // The files are sorted.
-func checkPaths(template string, files []File) error {
+func checkPaths(template string, files []File, element *regexp.Regexp) error {
 	if len(files) > MaxFiles {
 		return pave.Errorf(pave.Invalid, "template %s makes %d files, more than %d", template, len(files), MaxFiles)
 	}
 	taken := make(map[string]string, len(files)) // lower case: as it was first written
 	for _, f := range files {
-		if err := checkPath(template, f.Path); err != nil {
+		if err := checkPath(template, f.Path, element); err != nil {
 			return err
 		}
 		for end := range len(f.Path) + 1 {

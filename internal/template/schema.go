@@ -1,6 +1,7 @@
 package template
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -37,11 +38,18 @@ type Property struct {
 	Maximum     *float64 `json:"maximum,omitempty"`
 }
 
-// Validate returns the inputs with defaults filled in, as string, int64 and bool.
+// Validate returns the inputs of v with defaults filled in, as string, int64 and bool.
 // A string is taken for an integer or boolean where it is written as one, so that
 // the values of command lines fit. The error is Invalid and names every wrong
 // field, its value and the rule.
-func (t *Template) Validate(inputs map[string]any) (map[string]any, error) {
+func (t *Template) Validate(ctx context.Context, v Vars) (map[string]any, error) {
+	if t.cookie != nil {
+		return t.validateCookiecutter(ctx, v)
+	}
+	return t.validate(v.Inputs)
+}
+
+func (t *Template) validate(inputs map[string]any) (map[string]any, error) {
 	out := map[string]any{}
 	var wrong []pave.FieldError
 	known := t.Inputs.names()
@@ -183,6 +191,8 @@ func (p Property) Rule() string {
 		parts = append(parts, "must be one of "+strings.Join(shownAll(p.Enum), ", "))
 	case p.Type == "boolean":
 		parts = append(parts, "must be true or false")
+	case p.Type == "object":
+		parts = append(parts, "must be a dictionary, as JSON")
 	case p.Type == "integer":
 		parts = append(parts, "must be a whole number")
 	default:

@@ -38,8 +38,10 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/template/cookiecutter"
 	"github.com/pave-platform/pave/internal/template/jinja"
 )
 
@@ -74,6 +76,7 @@ type Template struct {
 	digest     string
 	archive    []byte
 	notes      []string
+	cookie     *cookiecutter.Template // of that format
 }
 
 // A Resource is one that services of the template have unless their developer
@@ -124,6 +127,9 @@ type Vars struct {
 	Database     string
 	Cache        string
 	Inputs       map[string]any
+	// Clock and dice of templates that have them: zero is today, and real dice.
+	Now  time.Time
+	Seed [32]byte
 }
 
 func (t *Template) vars(v Vars) map[string]any {
@@ -158,7 +164,7 @@ func (t *Template) Notes() []string { return t.notes }
 // is Invalid.
 func (t *Template) DefaultResources(ctx context.Context, v Vars) ([]Resource, error) {
 	var err error
-	if v.Inputs, err = t.Validate(v.Inputs); err != nil {
+	if v.Inputs, err = t.Validate(ctx, v); err != nil {
 		return nil, err
 	}
 	return t.defaultResources(ctx, t.vars(v))
@@ -204,13 +210,19 @@ type File struct {
 
 // A Tree is the files a service starts with, sorted by path. Paths are relative,
 // plain ASCII, free of "..", ".git" and of twins that differ in case only.
-type Tree struct{ Files []File }
+type Tree struct {
+	Files []File
+	Notes []string // what one may want to know of how it was made
+}
 
 // Render fills in the skeleton. The error is Invalid with file, line and column,
 // or Unavailable when ctx ends. The same input gives the same tree.
 func (t *Template) Render(ctx context.Context, v Vars) (*Tree, error) {
 	var err error
-	if v.Inputs, err = t.Validate(v.Inputs); err != nil {
+	if t.cookie != nil {
+		return t.renderCookiecutter(ctx, v)
+	}
+	if v.Inputs, err = t.Validate(ctx, v); err != nil {
 		return nil, err
 	}
 	return t.render(ctx, t.vars(v))
@@ -236,7 +248,7 @@ func (t *Template) render(ctx context.Context, vars map[string]any) (*Tree, erro
 		tree.Files = append(tree.Files, file)
 	}
 	slices.SortFunc(tree.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	if err := checkPaths(t.Name, tree.Files); err != nil {
+	if err := checkPaths(t.Name, tree.Files, strictPattern); err != nil {
 		return nil, err
 	}
 	return tree, nil

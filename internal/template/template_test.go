@@ -235,7 +235,7 @@ func TestValidate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := tmpl.Validate(c.in)
+			got, err := tmpl.Validate(t.Context(), Vars{Inputs: c.in})
 			if c.err == nil {
 				if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 					t.Errorf("%s: %v\n%s", c.reason, err, diff)

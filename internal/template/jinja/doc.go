@@ -1,23 +1,18 @@
-// Package jinja renders the part of the Jinja template language that golden
-// paths need, strictly: what is unknown is an error, never empty text.
+// Package jinja renders templates of the Jinja family in two dialects: jinja2, as
+// cookiecutter configures it, and nunjucks, as Backstage's scaffolder uses it.
 //
-// Supported are text, {{ expressions }}, {% if/elif/else/endif %}, {% for x in
-// list %} with loop and else, {% raw %}, comments and the whitespace control
-// signs "-" and "+". Expressions have names, dotted and ['x'] access, literals
-// and lists of them, the filters in filter.go, "~", comparisons, "in", "is
-// defined", and/or/not and the inline if. Whitespace, text forms of values and
-// filters follow Jinja2 with its default settings and keep_trailing_newline,
-// which is what cookiecutter uses.
-//
-// Two rules differ on purpose. A name that is not a variable is an error, also
-// inside a condition; the default filter and "is defined" are the ways to ask.
-// And "${{ github.sha }}" stays as it is, because GitHub Actions wrote it: an
-// expression after a dollar sign whose first name is one of GitHub's contexts,
-// and not a variable, is text.
+// Both are strict: an unknown variable is an error with file, line, column,
+// expression and "did you mean", never empty text. An expression that belongs to
+// somebody else (GitHub Actions, Argo, Helm) stays verbatim when its first name is
+// not a variable. docs/templates-language.md lists the differences from the
+// originals, each with its reason.
 //
 // Templates are written by people who are trusted with nothing but the text they
-// make: there is no way to call a function, load a file or reach a Go value other
-// than the map, list, string, bool and numbers that were passed in, and size,
-// depth, work and time of a rendering are bounded. The package knows no file
-// system and no golden path.
+// make: a template reaches the values it was given, the functions and filters of
+// its Env and the Loader, and nothing else. Time, depth, work, memory and output of
+// a rendering are bounded. The package knows no file system and no golden path.
+//
+// From source to text: lex.go cuts tokens (foreign.go tells whose they are), parse*.go
+// make nodes (ast.go), render*.go walk them, eval.go works expressions out. What
+// differs between the dialects is in files that begin with py and js.
 package jinja

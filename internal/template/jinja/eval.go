@@ -1,9 +1,6 @@
 package jinja
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // value works x out; what is not defined is an error.
 func (r *renderer) value(x expr) (any, error) {
@@ -11,7 +8,7 @@ func (r *renderer) value(x expr) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u, missing := v.(undefined); missing {
+	if u, missing := v.(*undefined); missing && !u.soft {
 		return nil, u.err()
 	}
 	return v, nil
@@ -27,208 +24,185 @@ func (r *renderer) eval(x expr) (any, error) {
 	case *litExpr:
 		return x.value, nil
 	case *nameExpr:
-		return r.name(x)
-	case *listExpr:
-		return r.values(x.items)
+		if v, ok := r.lookup(x.name); ok {
+			return v, nil
+		}
+		return r.unknown(x.name, x.at()), nil
+	case *captured:
+		return r.captured, nil
 	case *attrExpr:
-		return r.attr(x)
+		base, err := r.eval(x.base)
+		if err != nil {
+			return nil, err
+		}
+		return r.attr(base, x.name, x.at())
+	case *itemExpr:
+		return r.item(x)
+	case *callExpr:
+		return r.call(x)
 	case *filterExpr:
-		return r.filter(x)
-	case *definedExpr:
-		v, err := r.eval(x.base)
-		_, missing := v.(undefined)
-		return missing == x.negate, err
-	case *notExpr:
-		v, err := r.value(x.x)
-		return !truth(v), err
-	case *negExpr:
-		return r.negate(x)
-	case *boolExpr:
-		return r.boolean(x)
+		return r.filter(x.base, x.name, x.spec, &x.args, x.at())
+	case *testExpr:
+		return r.filter(x.base, x.name, x.spec, &x.args, x.at())
+	case *logicExpr:
+		return r.logic(x)
 	case *compareExpr:
 		return r.comparison(x)
+	case *condExpr:
+		return r.conditional(x)
+	}
+	return r.evalMore(x)
+}
+
+func (r *renderer) evalMore(x expr) (any, error) {
+	switch x := x.(type) {
+	case *groupExpr:
+		return r.eval(x.x)
+	case *listExpr:
+		return r.listOf(x)
+	case *dictExpr:
+		return r.dictOf(x)
+	case *unaryExpr:
+		return r.unary(x)
+	case *binaryExpr:
+		return r.binary(x)
 	case *concatExpr:
 		return r.concat(x)
 	}
-	return r.conditional(x.(*condExpr))
+	return nil, r.t.errorAt(x.at(), "a slice has no value of its own")
 }
 
-func (r *renderer) values(list []expr) ([]any, error) {
-	out := make([]any, len(list))
-	for i, x := range list {
-		v, err := r.value(x)
+func (r *renderer) listOf(x *listExpr) (any, error) {
+	items := make([]any, len(x.items))
+	if err := r.spendItems(len(items)); err != nil {
+		return nil, r.at(x.at(), err)
+	}
+	for i, e := range x.items {
+		v, err := r.eval(e)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = v
+		items[i] = v
 	}
-	return out, nil
+	if x.tuple {
+		return tuple(items), nil
+	}
+	return &list{items}, nil
 }
 
-func (r *renderer) name(x *nameExpr) (any, error) {
-	if v, ok := r.lookup(x.name); ok {
-		return v, nil
+func (r *renderer) dictOf(x *dictExpr) (any, error) {
+	d := NewDict()
+	if err := r.spendItems(4 * len(x.keys)); err != nil {
+		return nil, r.at(x.at(), err)
 	}
-	known := r.names()
-	return undefined{func() error {
-		return r.t.errorAt(x.at(), "unknown variable %q", x.name).
-			WithHint("%s", didYouMean(x.name, known, "known variables are "+strings.Join(known, ", ")+
-				"; text that is not for this template goes between {% raw %} and {% endraw %}"))
-	}}, nil
-}
-
-func (r *renderer) attr(x *attrExpr) (any, error) {
-	base, err := r.value(x.base)
-	if err != nil {
-		return nil, err
-	}
-	key, err := r.value(x.key)
-	if err != nil {
-		return nil, err
-	}
-	switch base := base.(type) {
-	case map[string]any:
-		name, ok := key.(string)
-		if !ok {
-			return nil, r.t.errorAt(x.key.at(), "key of a map must be a string, not %s", typeName(key))
-		}
-		v, ok := base[name]
-		if !ok {
-			return undefined{func() error {
-				return r.t.errorAt(x.key.at(), "unknown key %q", name).
-					WithHint("%s", didYouMean(name, sortedKeys(base), "known keys are "+strings.Join(sortedKeys(base), ", ")))
-			}}, nil
-		}
-		return v, nil
-	case []any:
-		i, ok := key.(int64)
-		if !ok {
-			return nil, r.t.errorAt(x.key.at(), "index of a list must be a number, not %s", typeName(key))
-		}
-		n := int64(len(base))
-		if i < 0 {
-			i += n
-		}
-		if i < 0 || i >= n {
-			return undefined{func() error {
-				return r.t.errorAt(x.key.at(), "index %d is outside the %d elements of the list", key, n)
-			}}, nil
-		}
-		return base[i], nil
-	}
-	return nil, r.t.errorAt(x.at(), "%s has no keys", typeName(base))
-}
-
-func (r *renderer) filter(x *filterExpr) (any, error) {
-	v, err := r.eval(x.base)
-	if err != nil {
-		return nil, err
-	}
-	if u, missing := v.(undefined); missing && !x.spec.undefined {
-		return nil, u.err()
-	}
-	args := make([]any, len(x.args))
-	for i, a := range x.args {
-		if a == nil {
-			args[i] = x.spec.params[i].value
-		} else if args[i], err = r.value(a); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.work(x, size(v)); err != nil {
-		return nil, err
-	}
-	return x.spec.apply(r, x, v, args)
-}
-
-func (r *renderer) negate(x *negExpr) (any, error) {
-	v, err := r.value(x.x)
-	switch v := v.(type) {
-	case int64:
-		return -v, err
-	case float64:
-		return -v, err
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, r.t.errorAt(x.at(), "minus needs a number, not %s", typeName(v))
-}
-
-// boolean returns the term that decides, as Python does.
-func (r *renderer) boolean(x *boolExpr) (v any, err error) {
-	for _, term := range x.terms {
-		if v, err = r.value(term); err != nil || truth(v) == x.or {
-			return v, err
-		}
-	}
-	return v, nil
-}
-
-func (r *renderer) comparison(x *compareExpr) (any, error) {
-	a, err := r.value(x.first)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range x.links {
-		b, err := r.value(l.x)
+	for i, e := range x.keys {
+		k, err := r.value(e)
 		if err != nil {
 			return nil, err
 		}
-		if err := r.work(x, min(size(a), size(b))); err != nil {
+		if r.js {
+			if k, err = r.text(k); err != nil {
+				return nil, r.at(e.at(), err)
+			}
+		}
+		v, err := r.eval(x.values[i])
+		if err != nil {
 			return nil, err
 		}
-		if ok, err := r.compare(l, a, b); err != nil || !ok {
-			return false, err
+		if !d.put(k, v) {
+			return nil, r.t.errorAt(e.at(), "%s cannot be a key", typeName(k))
 		}
-		a = b
 	}
-	return true, nil
+	return d, nil
 }
 
-func (r *renderer) compare(l link, a, b any) (bool, error) {
-	switch l.op {
-	case "==":
-		return equal(a, b), nil
-	case "!=":
-		return !equal(a, b), nil
-	case "in", "not in":
-		in, err := r.contains(l.x, b, a)
-		return in == (l.op == "in"), err
+func (r *renderer) filter(base expr, name string, spec *filter, args *argList, pos int) (any, error) {
+	v, err := r.eval(base)
+	if err != nil {
+		return nil, err
 	}
-	c, ok := compare(a, b)
-	if !ok {
-		return false, r.t.errorAt(l.x.at(), "cannot compare %s with %s", typeName(a), typeName(b))
+	list, kw, err := r.arguments(args)
+	if err != nil {
+		return nil, err
 	}
-	switch l.op {
-	case "<":
-		return c < 0, nil
-	case "<=":
-		return c <= 0, nil
-	case ">":
-		return c > 0, nil
-	}
-	return c >= 0, nil
+	out, err := spec.apply(&call{r: r, pos: pos, name: name, value: v, args: list, kw: kw})
+	return out, r.at(pos, err)
 }
 
-func (r *renderer) contains(x expr, all, v any) (bool, error) {
-	if err := r.work(x, size(all)); err != nil {
+// condition works out whether x is true. In nunjucks a key that is missing is false,
+// a variable that is missing is an error.
+func (r *renderer) condition(x expr) (bool, error) {
+	v, err := r.eval(x)
+	if err != nil {
 		return false, err
 	}
-	switch all := all.(type) {
-	case []any:
-		return slices.ContainsFunc(all, func(e any) bool { return equal(e, v) }), nil
-	case map[string]any:
-		s, ok := v.(string)
-		_, found := all[s]
-		return ok && found, nil
-	case string:
-		if s, ok := v.(string); ok {
-			return strings.Contains(all, s), nil
-		}
-		return false, r.t.errorAt(x.at(), "in a string there can only be a string, not %s", typeName(v))
+	ok, err := r.truth(v)
+	return ok, r.at(x.at(), err)
+}
+
+func (r *renderer) logic(x *logicExpr) (any, error) {
+	v, err := r.eval(x.a)
+	if err != nil {
+		return nil, err
 	}
-	return false, r.t.errorAt(x.at(), "\"in\" needs a list, map or string, not %s", typeName(all))
+	ok, err := r.truth(v)
+	if err != nil {
+		return nil, r.at(x.a.at(), err)
+	}
+	if ok == x.or {
+		return v, nil
+	}
+	return r.eval(x.b)
+}
+
+func (r *renderer) conditional(x *condExpr) (any, error) {
+	ok, err := r.condition(x.cond)
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
+		return r.eval(x.then)
+	case x.els == nil && r.js:
+		return "", nil
+	case x.els == nil:
+		return &undefined{t: r.t, pos: x.at(), msg: "the inline if is false and has no else", hint: "write: x if condition else ''", soft: true}, nil
+	}
+	return r.eval(x.els)
+}
+
+func (r *renderer) unary(x *unaryExpr) (any, error) {
+	if x.op == "not" {
+		ok, err := r.condition(x.x)
+		return !ok, err
+	}
+	v, err := r.value(x.x)
+	if err != nil {
+		return nil, err
+	}
+	if r.js {
+		v, err = r.jsUnary(x.op, v)
+	} else {
+		v, err = pyUnary(x.op, v)
+	}
+	return v, r.at(x.at(), err)
+}
+
+func (r *renderer) binary(x *binaryExpr) (any, error) {
+	a, err := r.value(x.a)
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.value(x.b)
+	if err != nil {
+		return nil, err
+	}
+	var v any
+	if r.js {
+		v, err = r.jsBinary(x.op, a, b)
+	} else {
+		v, err = r.pyBinary(x.op, a, b)
+	}
+	return v, r.at(x.at(), err)
 }
 
 func (r *renderer) concat(x *concatExpr) (any, error) {
@@ -238,28 +212,93 @@ func (r *renderer) concat(x *concatExpr) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := r.work(x, size(v)); err != nil {
-			return nil, err
+		text, err := r.concatText(v)
+		if err == nil {
+			err = r.spend(b.Len() + len(text))
 		}
-		if b.Len() > MaxOutput {
-			return nil, r.t.errorAt(x.at(), "value is too large")
+		if err != nil {
+			return nil, r.at(x.at(), err)
 		}
-		b.WriteString(text(v))
+		b.WriteString(text)
 	}
 	return b.String(), nil
 }
 
-func (r *renderer) conditional(x *condExpr) (any, error) {
-	v, err := r.value(x.cond)
-	switch {
-	case err != nil:
-		return nil, err
-	case truth(v):
-		return r.eval(x.then)
-	case x.els == nil:
-		return undefined{func() error {
-			return r.t.errorAt(x.at(), "the inline if is false and has no else")
-		}}, nil
+func (r *renderer) concatText(v any) (string, error) {
+	if r.js && v == nil {
+		return "null", nil
 	}
-	return r.eval(x.els)
+	return r.text(v)
+}
+
+func (r *renderer) comparison(x *compareExpr) (any, error) {
+	a, err := r.eval(x.first)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range x.links {
+		b, err := r.eval(l.x)
+		if err != nil {
+			return nil, err
+		}
+		ok, err := r.compareOp(l.op, a, b)
+		if err != nil {
+			return nil, r.at(l.x.at(), err)
+		}
+		if !ok {
+			return false, nil
+		}
+		a = b
+	}
+	return true, nil
+}
+
+func (r *renderer) compareOp(op string, a, b any) (bool, error) {
+	if r.js {
+		return r.jsCompare(op, a, b)
+	}
+	switch op {
+	case "==":
+		return r.equal(a, b)
+	case "!=":
+		ok, err := r.equal(a, b)
+		return !ok, err
+	case "in", "not in":
+		ok, err := r.contains(b, a)
+		return ok == (op == "in"), err
+	}
+	c, err := r.order(a, b, op)
+	if err != nil {
+		return false, err
+	}
+	switch op {
+	case "<":
+		return c < 0, nil
+	case "<=":
+		return c <= 0, nil
+	case ">":
+		return c > 0 && c != unordered, nil
+	}
+	return c >= 0 && c != unordered, nil
+}
+
+// item works base[key] out.
+func (r *renderer) item(x *itemExpr) (any, error) {
+	base, err := r.eval(x.base)
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := x.key.(*sliceExpr); ok {
+		if u, ok := base.(*undefined); ok {
+			return nil, u.err()
+		}
+		v, err := r.slice(base, s)
+		return v, r.at(x.at(), err)
+	}
+	key, err := r.value(x.key)
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.itemOf(base, key, x.at())
+	return v, r.at(x.at(), err)
 }

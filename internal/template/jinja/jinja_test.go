@@ -4,86 +4,105 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pave-platform/pave"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// A golden case is, in a file of its topic:
+// A snippet is a golden case. A file of them is a txtar archive: "vars" (JSON),
+// "options" (JSON) and "template NAME" hold for what follows; then come, for each,
 //
-//	==== what it shows
-//	{"vars": "as JSON"}
-//	-- input --
-//	the template
-//	-- want --           (or -- error --)
-//	what comes out       (or message and hint)
+//	-- in: what it shows --
+//	-- want --     what comes out, or
+//	-- error --    message and hint
 //
-// The last newline of each part is not part of it. UPDATE=1 writes what comes out.
-type golden struct{ title, vars, input, kind, want string }
+// and where that differs from the original on purpose, between them
+//
+//	-- differs --  the reason
+//	-- original -- what the original gives ("error: ..." if it fails)
+//
+// The last newline of each part is not part of it. test/oracle/jinja compares with
+// the originals; with UPDATE=1 it writes what they give.
+type snippet struct {
+	title, in, kind, want, differs string
+	vars                           map[string]any
+	options                        options
+	templates                      map[string]string
+}
 
-func readGolden(t testing.TB, file string) []golden {
+type options struct {
+	TrimBlocks          bool   `json:"trim_blocks"`
+	LstripBlocks        bool   `json:"lstrip_blocks"`
+	DropTrailingNewline bool   `json:"drop_trailing_newline"`
+	VariableStart       string `json:"variable_start"`
+	LineStatement       string `json:"line_statement"`
+	LineComment         string `json:"line_comment"`
+	Do                  bool   `json:"do"`
+	LoopControls        bool   `json:"loop_controls"`
+}
+
+func readSnippets(t testing.TB, file string) []snippet {
 	t.Helper()
-	data, err := os.ReadFile(file)
+	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cases []golden
-	for part := range strings.SplitSeq(string(data), "==== ") {
-		if part == "" {
-			continue
+	var all []snippet
+	s := snippet{templates: map[string]string{}}
+	for _, f := range archive.Files {
+		data := strings.TrimSuffix(string(f.Data), "\n")
+		kind, title, _ := strings.Cut(f.Name, ": ")
+		name, isTemplate := strings.CutPrefix(f.Name, "template ")
+		switch {
+		case f.Name == "vars":
+			s.vars, err = decodeVars(data)
+		case f.Name == "options":
+			s.options = options{}
+			err = json.Unmarshal([]byte(data), &s.options)
+		case isTemplate:
+			s.templates[name] = string(f.Data)
+		case kind == "in":
+			s.title, s.in, s.differs = title, data, ""
+		case kind == "differs":
+			s.differs = data
+		case kind == "want" || kind == "error":
+			s.kind, s.want = kind, data
+			all = append(all, s)
+		case kind != "original":
+			t.Fatalf("%s: unknown part %q", file, f.Name)
 		}
-		var g golden
-		var rest string
-		var ok bool
-		g.title, rest, _ = strings.Cut(part, "\n")
-		if g.vars, rest, ok = strings.Cut(rest, "-- input --\n"); !ok {
-			t.Fatalf("%s: %s: no input", file, g.title)
+		if err != nil {
+			t.Fatalf("%s: %s: %v", file, f.Name, err)
 		}
-		for _, kind := range []string{"want", "error"} {
-			if in, want, ok := strings.Cut(rest, "\n-- "+kind+" --\n"); ok {
-				g.kind, g.input, g.want = kind, in, strings.TrimSuffix(want, "\n")
-			}
-		}
-		if g.kind == "" {
-			t.Fatalf("%s: %s: neither want nor error", file, g.title)
-		}
-		cases = append(cases, g)
 	}
-	return cases
+	return all
 }
 
-func run(t testing.TB, g golden) (kind, out string) {
+// decodeVars reads JSON, whole numbers as int64.
+func decodeVars(data string) (map[string]any, error) {
 	vars := map[string]any{}
-	if g.vars != "" {
-		if err := json.Unmarshal([]byte(g.vars), &vars); err != nil {
-			t.Fatalf("%s: vars: %v", g.title, err)
-		}
-		wholeNumbers(vars)
+	dec := json.NewDecoder(strings.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode(&vars); err != nil {
+		return nil, err
 	}
-	tmpl, err := Parse("t", g.input)
-	if err == nil {
-		out, err = tmpl.Render(t.Context(), vars)
-	}
-	if err == nil {
-		return "want", out
-	}
-	if pave.CodeOf(err) != pave.Invalid {
-		t.Errorf("%s: code is %s, want invalid", g.title, pave.CodeOf(err))
-	}
-	return "error", strings.TrimSuffix(err.Error()+"\n"+pave.HintOf(err), "\n")
+	wholeNumbers(vars)
+	return vars, nil
 }
 
-// wholeNumbers makes JSON's numbers integers where they are whole.
 func wholeNumbers(v any) any {
 	switch v := v.(type) {
-	case float64:
-		if v == float64(int64(v)) {
-			return int64(v)
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
 		}
+		f, _ := v.Float64()
+		return f
 	case []any:
 		for i := range v {
 			v[i] = wholeNumbers(v[i])
@@ -96,71 +115,80 @@ func wholeNumbers(v any) any {
 	return v
 }
 
-func TestGolden(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
+func (s snippet) env(t testing.TB, d Dialect) *Env {
+	t.Helper()
+	e, err := New(Options{
+		Dialect: d, TrimBlocks: s.options.TrimBlocks, LstripBlocks: s.options.LstripBlocks,
+		DropTrailingNewline: s.options.DropTrailingNewline, VariableStart: s.options.VariableStart,
+		LineStatementPrefix: s.options.LineStatement, LineCommentPrefix: s.options.LineComment,
+		Do: s.options.Do, LoopControls: s.options.LoopControls,
+		Loader: func(name string) (string, error) {
+			src, ok := s.templates[name]
+			if !ok {
+				return "", pave.Errorf(pave.NotFound, "no %s", name)
+			}
+			return src, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (s snippet) run(t testing.TB, d Dialect) (kind, out string) {
+	tmpl, err := s.env(t, d).Parse("t", s.in)
+	if err == nil {
+		out, err = tmpl.Render(t.Context(), s.vars)
+	}
+	if err == nil {
+		return "want", out
+	}
+	if pave.CodeOf(err) != pave.Invalid {
+		t.Errorf("%s: code is %s, want invalid", s.title, pave.CodeOf(err))
+	}
+	return "error", strings.TrimSuffix(err.Error()+"\n"+pave.HintOf(err), "\n")
+}
+
+var dialects = map[string]Dialect{"jinja2": Jinja2, "nunjucks": Nunjucks}
+
+func goldenFiles(t testing.TB, dialect string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", dialect, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden files: %v", err)
 	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			var updated strings.Builder
-			for _, g := range readGolden(t, file) {
-				kind, out := run(t, g)
-				updated.WriteString("==== " + g.title + "\n" + g.vars + "-- input --\n" + g.input + "\n-- " + kind + " --\n" + out + "\n")
-				if os.Getenv("UPDATE") == "" && (kind != g.kind || out != g.want) {
-					t.Errorf("%s: got %s, want %s:\n%s", g.title, kind, g.kind, cmp.Diff(g.want, out))
+	return files
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for name, dialect := range dialects {
+		for _, file := range goldenFiles(t, name) {
+			t.Run(name+"/"+strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+				t.Parallel()
+				for _, s := range readSnippets(t, file) {
+					kind, out := s.run(t, dialect)
+					if kind != s.kind || strings.TrimSuffix(out, "\n") != strings.TrimSuffix(s.want, "\n") {
+						t.Errorf("%s: %s\ngot %s, want %s:\n%s", s.title, s.in, kind, s.kind, cmp.Diff(s.want, out))
+					}
 				}
-			}
-			if os.Getenv("UPDATE") != "" {
-				if err := os.WriteFile(file, []byte(updated.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
+			})
+		}
 	}
 }
 
-func TestBounds(t *testing.T) {
+// How many snippets there must be at least.
+func TestEnoughSnippets(t *testing.T) {
 	t.Parallel()
-	big := strings.Repeat("x", 1<<19)
-	list := make([]any, 3000)
-	for name, c := range map[string]struct{ reason, src, want string }{
-		"source":      {"a template is not a data file", strings.Repeat("x", MaxSource+1), "has 1048577 bytes"},
-		"utf8":        {"a picture is no template", "\xff\xfe", "not UTF-8"},
-		"depth":       {"parentheses recurse", "{{ " + strings.Repeat("(", MaxDepth+1) + "1" + strings.Repeat(")", MaxDepth+1) + " }}", "nested deeper"},
-		"not":         {"not recurses", "{{ " + strings.Repeat("not ", MaxDepth+1) + "1 }}", "nested deeper"},
-		"else":        {"inline else recurses", "{{ " + strings.Repeat("1 if 1 else ", MaxDepth+1) + "1 }}", "nested deeper"},
-		"blocks":      {"blocks recurse", strings.Repeat("{% if 1 %}", MaxDepth+1), "nested deeper"},
-		"chain":       {"filters recurse when worked out", "{{ 1" + strings.Repeat("|lower", MaxDepth+2) + " }}", "chain longer"},
-		"output":      {"a loop writes much", "{% for x in list %}{% for y in list %}" + strings.Repeat("y", 100) + "{% endfor %}{% endfor %}", "the rendering is larger"},
-		"replace":     {"each letter becomes a text", "{{ big | replace('', big) }}", "value is too large"},
-		"join":        {"the separator is long", "{{ list | join(big) }}", "value is too large"},
-		"indent":      {"each line grows", "{{ '" + strings.Repeat(`\n`, 1<<16) + "' | indent(1000, blank=true) }}", "value is too large"},
-		"concat":      {"the same value often", "{{ big" + strings.Repeat(" ~ big", 100) + " }}", "value is too large"},
-		"work":        {"values that are thrown away", "{% for x in list %}{% if (big ~ big)|length == 0 %}{% endif %}{% endfor %}", "value is too large"},
-		"steps":       {"three loops", "{% for x in list %}{% for y in list %}{% for z in list %}{% endfor %}{% endfor %}{% endfor %}", "steps"},
-		"foreign":     {"no Go object reaches a template", "{{ file }}", "variable file has a type that templates do not have: *os.File"},
-		"foreign key": {"also inside", "", "variable nest.list[0] has a type that templates do not have: func()"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			vars := map[string]any{"big": big, "list": list}
-			if name == "foreign" {
-				vars["file"] = os.Stdin
-			}
-			if name == "foreign key" {
-				vars["nest"] = map[string]any{"list": []any{func() {}}}
-			}
-			tmpl, err := Parse("t", c.src)
-			if err == nil {
-				_, err = tmpl.Render(t.Context(), vars)
-			}
-			if pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%s: got %.200v, want an invalid error with %q", c.reason, err, c.want)
-			}
-		})
+	for name := range dialects {
+		n := 0
+		for _, file := range goldenFiles(t, name) {
+			n += len(readSnippets(t, file))
+		}
+		if n < 300 {
+			t.Errorf("%s has %d snippets, want at least 300", name, n)
+		}
 	}
 }
 
@@ -177,4 +205,12 @@ func TestRenderCancelled(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != pave.Unavailable {
 		t.Errorf("got %v, want unavailable: the caller went away, the template is not at fault", err)
 	}
+}
+
+func ExampleTemplate_Value() {
+	e, _ := New(Options{Dialect: Nunjucks, VariableStart: "${{"})
+	t, _ := e.Parse("values", "${{ parameters.replicas }}")
+	v, _ := t.Value(context.Background(), map[string]any{"parameters": map[string]any{"replicas": 3}})
+	fmt.Printf("%T %v\n", v, v)
+	// Output: int64 3
 }

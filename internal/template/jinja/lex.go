@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,287 +9,414 @@ import (
 type tokenKind int
 
 const (
-	tokText      tokenKind = iota
-	tokActions             // ${{ ... }} of GitHub Actions; text is the inside
-	tokExprBegin           // {{
-	tokExprEnd             // }}
-	tokStmtBegin           // {%
-	tokStmtEnd             // %}
+	tokText     tokenKind = iota
+	tokForeign            // a tag that may be somebody else's
+	tokVarBegin           // {{
+	tokVarEnd             // }}
+	tokBlockBegin
+	tokBlockEnd
 	tokName
 	tokString // text is the value
-	tokNumber
+	tokInt
+	tokFloat
+	tokRegex // text is flags/body
 	tokOp
 	tokEOF
 )
 
 type token struct {
-	kind tokenKind
-	text string
-	pos  int
-}
-
-// actionsContexts are the first names of expressions in GitHub Actions files.
-func actionsContexts() []string {
-	return []string{"github", "secrets", "matrix", "needs", "env", "inputs", "vars", "steps", "job", "jobs", "runner", "strategy"}
+	kind    tokenKind
+	text    string
+	pos     int
+	foreign *foreignTag
 }
 
 // A lexer cuts a template into tokens.
 type lexer struct {
-	t      *Template
-	pos    int
-	trim   bool // the tag before ended with "-": drop white space that follows
-	tokens []token
+	t       *Template
+	d       delims
+	js      bool
+	pos     int
+	trim    bool // the tag before ended with "-": drop white space that follows
+	newline bool // the tag before ended with TrimBlocks in force: drop one line end
+	starts  string
+	tokens  []token
+}
+
+func (t *Template) newLexer() *lexer {
+	d := t.env.d
+	return &lexer{t: t, d: d, js: t.env.js, starts: d.blockStart[:1] + d.varStart[:1] + d.commentStart[:1]}
 }
 
 func (t *Template) lex() ([]token, error) {
-	l := &lexer{t: t}
+	l := t.newLexer()
 	for l.pos < len(t.src) {
 		if err := l.next(); err != nil {
 			return nil, err
+		}
+		if len(l.tokens) > 4*maxNodes {
+			return nil, t.errorAt(l.pos, "the template has too many tags")
 		}
 	}
 	return append(l.tokens, token{kind: tokEOF, pos: len(t.src)}), nil
 }
 
+func (l *lexer) add(kind tokenKind, text string, pos int) {
+	l.tokens = append(l.tokens, token{kind: kind, text: text, pos: pos})
+}
+
 // next reads text up to a tag, and the tag.
 func (l *lexer) next() error {
-	rest := l.t.src[l.pos:]
-	open := indexTag(rest)
-	if open < 0 {
-		l.text(rest, l.pos, false)
-		l.pos = len(l.t.src)
+	src := l.t.src
+	start, kind, size := l.findTag()
+	if start < 0 {
+		l.text(src[l.pos:], l.pos, 0, 0)
+		l.pos = len(src)
 		return nil
 	}
-	start := l.pos + open
-	sign := signAt(rest, open+2)
-	l.text(rest[:open], l.pos, sign == '-')
-	inside := start + 2
+	inside := start + size
+	sign := l.signAt(inside)
+	if kind >= tagLine {
+		sign = 0
+	}
+	from, before := l.pos, src[l.pos:start]
 	if sign != 0 {
 		inside++
 	}
-	switch rest[open+1] {
-	case '#':
-		return l.comment(start, inside)
-	case '%':
-		if end, trim, ok := matchTag(l.t.src, start, "raw"); ok {
-			return l.raw(start, end, trim)
+	if kind == tagVar {
+		if f := l.foreign(start, inside); f != nil {
+			f.before = l.text(before, from, sign, kind)
+			l.tokens = append(l.tokens, token{kind: tokForeign, pos: start, foreign: f})
+			l.trim, l.pos = src[f.end-len(l.d.varEnd)-1] == '-', f.end
+			return nil
 		}
-		l.tokens = append(l.tokens, token{tokStmtBegin, "{%", start})
-		return l.tag(start, inside, "%}", tokStmtEnd)
 	}
-	if sign == 0 && start > 0 && l.t.src[start-1] == '$' {
-		if done, err := l.actions(start); done || err != nil {
+	l.text(before, from, sign, kind)
+	switch kind {
+	case tagComment:
+		return l.comment(start, inside)
+	case tagLineComment:
+		if n := strings.IndexByte(src[inside:], '\n'); n >= 0 {
+			l.pos = inside + n
+		} else {
+			l.pos = len(src)
+		}
+		return nil
+	case tagLine:
+		l.add(tokBlockBegin, l.d.lineStatement, start)
+		return l.tag(start, inside, "", tokBlockEnd)
+	case tagBlock:
+		if done, err := l.raw(start, inside); done || err != nil {
 			return err
 		}
+		l.add(tokBlockBegin, l.d.blockStart, start)
+		return l.tag(start, inside, l.d.blockEnd, tokBlockEnd)
 	}
-	l.tokens = append(l.tokens, token{tokExprBegin, "{{", start})
-	return l.tag(start, inside, "}}", tokExprEnd)
+	l.add(tokVarBegin, l.d.varStart, start)
+	return l.tag(start, inside, l.d.varEnd, tokVarEnd)
 }
 
-// indexTag returns where the first {{, {% or {# is, or -1.
-func indexTag(s string) int {
-	for i := 0; i+1 < len(s); i++ {
-		if s[i] == '{' && (s[i+1] == '{' || s[i+1] == '%' || s[i+1] == '#') {
-			return i
+type tagKind int
+
+const (
+	tagBlock tagKind = iota + 1
+	tagVar
+	tagComment
+	tagLine
+	tagLineComment
+)
+
+// findTag returns where the next tag starts, or -1, and how long its mark is.
+func (l *lexer) findTag() (start int, kind tagKind, size int) {
+	src, start := l.t.src, -1
+	for i := l.pos; i < len(src); i++ {
+		n := strings.IndexAny(src[i:], l.starts)
+		if n < 0 {
+			break
+		}
+		i += n
+		if kind, size = l.tagAt(src[i:]); kind != 0 {
+			start = i
+			break
 		}
 	}
-	return -1
+	if l.d.lineStatement != "" || l.d.lineComment != "" {
+		if at, k, n := l.findLine(start); k != 0 {
+			return at, k, n
+		}
+	}
+	return start, kind, size
+}
+
+// tagAt returns the tag that s begins with; the longest mark wins.
+func (l *lexer) tagAt(s string) (kind tagKind, size int) {
+	try := func(k tagKind, mark string) {
+		if len(mark) > size && strings.HasPrefix(s, mark) {
+			kind, size = k, len(mark)
+		}
+	}
+	try(tagBlock, l.d.blockStart)
+	try(tagVar, l.d.varStart)
+	try(tagComment, l.d.commentStart)
+	return kind, size
+}
+
+// findLine returns the first line statement or line comment that starts before
+// limit, if that is not negative.
+func (l *lexer) findLine(limit int) (start int, kind tagKind, size int) {
+	src := l.t.src
+	if limit < 0 {
+		limit = len(src)
+	}
+	for i := l.pos; i < limit; {
+		end := len(src)
+		if n := strings.IndexByte(src[i:], '\n'); n >= 0 {
+			end = i + n
+		}
+		line := src[i:end]
+		blank := line[:len(line)-len(strings.TrimLeft(line, " \t\v"))]
+		// Of two prefixes that fit, as # and ##, the longer one is meant.
+		comment := -1
+		if l.d.lineComment != "" {
+			comment = strings.Index(line, l.d.lineComment)
+		}
+		isLine := l.d.lineStatement != "" && (i == 0 || src[i-1] == '\n') && strings.HasPrefix(line[len(blank):], l.d.lineStatement)
+		if isLine && !(comment == len(blank) && len(l.d.lineComment) > len(l.d.lineStatement)) {
+			return i, tagLine, len(blank) + len(l.d.lineStatement)
+		}
+		if comment >= 0 {
+			at := i + len(strings.TrimRight(line[:comment], " \t\v\f"))
+			if at >= limit {
+				return 0, 0, 0
+			}
+			return at, tagLineComment, i + comment + len(l.d.lineComment) - at
+		}
+		i = end + 1
+	}
+	return 0, 0, 0
 }
 
 // signAt returns the whitespace control sign at i, or 0.
-func signAt(s string, i int) byte {
-	if i < len(s) && (s[i] == '-' || s[i] == '+') {
-		return s[i]
+func (l *lexer) signAt(i int) byte {
+	if i < len(l.t.src) && (l.t.src[i] == '-' || l.t.src[i] == '+' && !l.js) {
+		return l.t.src[i]
 	}
 	return 0
 }
 
-// text adds literal text, less the white space the tags beside it take away.
-func (l *lexer) text(s string, pos int, trimEnd bool) {
+// text adds literal text, less the white space the tags beside it take away: the
+// one before, as noted, and the one after, of the kind and with the sign given. It
+// returns what the sign of the latter took.
+func (l *lexer) text(s string, pos int, sign byte, next tagKind) (cut string) {
+	var after string
 	if l.trim {
-		cut := strings.TrimLeftFunc(s, unicode.IsSpace)
-		pos += len(s) - len(cut)
+		cut := strings.TrimLeftFunc(s, isSpace)
+		after = s[:len(s)-len(cut)]
+		pos += len(after)
 		s = cut
+	} else if l.newline {
+		cut := strings.TrimPrefix(strings.TrimPrefix(s, "\r"), "\n")
+		if strings.HasPrefix(s, "\n") || strings.HasPrefix(s, "\r\n") {
+			pos += len(s) - len(cut)
+			s = cut
+		}
 	}
-	l.trim = false
-	if trimEnd {
-		s = strings.TrimRightFunc(s, unicode.IsSpace)
+	if n := len(l.tokens); n > 0 && l.tokens[n-1].kind == tokForeign {
+		l.tokens[n-1].foreign.after = after
+	}
+	l.trim, l.newline = false, false
+	switch {
+	case sign == '-':
+		n := len(strings.TrimRightFunc(s, isSpace))
+		s, cut = s[:n], s[n:]
+	case sign == 0 && l.t.env.opt.LstripBlocks && (next == tagBlock || next == tagComment && !l.js):
+		line := strings.LastIndexByte(s, '\n') + 1
+		start := pos + line
+		if (start == 0 || l.t.src[start-1] == '\n') && strings.TrimLeftFunc(s[line:], isSpace) == "" {
+			s = s[:line]
+		}
 	}
 	if s != "" {
-		l.tokens = append(l.tokens, token{tokText, s, pos})
+		l.add(tokText, s, pos)
 	}
+	return cut
+}
+
+// isSpace is white space to Python's str.strip.
+func isSpace(r rune) bool {
+	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f
 }
 
 func (l *lexer) comment(start, inside int) error {
-	n := strings.Index(l.t.src[inside:], "#}")
+	n := strings.Index(l.t.src[inside:], l.d.commentEnd)
 	if n < 0 {
-		return l.t.errorAt(start, "comment is never closed").WithHint("close it with #}")
+		return l.t.errorAt(start, "comment is never closed").WithHint("close it with %s", l.d.commentEnd)
 	}
 	end := inside + n
-	l.trim = end > inside && l.t.src[end-1] == '-'
-	l.pos = end + 2
+	sign := byte(0)
+	if end > inside {
+		sign = l.signAt(end - 1)
+	}
+	l.trim = sign == '-'
+	l.newline = sign == 0 && l.t.env.opt.TrimBlocks && !l.js
+	l.pos = end + len(l.d.commentEnd)
 	return nil
 }
 
-// raw reads from the end of {% raw %} to the end of {% endraw %}.
-func (l *lexer) raw(start, from int, trimStart bool) error {
-	for i := from; ; i += 2 {
-		n := strings.Index(l.t.src[i:], "{%")
-		if n < 0 {
-			return l.t.errorAt(start, "raw is never closed").WithHint("close it with {%% endraw %%}")
-		}
-		i += n
-		end, trimEnd, ok := matchTag(l.t.src, i, "endraw")
-		if !ok {
+// raw reads {% raw %} through {% endraw %}, if that is what starts there.
+func (l *lexer) raw(start, inside int) (bool, error) {
+	words := []string{"raw"}
+	if l.js {
+		words = append(words, "verbatim")
+	}
+	for _, word := range words {
+		end, sign, ok := l.bareTag(inside, word)
+		if !ok || sign == '+' {
 			continue
 		}
-		l.trim = trimStart
-		l.text(l.t.src[from:i], from, signAt(l.t.src, i+2) == '-')
-		l.trim, l.pos = trimEnd, end
+		l.trim = sign == '-' && !l.js
+		l.newline = sign != '-' && l.js && l.t.env.opt.TrimBlocks
+		return true, l.rawBody(start, end, word)
+	}
+	return false, nil
+}
+
+// rawBody reads from the end of {% raw %} to the end of its {% endraw %}; those of
+// nunjucks nest.
+func (l *lexer) rawBody(start, from int, word string) error {
+	level := 1
+	for i := from; ; {
+		n := strings.Index(l.t.src[i:], l.d.blockStart)
+		if n < 0 {
+			return l.t.errorAt(start, "%s is never closed", word).WithHint("close it with %s end%s %s", l.d.blockStart, word, l.d.blockEnd)
+		}
+		i += n
+		inside := i + len(l.d.blockStart)
+		sign := l.signAt(inside)
+		if sign != 0 {
+			inside++
+		}
+		end, endSign, ok := l.bareTag(inside, "end"+word)
+		if !ok {
+			if l.js {
+				if _, _, again := l.bareTag(inside, word); again {
+					level++
+				}
+			}
+			i += len(l.d.blockStart)
+			continue
+		}
+		if level--; level > 0 {
+			i = end
+			continue
+		}
+		l.text(l.t.src[from:i], from, sign, tagBlock)
+		l.trim, l.pos = endSign == '-', end
+		l.newline = endSign == 0 && l.t.env.opt.TrimBlocks && !l.js
 		return nil
 	}
 }
 
-// matchTag reports whether the tag that starts at i is the one word given, where
-// it ends, and whether it ends with "-".
-func matchTag(s string, i int, word string) (end int, trim, ok bool) {
-	j := i + 2
-	if signAt(s, j) != 0 {
-		j++
-	}
-	rest := strings.TrimLeftFunc(s[j:], unicode.IsSpace)
-	rest, ok = strings.CutPrefix(rest, word)
+// bareTag reports whether the tag whose inside starts at i is the one word given,
+// where it ends, and its last sign.
+func (l *lexer) bareTag(i int, word string) (end int, sign byte, ok bool) {
+	src := l.t.src
+	rest, ok := strings.CutPrefix(strings.TrimLeftFunc(src[i:], isSpace), word)
 	if !ok {
-		return 0, false, false
+		return 0, 0, false
 	}
-	rest = strings.TrimLeftFunc(rest, unicode.IsSpace)
-	switch signAt(rest, 0) {
-	case '-':
-		trim, rest = true, rest[1:]
-	case '+':
+	rest = strings.TrimLeftFunc(rest, isSpace)
+	if sign = l.signAt(len(src) - len(rest)); sign != 0 {
 		rest = rest[1:]
 	}
-	rest, ok = strings.CutPrefix(rest, "%}")
-	return len(s) - len(rest), trim, ok
+	rest, ok = strings.CutPrefix(rest, l.d.blockEnd)
+	return len(src) - len(rest), sign, ok
 }
 
-// actions reads an expression of GitHub Actions, if that is what starts there.
-func (l *lexer) actions(start int) (bool, error) {
-	src := l.t.src
-	i := start + 2
-	for i < len(src) && (src[i] == ' ' || src[i] == '\t') {
-		i++
-	}
-	if !slices.Contains(actionsContexts(), nameAt(src, i)) {
-		return false, nil
-	}
-	for j := i; j < len(src); j++ {
-		switch {
-		case src[j] == '\'': // GitHub's strings; two quotes stand for one
-			n := strings.IndexByte(src[j+1:], '\'')
-			if n < 0 {
-				return false, l.t.errorAt(j, "string is never closed")
-			}
-			j += n + 1
-		case strings.HasPrefix(src[j:], "}}"):
-			l.tokens = append(l.tokens, token{tokActions, src[start+2 : j], start})
-			l.pos = j + 2
-			return true, nil
-		}
-	}
-	return false, l.t.errorAt(start, "expression is never closed").WithHint("close it with }}")
-}
-
-// tag reads the tokens of an expression or statement through its end.
+// tag reads the tokens of an expression or statement through its end; of a line
+// statement, end is "".
 func (l *lexer) tag(start, i int, end string, endKind tokenKind) error {
 	src := l.t.src
+	var open []byte // brackets
 	for {
-		for i < len(src) && strings.IndexByte(" \t\r\n", src[i]) >= 0 {
-			i++
-		}
+		i = l.skipBlank(i, end == "" && len(open) == 0)
 		rest := src[i:]
-		switch {
-		case rest == "":
-			return l.t.errorAt(start, "tag is never closed").WithHint("close it with %s", end)
-		case strings.HasPrefix(rest, end):
-			l.tokens = append(l.tokens, token{endKind, end, i})
-			l.pos = i + 2
-			return nil
-		case (rest[0] == '-' || rest[0] == '+') && strings.HasPrefix(rest[1:], end):
-			l.tokens = append(l.tokens, token{endKind, end, i})
-			l.trim, l.pos = rest[0] == '-', i+3
+		if end == "" && len(open) == 0 && (rest == "" || rest[0] == '\n') {
+			l.add(endKind, "", i)
+			l.pos = min(i+1, len(src))
 			return nil
 		}
-		tok, next, err := l.t.lexToken(i)
+		if rest == "" {
+			return l.t.errorAt(start, "tag is never closed").WithHint("close it with %s", end)
+		}
+		if end != "" && (len(open) == 0 || l.js) {
+			if sign, ok := l.endAt(i, end, endKind); ok {
+				l.add(endKind, end, i)
+				l.trim = sign == '-'
+				l.newline = sign == 0 && endKind == tokBlockEnd && l.t.env.opt.TrimBlocks
+				l.pos = i + len(end)
+				if sign != 0 {
+					l.pos++
+				}
+				return nil
+			}
+		}
+		tok, next, err := l.token(i)
 		if err != nil {
 			return err
+		}
+		if tok.kind == tokOp {
+			if open, err = l.balance(open, tok); err != nil {
+				return err
+			}
 		}
 		l.tokens = append(l.tokens, tok)
 		i = next
 	}
 }
 
-// lexToken reads one token of an expression.
-func (t *Template) lexToken(i int) (token, int, error) {
-	src := t.src
-	c := src[i]
-	switch {
-	case c == '"' || c == '\'':
-		return t.lexString(i)
-	case c >= '0' && c <= '9':
-		j := i
-		for j < len(src) && (isNameByte(src[j]) || src[j] == '.' && j+1 < len(src) && src[j+1] >= '0' && src[j+1] <= '9') {
-			j++
+func (l *lexer) skipBlank(i int, stopAtLine bool) int {
+	src := l.t.src
+	for i < len(src) {
+		r, n := utf8.DecodeRuneInString(src[i:])
+		if !isSpace(r) || stopAtLine && r == '\n' {
+			break
 		}
-		return token{tokNumber, src[i:j], i}, j, nil
-	case isNameByte(c):
-		name := nameAt(src, i)
-		return token{tokName, name, i}, i + len(name), nil
+		i += n
 	}
-	for _, op := range []string{"==", "!=", "<=", ">=", "**", "//"} {
-		if strings.HasPrefix(src[i:], op) {
-			return token{tokOp, op, i}, i + 2, nil
-		}
-	}
-	if strings.IndexByte("|.[](),~<>=+-*/%:{}", c) >= 0 {
-		return token{tokOp, src[i : i+1], i}, i + 1, nil
-	}
-	r, _ := utf8.DecodeRuneInString(src[i:])
-	return token{}, 0, t.errorAt(i, "unexpected character %q", r)
+	return i
 }
 
-// lexString reads a quoted string with Python's common escapes.
-func (t *Template) lexString(i int) (token, int, error) {
-	src, quote := t.src, t.src[i]
-	var b strings.Builder
-	for j := i + 1; j < len(src); j++ {
-		switch c := src[j]; {
-		case c == quote:
-			return token{tokString, b.String(), i}, j + 1, nil
-		case c == '\\' && j+1 < len(src):
-			j++
-			esc, ok := map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '\\': "\\", '\'': "'", '"': `"`, '\n': ""}[src[j]]
-			if !ok {
-				return token{}, 0, t.errorAt(j, "unknown escape %q", src[j-1:j+1]).
-					WithHint(`known are \n \t \r \\ \' \"`)
-			}
-			b.WriteString(esc)
-		default:
-			b.WriteByte(c)
+// endAt reports whether the tag ends at i, and with which sign.
+func (l *lexer) endAt(i int, end string, kind tokenKind) (sign byte, ok bool) {
+	rest := l.t.src[i:]
+	if strings.HasPrefix(rest, end) {
+		return 0, true
+	}
+	sign = l.signAt(i)
+	if sign == 0 || !strings.HasPrefix(rest[1:], end) || sign == '+' && kind == tokVarEnd {
+		return 0, false
+	}
+	return sign, true
+}
+
+// balance keeps the brackets that are open, because }} does not end a tag in them.
+func (l *lexer) balance(open []byte, tok token) ([]byte, error) {
+	if l.js {
+		return open, nil
+	}
+	switch c := tok.text[0]; c {
+	case '(':
+		open = append(open, ')')
+	case '[':
+		open = append(open, ']')
+	case '{':
+		open = append(open, '}')
+	case ')', ']', '}':
+		if len(open) == 0 || open[len(open)-1] != c {
+			return nil, l.t.errorAt(tok.pos, "%q closes nothing", tok.text)
 		}
+		open = open[:len(open)-1]
 	}
-	return token{}, 0, t.errorAt(i, "string is never closed")
-}
-
-// nameAt returns the name that starts at i, or "".
-func nameAt(s string, i int) string {
-	j := i
-	for j < len(s) && isNameByte(s[j]) {
-		j++
-	}
-	return s[i:j]
-}
-
-func isNameByte(c byte) bool {
-	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+	return open, nil
 }

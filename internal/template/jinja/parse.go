@@ -3,17 +3,29 @@ package jinja
 import (
 	"slices"
 	"strings"
+
+	"github.com/pave-platform/pave"
 )
 
-// A parser turns tokens into nodes. Statements are here, expressions in expr.go.
+// A parser turns tokens into nodes. This file has what statements share; the
+// statements are in parse_block.go and parse_macro.go, expressions in pyexpr.go and
+// jsexpr.go.
 type parser struct {
 	t      *Template
+	env    *Env
+	js     bool
 	tokens []token
 	i      int
 	depth  int
+	nodes  int
+	loops  int     // that are open, for break and continue
+	macros []*uses // that are open
 }
 
 func (p *parser) peek() token { return p.tokens[p.i] }
+
+// look returns the token n after the next.
+func (p *parser) look(n int) token { return p.tokens[min(p.i+n, len(p.tokens)-1)] }
 
 // take returns the next token and goes on; the last one, tokEOF, stays.
 func (p *parser) take() token {
@@ -24,14 +36,23 @@ func (p *parser) take() token {
 	return tok
 }
 
-// accept takes the next token if it is the operator or keyword.
+func (p *parser) is(kind tokenKind, text string) bool {
+	tok := p.peek()
+	return tok.kind == kind && tok.text == text
+}
+
+// accept takes the next token if it is the one given.
 func (p *parser) accept(kind tokenKind, text string) bool {
-	if tok := p.peek(); tok.kind != kind || tok.text != text {
+	if !p.is(kind, text) {
 		return false
 	}
 	p.i++
 	return true
 }
+
+func (p *parser) word(text string) bool { return p.accept(tokName, text) }
+
+func (p *parser) op(text string) bool { return p.accept(tokOp, text) }
 
 func (p *parser) expect(kind tokenKind, text string) error {
 	if !p.accept(kind, text) {
@@ -40,28 +61,53 @@ func (p *parser) expect(kind tokenKind, text string) error {
 	return nil
 }
 
+func (p *parser) expectName(what string) (token, error) {
+	tok := p.take()
+	if tok.kind != tokName {
+		return tok, p.unexpected(tok, "expected %s", what)
+	}
+	return tok, nil
+}
+
 // unexpected is the error about a token that does not fit.
-func (p *parser) unexpected(tok token, format string, args ...any) error {
+func (p *parser) unexpected(tok token, format string, args ...any) *pave.Error {
 	what := "the end"
 	switch tok.kind {
-	case tokName, tokNumber, tokOp:
+	case tokName, tokInt, tokFloat, tokOp:
 		what = "\"" + tok.text + "\""
 	case tokString:
 		what = "a string"
+	case tokRegex:
+		what = "a regular expression"
 	}
-	return p.t.errorAt(tok.pos, format+", found "+what, args...)
+	err := p.t.errorAt(tok.pos, format+", found "+strings.ReplaceAll(what, "%", "%%"), args...)
+	if tok.kind == tokOp && tok.text == "|" && p.look(0).text == "|" {
+		return err.WithHint("join conditions with or")
+	}
+	return err
 }
 
-// enter counts a level of nesting; the function it returns leaves it.
+// enter counts a level of nesting and a node; the function it returns leaves it.
 func (p *parser) enter(pos int) (leave func(), err error) {
-	if p.depth++; p.depth > MaxDepth {
-		return nil, p.t.errorAt(pos, "nested deeper than %d levels", MaxDepth)
+	if p.depth++; p.depth > p.env.opt.Depth {
+		return nil, p.t.errorAt(pos, "nested deeper than %d levels", p.env.opt.Depth)
+	}
+	if err := p.count(pos); err != nil {
+		return nil, err
 	}
 	return func() { p.depth-- }, nil
 }
 
+// count counts a node.
+func (p *parser) count(pos int) error {
+	if p.nodes++; p.nodes > maxNodes {
+		return p.t.errorAt(pos, "the template has more than %d expressions and tags", maxNodes)
+	}
+	return nil
+}
+
 func (p *parser) parseAll() ([]node, error) {
-	nodes, end, err := p.parseNodes()
+	nodes, end, err := p.parseNodes(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +117,39 @@ func (p *parser) parseAll() ([]node, error) {
 	return nodes, nil
 }
 
-func closers() []string {
-	return []string{"elif", "else", "endif", "endfor"}
+// closers are the words that end a block or a part of it.
+func (p *parser) closers() []string {
+	words := []string{"elif", "else"}
+	for _, tag := range p.tags() {
+		words = append(words, "end"+tag)
+	}
+	if p.js {
+		words = append(words, "elseif", "case", "default", "endeach", "endall")
+	}
+	return words
 }
 
-// parseNodes reads up to the end of the template or the word of a tag that closes
-// a block, which it takes and returns.
-func (p *parser) parseNodes() (nodes []node, end token, err error) {
+// tags are the words that begin a statement.
+func (p *parser) tags() []string {
+	words := []string{"if", "for", "set", "macro", "call", "filter", "include", "import", "from", "extends", "block", "raw"}
+	if p.js {
+		return append(words, "switch", "verbatim", "asyncEach", "asyncAll", "ifAsync")
+	}
+	words = append(words, "with", "autoescape", "print")
+	if p.env.opt.Do {
+		words = append(words, "do")
+	}
+	if p.env.opt.LoopControls {
+		words = append(words, "break", "continue")
+	}
+	return words
+}
+
+// parseNodes reads up to the end of the template or the word of a tag that closes a
+// block, which it takes and returns. Of two words that fit everywhere, "case" and
+// "default", until says whether they do.
+func (p *parser) parseNodes(until []string) (nodes []node, end token, err error) {
+	closers := p.closers()
 	for {
 		tok := p.take()
 		var n node
@@ -85,140 +157,116 @@ func (p *parser) parseNodes() (nodes []node, end token, err error) {
 		case tokEOF:
 			return nodes, tok, nil
 		case tokText:
-			n = textNode(tok.text)
-		case tokActions:
-			n = &actionsNode{tok.text, nameAt(strings.TrimLeft(tok.text, " \t"), 0), tok.pos}
-		case tokExprBegin:
+			n, err = textNode(tok.text), p.count(tok.pos)
+		case tokForeign:
+			n, err = p.parseForeign(tok)
+		case tokVarBegin:
 			n, err = p.parseOut(tok)
-		case tokStmtBegin:
+		case tokBlockBegin:
 			word := p.take()
-			if word.kind == tokName && slices.Contains(closers(), word.text) {
+			if word.kind == tokName && slices.Contains(closers, word.text) || slices.Contains(until, word.text) {
 				return nodes, word, nil
 			}
-			n, err = p.parseBlock(word)
+			n, err = p.parseTag(word)
 		}
 		if err != nil {
 			return nil, tok, err
 		}
-		nodes = append(nodes, n)
+		if n != nil {
+			nodes = append(nodes, n)
+		}
 	}
 }
 
 func (p *parser) parseOut(begin token) (*outNode, error) {
-	x, err := p.parseExpr()
+	x, err := p.parseTuple(true)
 	if err != nil {
 		return nil, err
 	}
-	if end := p.take(); end.kind != tokExprEnd {
-		return nil, p.unexpected(end, "expected }}")
+	if end := p.take(); end.kind != tokVarEnd {
+		return nil, p.unexpected(end, "expected %s", p.env.d.varEnd)
 	}
-	return &outNode{x, begin.pos}, nil
+	return &outNode{pos(begin.pos), x}, nil
 }
 
-// parseActions reads an expression of GitHub Actions as one of ours.
-func (t *Template) parseActions(n *actionsNode) (expr, error) {
-	l := &lexer{t: t}
-	if err := l.tag(n.pos, n.pos+2, "}}", tokExprEnd); err != nil {
+// parseForeign reads the tag as one of ours too, for when its root is a variable.
+func (p *parser) parseForeign(tok token) (node, error) {
+	f := tok.foreign
+	if err := p.count(tok.pos); err != nil {
 		return nil, err
 	}
-	p := &parser{t: t, tokens: append(l.tokens, token{kind: tokEOF, pos: l.pos})}
-	out, err := p.parseOut(token{pos: n.pos})
-	if err != nil {
-		return nil, err
-	}
-	return out.value, nil
-}
-
-// parseBlock reads the statement whose first word is given.
-func (p *parser) parseBlock(word token) (node, error) {
-	leave, err := p.enter(word.pos)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	switch {
-	case word.kind == tokName && word.text == "if":
-		return p.parseIf(word)
-	case word.kind == tokName && word.text == "for":
-		return p.parseFor(word)
-	case word.kind == tokName:
-		known := append(closers(), "if", "for", "raw", "endraw")
-		return nil, p.t.errorAt(word.pos, "unknown tag %q", word.text).
-			WithHint("%s", didYouMean(word.text, known, "known tags are if, elif, else, endif, for, endfor, raw, endraw"))
-	}
-	return nil, p.unexpected(word, "expected the name of a tag")
-}
-
-func (p *parser) parseIf(open token) (node, error) {
-	n := &ifNode{}
-	for {
-		cond, err := p.parseExpr()
-		if err != nil {
-			return nil, err
+	n := &foreignNode{pos: pos(tok.pos), raw: p.t.src[f.start:f.end], root: f.root, before: f.before, after: f.after}
+	l := p.t.newLexer()
+	if n.err = l.tag(f.start, f.inside, p.env.d.varEnd, tokVarEnd); n.err == nil {
+		sub := &parser{t: p.t, env: p.env, js: p.js, depth: p.depth, tokens: append(l.tokens, token{kind: tokEOF, pos: l.pos})}
+		var out *outNode
+		if out, n.err = sub.parseOut(token{pos: f.start}); n.err == nil {
+			n.value = out.value
 		}
-		if err := p.endStmt(); err != nil {
-			return nil, err
-		}
-		body, end, err := p.parseNodes()
-		if err != nil {
-			return nil, err
-		}
-		n.arms = append(n.arms, arm{cond, body})
-		if end.text == "elif" {
-			continue
-		}
-		n.els, err = p.parseRest(open, end, "endif")
-		return n, err
+		p.nodes += sub.nodes
 	}
+	return n, nil
 }
 
-func (p *parser) parseFor(open token) (node, error) {
-	name := p.take()
-	if name.kind != tokName || isKeyword(name.text) || name.text == "loop" {
-		return nil, p.unexpected(name, "expected the name of a loop variable")
+func (p *parser) endTag() error {
+	if tok := p.take(); tok.kind != tokBlockEnd {
+		return p.unexpected(tok, "expected %s", p.env.d.blockEnd)
 	}
-	if err := p.expect(tokName, "in"); err != nil {
-		return nil, err
-	}
-	over, err := p.parseExpr()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.endStmt(); err != nil {
-		return nil, err
-	}
-	body, end, err := p.parseNodes()
-	if err != nil {
-		return nil, err
-	}
-	n := &forNode{name: name.text, over: over, body: body}
-	n.els, err = p.parseRest(open, end, "endfor")
-	return n, err
+	return nil
 }
 
-// parseRest reads from the word that ended the body of a block, end, through the
-// tag that closes the block, and returns the body of its else.
-func (p *parser) parseRest(open, end token, closer string) (els []node, err error) {
+// body reads the rest of the open tag, its block and, if there is one, the block of
+// its else, through the tag that closes them.
+func (p *parser) body(open token, closer string) (body, els []node, err error) {
+	if !p.js {
+		p.op(":")
+	}
+	if err := p.endTag(); err != nil {
+		return nil, nil, err
+	}
+	body, end, err := p.parseNodes(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	els, err = p.rest(open, end, closer)
+	return body, els, err
+}
+
+// only is body for blocks without else.
+func (p *parser) only(open token, closer string) ([]node, error) {
+	body, els, err := p.body(open, closer)
+	if err == nil && els != nil {
+		err = p.t.errorAt(open.pos, "%s has no else", open.text)
+	}
+	return body, err
+}
+
+// rest reads from the word that ended the body of a block, end, through the tag that
+// closes the block, and returns the body of its else.
+func (p *parser) rest(open, end token, closer string) (els []node, err error) {
 	if end.kind != tokEOF && end.text == "else" {
-		if err := p.endStmt(); err != nil {
+		if !p.js {
+			p.op(":")
+		}
+		if err := p.endTag(); err != nil {
 			return nil, err
 		}
-		if els, end, err = p.parseNodes(); err != nil {
+		if els, end, err = p.parseNodes(nil); err != nil {
 			return nil, err
+		}
+		if els == nil {
+			els = []node{}
 		}
 	}
 	if end.kind == tokEOF {
-		return nil, p.t.errorAt(open.pos, "%s is never closed", open.text).WithHint("close it with {%% %s %%}", closer)
+		return nil, p.t.errorAt(open.pos, "%s is never closed", open.text).
+			WithHint("close it with %s %s %s", p.env.d.blockStart, closer, p.env.d.blockEnd)
 	}
 	if end.text != closer {
 		return nil, p.t.errorAt(end.pos, "%q closes nothing: the open block is %s", end.text, open.text)
 	}
-	return els, p.endStmt()
-}
-
-func (p *parser) endStmt() error {
-	if tok := p.take(); tok.kind != tokStmtEnd {
-		return p.unexpected(tok, "expected %%}")
+	if closer == "endblock" && p.peek().kind == tokName {
+		p.take()
 	}
-	return nil
+	return els, p.endTag()
 }

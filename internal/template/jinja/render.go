@@ -3,61 +3,154 @@ package jinja
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
 )
 
-// A renderer is one rendering of a template.
+// A renderer is one rendering of a template and all that it includes.
 type renderer struct {
 	ctx    context.Context
-	t      *Template
-	vars   map[string]any
-	loops  []scope // the innermost last
-	out    strings.Builder
+	env    *Env
+	js     bool
+	t      *Template // whose nodes are being walked
+	scope  *scope
+	top    *scope // of this template: what blocks, macros and imports see
+	out    *strings.Builder
+	loaded map[string]*Template
 	steps  int
-	worked int
+	memory int
+	depth  int
+	// blocks are the versions of each block, the most derived first; parent is what
+	// extends named.
+	blocks   map[string][]*blockNode
+	parent   *Template
+	before   int // bytes of output that extends keeps
+	captured any // the text a filter block gathered
 }
 
-// A scope is one turn of a loop.
-type scope struct {
-	name     string
-	value    any
-	index, n int
+func newRenderer(ctx context.Context, t *Template, vars *scope) *renderer {
+	r := &renderer{
+		ctx: ctx, env: t.env, js: t.env.js, t: t, out: &strings.Builder{},
+		loaded: map[string]*Template{}, blocks: map[string][]*blockNode{},
+	}
+	r.top = vars.child()
+	r.scope = r.top
+	return r
 }
+
+var errTooSlow = pave.Errorf(pave.Invalid, "rendering took too long")
 
 // step counts one visited node and now and then looks at the clock.
 func (r *renderer) step(pos int) error {
 	r.steps++
-	if r.steps > maxSteps {
-		return r.t.errorAt(pos, "rendering takes more than %d steps", maxSteps)
+	if r.steps > r.env.opt.Steps {
+		return r.t.errorAt(pos, "rendering takes more than %d steps", r.env.opt.Steps)
 	}
-	if r.steps%1024 == 0 && r.ctx.Err() != nil {
-		cause := context.Cause(r.ctx)
-		if errors.Is(cause, errTooSlow) {
-			return r.t.errorAt(pos, "%s", errTooSlow.Message)
-		}
-		return pave.Errorf(pave.Unavailable, "rendering %s: %w", r.t.name, cause)
+	if r.steps%64 == 0 {
+		return r.at(pos, r.clock())
 	}
 	return nil
 }
 
-// work counts bytes a value is about to take, before they are taken.
-func (r *renderer) work(x expr, n int) error {
-	if r.worked += n; n > MaxOutput || r.worked > maxWork {
-		return r.t.errorAt(x.at(), "value is too large")
+func (r *renderer) clock() error {
+	if r.ctx.Err() == nil {
+		return nil
+	}
+	cause := context.Cause(r.ctx)
+	if errors.Is(cause, errTooSlow) {
+		return failf("rendering took longer than %s", r.env.opt.Time)
+	}
+	return pave.Errorf(pave.Unavailable, "rendering %s: %w", r.t.name, cause)
+}
+
+// scan counts n bytes that are about to be looked at.
+func (r *renderer) scan(n int) error {
+	before := r.steps / 64
+	r.steps += n / 64
+	if r.steps > r.env.opt.Steps {
+		return failf("rendering takes more than %d steps", r.env.opt.Steps)
+	}
+	if r.steps/64 != before {
+		return r.clock()
 	}
 	return nil
 }
+
+// spend counts n bytes that a value is about to take.
+func (r *renderer) spend(n int) error {
+	if n < 0 || n > r.env.opt.Memory-r.memory {
+		return failf("value is too large: the values of a rendering may take %d MiB", r.env.opt.Memory>>20)
+	}
+	r.memory += n
+	return r.scan(n)
+}
+
+// spendItems is spend for a list of n elements.
+func (r *renderer) spendItems(n int) error {
+	if n > r.env.opt.Memory/16 {
+		n = r.env.opt.Memory / 16
+	}
+	return r.spend(16 * (n + 1))
+}
+
+// at gives a fault its place; other errors stay as they are.
+func (r *renderer) at(pos int, err error) error {
+	var f *fault
+	if err == nil || !errors.As(err, &f) {
+		return err
+	}
+	e := r.t.errorAt(pos, "%s", f.msg)
+	if f.hint != "" {
+		e = e.WithHint("%s", f.hint)
+	}
+	return e
+}
+
+// enter counts a level of recursion; leave is to be called after.
+func (r *renderer) enter(pos int) error {
+	if r.depth++; r.depth > r.env.opt.Depth {
+		return r.t.errorAt(pos, "nested deeper than %d calls", r.env.opt.Depth)
+	}
+	return nil
+}
+
+func (r *renderer) leave() { r.depth-- }
 
 func (r *renderer) write(pos int, s string) error {
-	if r.out.Len()+len(s) > MaxOutput {
-		return r.t.errorAt(pos, "the rendering is larger than %d bytes", MaxOutput)
+	if r.out.Len()+len(s) > r.env.opt.Output {
+		return r.t.errorAt(pos, "the rendering is larger than %d bytes", r.env.opt.Output)
+	}
+	if err := r.spend(len(s)); err != nil {
+		return r.at(pos, err)
 	}
 	r.out.WriteString(s)
 	return nil
 }
+
+// capture runs f and returns what it writes.
+func (r *renderer) capture(f func() error) (string, error) {
+	out := r.out
+	r.out = &strings.Builder{}
+	err := f()
+	text := r.out.String()
+	r.out = out
+	return text, err
+}
+
+// in runs f with another scope.
+func (r *renderer) in(s *scope, f func() error) error {
+	old := r.scope
+	r.scope = s
+	err := f()
+	r.scope = old
+	return err
+}
+
+// A jump is break or continue on its way to its loop.
+type jump struct{ next bool }
+
+func (*jump) Error() string { return "break or continue outside of a loop" }
 
 func (r *renderer) nodes(list []node) error {
 	for _, n := range list {
@@ -77,28 +170,49 @@ func (r *renderer) node(n node) error {
 		return r.write(0, string(n))
 	case *outNode:
 		return r.print(n.value)
-	case *actionsNode:
-		if _, ok := r.lookup(n.root); !ok {
-			return r.write(n.pos, "{{"+n.inside+"}}")
-		}
-		x, err := r.t.parseActions(n)
-		if err != nil {
-			return err
-		}
-		return r.print(x)
+	case *foreignNode:
+		return r.foreign(n)
 	case *ifNode:
-		for _, a := range n.arms {
-			v, err := r.value(a.cond)
-			if err != nil {
-				return err
-			}
-			if truth(v) {
-				return r.nodes(a.body)
-			}
-		}
-		return r.nodes(n.els)
+		return r.branch(n)
 	case *forNode:
 		return r.loop(n)
+	case *setNode:
+		return r.set(n)
+	case *setBlockNode:
+		return r.setBlock(n)
+	case *macroNode:
+		r.define(n)
+		return nil
+	case *callBlock:
+		return r.callBlock(n)
+	case *filterBlock:
+		return r.filterBlock(n)
+	case *withNode:
+		return r.with(n)
+	case *switchNode:
+		return r.choose(n)
+	case *doNode:
+		_, err := r.eval(n.value)
+		return err
+	case *jumpNode:
+		return &jump{n.next}
+	}
+	return r.compose(n)
+}
+
+// compose handles the nodes that bring templates together.
+func (r *renderer) compose(n node) error {
+	switch n := n.(type) {
+	case *includeNode:
+		return r.include(n)
+	case *importNode:
+		return r.importAs(n)
+	case *fromNode:
+		return r.importFrom(n)
+	case *extendsNode:
+		return r.extend(n)
+	case *blockNode:
+		return r.block(n)
 	}
 	return nil
 }
@@ -108,66 +222,57 @@ func (r *renderer) print(x expr) error {
 	if err != nil {
 		return err
 	}
-	if err := r.work(x, size(v)); err != nil {
-		return err
+	text, err := r.text(v)
+	if err != nil {
+		return r.at(x.at(), err)
 	}
-	return r.write(x.at(), text(v))
+	return r.write(x.at(), text)
 }
 
-func (r *renderer) loop(n *forNode) error {
-	v, err := r.value(n.over)
+// foreign writes what belongs to somebody else as it is.
+func (r *renderer) foreign(n *foreignNode) error {
+	if _, ok := r.lookup(n.root); !ok || n.root == "" {
+		return r.write(n.at(), n.before+n.raw+n.after)
+	}
+	if n.err != nil {
+		return n.err
+	}
+	return r.print(n.value)
+}
+
+func (r *renderer) branch(n *ifNode) error {
+	for _, a := range n.arms {
+		ok, err := r.condition(a.cond)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return r.nodes(a.body)
+		}
+	}
+	return r.nodes(n.els)
+}
+
+// choose runs the first case that fits; an empty one falls through to the next.
+func (r *renderer) choose(n *switchNode) error {
+	v, err := r.value(n.value)
 	if err != nil {
 		return err
 	}
-	var list []any
-	switch v := v.(type) {
-	case []any:
-		list = v
-	case map[string]any:
-		for _, k := range sortedKeys(v) {
-			list = append(list, k)
-		}
-	default:
-		return r.t.errorAt(n.over.at(), "for needs a list, not %s", typeName(v))
-	}
-	if len(list) == 0 {
-		return r.nodes(n.els)
-	}
-	depth := len(r.loops)
-	defer func() { r.loops = r.loops[:depth] }()
-	for i, x := range list {
-		r.loops = append(r.loops[:depth], scope{n.name, x, i, len(list)})
-		if err := r.step(n.over.at()); err != nil {
+	for i, c := range n.cases {
+		w, err := r.value(c.cond)
+		if err != nil {
 			return err
 		}
-		if err := r.nodes(n.body); err != nil {
-			return err
+		if !jsStrictEqual(v, w) {
+			continue
 		}
-	}
-	return nil
-}
-
-func (r *renderer) lookup(name string) (any, bool) {
-	for _, s := range slices.Backward(r.loops) {
-		switch name {
-		case s.name:
-			return s.value, true
-		case "loop":
-			return map[string]any{
-				"index": int64(s.index + 1), "index0": int64(s.index), "length": int64(s.n),
-				"first": s.index == 0, "last": s.index == s.n-1,
-			}, true
+		for _, next := range n.cases[i:] {
+			if len(next.body) > 0 {
+				return r.nodes(next.body)
+			}
 		}
+		break
 	}
-	v, ok := r.vars[name]
-	return v, ok
-}
-
-// names are the variables that can be seen.
-func (r *renderer) names() []string {
-	all := sortedKeys(r.vars)
-	for _, s := range r.loops {
-		all = append(all, s.name)
-	}
-	return all
+	return r.nodes(n.els)
 }

@@ -4,72 +4,85 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/pave-platform/pave"
 )
 
-// The bounds of one template and one rendering.
-const (
-	MaxSource = 1 << 20         // bytes of a template
-	MaxOutput = 32 << 20        // bytes of its rendering
-	MaxDepth  = 64              // nested blocks, parentheses and lists, together
-	MaxTime   = 5 * time.Second // of a rendering
-	maxSteps  = 2_000_000       // nodes visited by a rendering
-	maxWork   = 8 * MaxOutput   // bytes of all values a rendering makes on its way
-)
-
 // A Template is parsed source. It never changes and may be rendered at the same
 // time by many.
 type Template struct {
-	name string
-	src  string
-	root []node
+	env    *Env
+	name   string
+	src    string
+	root   []node
+	blocks map[string]*blockNode
 }
 
-// Parse reads src, whose name is used in errors. The error is Invalid and gives
-// file, line, column and the expression; it also covers unknown tags, filters and
-// tests, and filter arguments that do not fit.
-func Parse(name, src string) (*Template, error) {
-	t := &Template{name: name, src: src}
-	if len(src) > MaxSource {
-		return nil, pave.Errorf(pave.Invalid, "template %s has %d bytes, more than the %d a template may have", name, len(src), MaxSource).
-			WithHint("give the file the suffix .raw if it has nothing to fill in")
-	}
-	if !utf8.ValidString(src) {
-		return nil, pave.Errorf(pave.Invalid, "template %s is not UTF-8 text", name).
-			WithHint("give the file the suffix .raw if it has nothing to fill in")
-	}
-	tokens, err := t.lex()
-	if err != nil {
-		return nil, err
-	}
-	p := &parser{t: t, tokens: tokens}
-	if t.root, err = p.parseAll(); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
-// Render fills in vars, whose values are string, bool, int, int64, float64, nil,
-// []any and map[string]any of those. The error is Invalid where the template and
-// vars do not fit or a bound is hit, Unavailable when ctx ends.
+// Render fills in vars, whose values are nil, bool, int, int64, float64, string,
+// []any, map[string]any and *Dict of those. A *Dict is used as it is, so that a
+// template may change it for the renderings after, as in Python; it must not be
+// given to two renderings at once. The error is Invalid where the template and vars
+// do not fit or a bound is hit, Unavailable when ctx ends.
 func (t *Template) Render(ctx context.Context, vars map[string]any) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, MaxTime, errTooSlow)
-	defer cancel()
-	own, err := normal(vars, "", 0)
+	var text string
+	err := t.run(ctx, vars, func(r *renderer) error {
+		err := r.template(t)
+		text = r.out.String()
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
-	r := &renderer{ctx: ctx, t: t, vars: own.(map[string]any)}
-	if err := r.nodes(t.root); err != nil {
-		return "", err
-	}
-	return r.out.String(), nil
+	return text, nil
 }
 
-var errTooSlow = pave.Errorf(pave.Invalid, "rendering took longer than %s", MaxTime)
+// Value is Render, but where the source is exactly one expression it returns that
+// expression's value, with its type.
+func (t *Template) Value(ctx context.Context, vars map[string]any) (any, error) {
+	x := t.only()
+	if x == nil {
+		return t.Render(ctx, vars)
+	}
+	var value any
+	err := t.run(ctx, vars, func(r *renderer) error {
+		v, err := r.value(x)
+		if err == nil {
+			value, err = r.export(v, 0)
+			err = r.at(x.at(), err)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+// only returns the expression that is all of the template, or nil.
+func (t *Template) only() expr {
+	if len(t.root) != 1 {
+		return nil
+	}
+	if out, ok := t.root[0].(*outNode); ok {
+		return out.value
+	}
+	return nil
+}
+
+func (t *Template) run(ctx context.Context, vars map[string]any, f func(*renderer) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.env.opt.Time, errTooSlow)
+	defer cancel()
+	top := &scope{vars: make(map[string]any, len(vars))}
+	for name, v := range vars {
+		own, err := normal(v, name, 0)
+		if err != nil {
+			return err
+		}
+		top.vars[name] = own
+	}
+	return f(newRenderer(ctx, t, top))
+}
 
 // errorAt returns an Invalid error about the place pos bytes into the source.
 func (t *Template) errorAt(pos int, format string, args ...any) *pave.Error {
@@ -88,38 +101,36 @@ func (t *Template) position(pos int) (line, col int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-// tagAround returns the {{ }} or {% %} that pos lies in, on one line and
-// shortened, or "".
+// tagAround returns the tag that pos lies in, on one line and shortened, or "".
 func (t *Template) tagAround(pos int) string {
+	d, begin, end := t.env.d, -1, ""
 	pos = min(pos, len(t.src))
-	begin := max(strings.LastIndex(t.src[:min(pos+2, len(t.src))], "{{"), strings.LastIndex(t.src[:min(pos+2, len(t.src))], "{%"))
-	if begin < 0 || pos-begin > 2000 {
-		return ""
+	for _, pair := range [][2]string{{d.varStart, d.varEnd}, {d.blockStart, d.blockEnd}} {
+		from := max(0, pos-2000)
+		i := strings.LastIndex(t.src[from:min(pos+len(pair[0]), len(t.src))], pair[0])
+		if i >= 0 && from+i > begin {
+			begin, end = from+i, pair[1]
+		}
 	}
-	end := "}}"
-	if t.src[begin+1] == '%' {
-		end = "%}"
+	if begin < 0 {
+		return ""
 	}
 	n := strings.Index(t.src[begin:], end)
-	switch {
-	case n >= 0 && begin+n+2 < pos:
+	if n >= 0 && begin+n+len(end) <= pos {
 		return ""
-	case n < 0:
-		n, _, _ = indexLine(t.src[begin:])
-	default:
-		n += 2
 	}
-	text := strings.Join(strings.Fields(t.src[begin:begin+n]), " ")
+	if n < 0 {
+		line, _, _ := strings.Cut(t.src[begin:], "\n")
+		n = len(line)
+	} else {
+		n += len(end)
+	}
+	n = min(n, 1000)
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(t.src[begin:begin+n], "")), " ")
 	if r := []rune(text); len(r) > 60 {
 		text = string(r[:60]) + "..."
 	}
 	return text
-}
-
-// indexLine returns the length of the first line of s.
-func indexLine(s string) (n int, line string, more bool) {
-	line, _, more = strings.Cut(s, "\n")
-	return len(line), line, more
 }
 
 // didYouMean is the hint of an error about an unknown word.
@@ -128,4 +139,13 @@ func didYouMean(word string, known []string, otherwise string) string {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return otherwise
+}
+
+// clip shortens a list of words for a message.
+func clip(words []string) string {
+	const most = 25
+	if len(words) > most {
+		return strings.Join(words[:most], ", ") + fmt.Sprintf(" and %d more", len(words)-most)
+	}
+	return strings.Join(words, ", ")
 }
