@@ -44,7 +44,7 @@ func (a *app) addEnvironment(planOnly bool) *cobra.Command {
 		use: "environment ENVIRONMENT --service NAME", short: "Bring a service to a further environment",
 		long: "Bring a service to a further environment, with an identity, databases and caches of its own,\n" +
 			"and the release that serves in the environment below.",
-		examples: []string{"add environment production --service payment-processor", "add environment production --service payment-processor"+extra},
+		examples: []string{"add environment production --service payment-processor", "add environment production --service payment-processor" + extra},
 		args:     exactly("an environment"), complete: a.completeArg(environmentNames), service: true,
 		request: func(_ context.Context, to target, args []string) (pave.Request, error) {
 			return pave.AddEnvironment{Service: to.service, Environment: args[0]}, nil

@@ -19,6 +19,7 @@ type expansion struct {
 	Name     pave.Name                  `json:"name"`
 	UID      int                        `json:"uid"`
 	Releases map[pave.Name]pave.Release `json:"releases"`
+	Starts   map[pave.Name]string       `json:"starts"`
 	// Bindings are of all environments, "", and of single ones.
 	Bindings map[pave.Name][]pave.Binding `json:"bindings"`
 	Wanted   pave.Wanted                  `json:"wanted"`
