@@ -86,6 +86,10 @@ func (a *app) change(ctx context.Context, r pave.Request, ch *change) error {
 	if err := a.refused(plan); err != nil {
 		return err
 	}
+	if plan.Empty() && plan.Run == "" && plan.Base == plan.Target && !ch.view.data() {
+		a.say("nothing to do: %s is as it is wanted", plan.Service)
+		return nil
+	}
 	if destroys(plan) {
 		if err := a.confirm(plan, ch); err != nil {
 			return err

@@ -105,7 +105,8 @@ func (p *Platform) compare(ctx context.Context, w *work) error {
 			return err
 		}
 	}
-	w.changes, err = p.Resources.Diff(ctx, records, graph, w.tr.restore)
+	w.changes, err = p.Resources.Diff(ctx, records, graph,
+		resource.DiffOptions{Restore: w.tr.restore, Drift: w.tr.heal != nil})
 	w.plan.Changes = []pave.Change{}
 	for i := range w.changes {
 		if ch := &w.changes[i]; w.tr.heal != nil && !w.tr.heal(ch.Ref) {

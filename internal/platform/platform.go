@@ -102,11 +102,16 @@ func New(d Deps) *Platform {
 func (p *Platform) Upkeep(ctx context.Context) {
 	const round, deep = 15 * time.Second, 4 * 15 * time.Second
 	var last time.Time
+	seen := "" // service that was looked at last for drift
 	for {
 		p.attempt(ctx, "look at heads", p.lookAtHeads)
 		if time.Since(last) >= deep {
 			last = time.Now()
 			p.attempt(ctx, "sweep", p.sweep)
+			p.attempt(ctx, "look for drift", func(ctx context.Context) (err error) {
+				seen, err = p.lookForDrift(ctx, seen)
+				return err
+			})
 			p.attempt(ctx, "prune", p.prune)
 			p.attempt(ctx, "refresh templates", func(ctx context.Context) error { return p.Templates.Refresh(ctx, refreshTemplates) })
 		}

@@ -123,7 +123,7 @@ func (r *rig) plan(w pave.Wanted, restore bool) []resource.Change {
 	}
 	var changes []resource.Change
 	r.until("all drivers answer the plan", func() bool { // with lossy ones a person plans again
-		changes, err = r.Diff(r.t.Context(), records, r.expand(w), restore)
+		changes, err = r.Diff(r.t.Context(), records, r.expand(w), resource.DiffOptions{Restore: restore})
 		if err != nil && pave.CodeOf(err) != pave.Unavailable {
 			r.t.Fatal(err)
 		}

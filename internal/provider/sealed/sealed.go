@@ -25,8 +25,9 @@ type Vault interface {
 type Driver struct{ Vault Vault }
 
 var (
-	_ resource.Driver = Driver{}
-	_ resource.Lister = Driver{}
+	_ resource.Driver  = Driver{}
+	_ resource.Lister  = Driver{}
+	_ resource.Drifter = Driver{}
 )
 
 // Observe says whether the value is there.
@@ -82,6 +83,26 @@ func (d Driver) state(r resource.Resource, value pave.Secret) (resource.State, e
 	}
 	return resource.State{Ready: true, Outputs: map[string]string{"key": spec.Key},
 		Secrets: map[string]pave.Secret{"value": value}, Summary: "1 value for the workload (" + spec.Key + ")"}, nil
+}
+
+// Drift says whether the workload's value is the one that was sealed for it.
+func (d Driver) Drift(ctx context.Context, r resource.Resource) ([]string, error) {
+	var spec resource.SecretSpec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil || spec.Value == "" {
+		return nil, err
+	}
+	want, err := d.Vault.Get(ctx, spec.Value)
+	if pave.CodeOf(err) == pave.NotFound {
+		return []string{"the value that was sealed is kept no longer"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	have, err := d.Vault.Get(ctx, r.ID)
+	if err == nil && have.Reveal() != want.Reveal() { // compared, never shown
+		return []string{"it holds another value"}, nil
+	}
+	return nil, err
 }
 
 // Delete forgets the value.
