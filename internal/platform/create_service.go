@@ -41,7 +41,7 @@ func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (tra
 // wantedOf validates every input of the request and returns what it asks for.
 func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Name, pave.Wanted, library.Found, error) {
 	var bad problems
-	want := pave.Wanted{Replicas: pave.DefaultReplicas}
+	want := pave.Wanted{Settings: pave.Settings{Replicas: pave.DefaultReplicas}}
 	name, err := pave.ParseName("name", r.Name)
 	bad.add(err)
 	want.Team, err = pave.ParseName("team", r.Team)
