@@ -54,7 +54,7 @@ func (p *Platform) sameRevision(ctx context.Context, name, verb string) (transit
 	if err != nil {
 		return transition{}, err
 	}
-	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(verb, "")); err != nil {
 		return transition{}, err
 	}
 	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
