@@ -38,7 +38,10 @@ func (s *server) enter(r *http.Request, perm access.Permission) (context.Context
 	ctx, leave := r.Context(), func() {}
 	p := pave.Principal{Address: r.RemoteAddr, Request: requestID(r)}
 	if perm == access.Public {
-		return pave.WithPrincipal(ctx, p), leave, s.limits.allow("from "+host(r), limitPublic)
+		if r.Method == http.MethodPost {
+			return pave.WithPrincipal(ctx, p), leave, s.limits.allow("from "+host(r), limitPublic)
+		}
+		return pave.WithPrincipal(ctx, p), leave, nil
 	}
 	if perm == access.Hook {
 		if !sameToken(tokenOf(r), s.HookToken) {
@@ -66,13 +69,9 @@ func (s *server) enter(r *http.Request, perm access.Permission) (context.Context
 // caller authenticates a request and counts it: what fails counts against its
 // address, what does not against its user.
 func (s *server) caller(r *http.Request) (pave.Principal, error) {
-	from := "from " + host(r)
-	if err := s.limits.blocked(from, limitFailed); err != nil {
-		return pave.Principal{}, err
-	}
 	p, err := s.Access.Authenticate(r.Context(), tokenOf(r))
-	if pave.CodeOf(err) == pave.Denied && tokenOf(r) != "" {
-		if busy := s.limits.allow(from, limitFailed); busy != nil {
+	if pave.CodeOf(err) == pave.Denied {
+		if busy := s.limits.allow("from "+host(r), limitFailed); busy != nil {
 			return p, busy
 		}
 	}
@@ -135,7 +134,8 @@ func host(r *http.Request) string {
 	return h
 }
 
-// Limits: calls a second, and how many may come at once.
+// Limits: calls a second, and how many may come at once. People share addresses, so
+// a good token is never held up by the wrong ones of a neighbour.
 type limit struct {
 	name  string
 	rate  rate.Limit
@@ -144,8 +144,8 @@ type limit struct {
 
 var (
 	limitActor  = limit{"calls", 200, 2000}
-	limitPublic = limit{"calls without a token", 20, 200}
-	limitFailed = limit{"calls with a wrong token", 5, 100}
+	limitPublic = limit{"calls to sign in", 20, 200}
+	limitFailed = limit{"calls without a good token", 50, 1000}
 )
 
 // maxLimited bounds how many callers are remembered; beyond, all are forgotten.
@@ -173,14 +173,6 @@ func (l *limits) of(who string, of limit) *rate.Limiter {
 // allow counts a call; one too many is a problem that says when to come back.
 func (l *limits) allow(who string, of limit) error {
 	if l.of(who, of).Allow() {
-		return nil
-	}
-	return tooMany(of)
-}
-
-// blocked is allow without counting.
-func (l *limits) blocked(who string, of limit) error {
-	if l.of(who, of).Tokens() >= 1 {
 		return nil
 	}
 	return tooMany(of)
