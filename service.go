@@ -29,14 +29,6 @@ type Team struct {
 	Created  time.Time `json:"created"`
 }
 
-// A User is a person or a program that acts.
-type User struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	Admin   bool      `json:"admin"`
-	Created time.Time `json:"created"`
-}
-
 // An Environment is a place services run in. Rank orders them: a push goes to the
 // lowest-ranked environment a service has.
 type Environment struct {
