@@ -20,9 +20,11 @@ func (p pyApp) addSteps() {
 		if !strings.HasPrefix(base, "test_") && !strings.HasSuffix(base, "_test.py") && base != "tests.py" {
 			return false
 		}
-		if m := test.FindStringSubmatch(line); m != nil && m[1] == "unittest" && unit.File == "" {
+		switch m := test.FindStringSubmatch(line); {
+		case m == nil:
+		case m[1] == "unittest" && unit.File == "":
 			unit = factAt("test", file, n, line)
-		} else if m != nil && other.File == "" {
+		case m[1] == "pytest" && other.File == "":
 			other = factAt("test", file, n, line)
 		}
 		return unit.File != "" && other.File != ""

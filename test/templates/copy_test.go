@@ -46,8 +46,9 @@ func (r *replica) text() string {
 	return r.log.String()
 }
 
-// copyOf starts a replica of a service of the home and waits until it is ready.
-func copyOf(t *testing.T, h *world.Home, service, otlp string) *replica {
+// copyOf starts a replica of a service of the home and waits until it is ready. env
+// is added to its environment.
+func copyOf(t *testing.T, h *world.Home, service string, env ...string) *replica {
 	t.Helper()
 	found := job.Find(func(p job.Proc) bool {
 		return p.Env("SERVICE_NAME") == service && p.Env("PAVE_TOKEN_FILE") != "" && h.Inside(p)
@@ -70,7 +71,7 @@ func copyOf(t *testing.T, h *world.Home, service, otlp string) *replica {
 			r.cmd.Env = append(r.cmd.Env, kv)
 		}
 	}
-	r.cmd.Env = append(r.cmd.Env, "PORT="+port, "OTEL_EXPORTER_OTLP_ENDPOINT="+otlp)
+	r.cmd.Env = append(append(r.cmd.Env, "PORT="+port), env...)
 	r.cmd.Stdout, r.cmd.Stderr = r, r
 	if uid := original.UID(); uid > 0 && os.Geteuid() == 0 {
 		r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}

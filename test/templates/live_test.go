@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -59,6 +58,9 @@ func TestLive(t *testing.T) {
 				l.measures(t)
 				l.traces(t)
 				l.drains(t)
+				if name == "node-express" {
+					l.identifies(t)
+				}
 				t.Logf("live after %s", created.Round(100*time.Millisecond))
 			})
 		}
@@ -155,7 +157,7 @@ const caller = "b7ad6b7169203331"
 // those of database and cache are below it, and the log has the trace.
 func (l live) traces(t *testing.T) {
 	t.Helper()
-	r := copyOf(t, l.h, l.name, l.c.url)
+	r := copyOf(t, l.h, l.name, "OTEL_EXPORTER_OTLP_ENDPOINT="+l.c.url)
 	trace := fmt.Sprintf("%032x", time.Now().UnixNano())
 	l.send(t, r, trace)
 	want := map[string]bool{"GET " + l.path: true}
@@ -212,7 +214,7 @@ func (l live) send(t *testing.T, r *replica, trace string) {
 // accepted, and the replica ends without an error.
 func (l live) drains(t *testing.T) {
 	t.Helper()
-	r := copyOf(t, l.h, l.name, l.c.url)
+	r := copyOf(t, l.h, l.name, "OTEL_EXPORTER_OTLP_ENDPOINT="+l.c.url)
 	if l.works() {
 		l.drainsJobs(t, r)
 		return
@@ -265,16 +267,12 @@ func (l live) slowClient(t *testing.T, r *replica) (finish func()) {
 // slowCache makes the request wait for a cache that is stopped.
 func (l live) slowCache(t *testing.T, r *replica) (finish func()) {
 	t.Helper()
-	u, err := url.Parse(r.env["REDIS_URL"])
-	if err != nil {
-		t.Fatal("REDIS_URL is no URL")
-	}
 	servers := job.Find(func(p job.Proc) bool {
 		title, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID)) // it may be gone
-		return l.h.Inside(p) && strings.Contains(string(title), ":"+u.Port())
+		return l.h.Inside(p) && strings.Contains(string(title), "/redis-"+l.name+"_")
 	})
 	if len(servers) != 1 {
-		t.Fatalf("found %d servers at port %s", len(servers), u.Port())
+		t.Fatalf("found %d servers of the cache", len(servers))
 	}
 	servers[0].Signal(syscall.SIGSTOP)
 	t.Cleanup(func() { servers[0].Signal(syscall.SIGCONT) })

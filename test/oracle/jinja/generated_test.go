@@ -2,7 +2,6 @@ package jinja_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -124,7 +123,7 @@ func generate(t *testing.T, name string, g grammar, d jinja.Dialect, o *oracle) 
 			}
 		}
 	}
-	t.Log(fmt.Sprintf("%s: %d generated, %d equal, %d differ on purpose", name, n, equal, purpose))
+	t.Logf("%s: %d generated, %d equal, %d differ on purpose", name, n, equal, purpose)
 }
 
 func TestGeneratedJinja2(t *testing.T) {
