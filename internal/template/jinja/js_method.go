@@ -23,7 +23,11 @@ func jsMethods() *methods {
 		})},
 		pattern: map[string]*filter{"test": fn("text", func(c *call) (any, error) {
 			s, err := c.argText(0, "")
-			return c.value.(*pattern).re.MatchString(s), err
+			p := c.value.(*pattern)
+			if err == nil {
+				err = c.r.scan(p.cost * len(s))
+			}
+			return err == nil && p.re.MatchString(s), err
 		})},
 	}
 }
@@ -98,10 +102,19 @@ func jsSplit(c *call) (any, error) {
 	case nil:
 		parts = []string{s}
 	case *pattern:
+		if err := c.r.scan(sep.cost * len(s)); err != nil {
+			return nil, err
+		}
+		if err := c.r.spend(40 * len(s)); err != nil {
+			return nil, err
+		}
 		parts = sep.re.Split(s, -1)
 	default:
 		text, err := c.argText(0, "")
 		if err != nil {
+			return nil, err
+		}
+		if err := c.r.spendTimes(16, int64(strings.Count(s, text))); err != nil {
 			return nil, err
 		}
 		parts = strings.Split(s, text)
@@ -143,7 +156,10 @@ func (r *renderer) replacePattern(s string, p *pattern, repl string) (any, error
 	if strings.Contains(p.flag, "g") {
 		n = -1
 	}
-	if err := r.spend(8 * len(s)); err != nil {
+	if err := r.spend(40 * len(s)); err != nil {
+		return nil, err
+	}
+	if err := r.scan(p.cost * len(s)); err != nil {
 		return nil, err
 	}
 	// $1 and $& of JavaScript are ${1} and ${0} of Go.

@@ -182,6 +182,9 @@ func filterIndent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.r.spendLines(s); err != nil {
+		return nil, err
+	}
 	all := lines(s+"\n", false)
 	if err := c.r.spendTimes(len(unit), int64(len(all))); err != nil {
 		return nil, err
@@ -294,7 +297,10 @@ func filterWordCount(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return int64(len(word.FindAllStringIndex(s, -1))), c.r.spend(4 * len(s))
+	if err := c.r.spend(24 * len(s)); err != nil {
+		return nil, err
+	}
+	return int64(len(word.FindAllStringIndex(s, -1))), nil
 }
 
 var attrKey = regexp.MustCompile(`[\s/>=]`)

@@ -30,7 +30,7 @@ func filterWordWrap(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.r.spend(16 * len(s)); err != nil {
+	if err := c.r.spend(32 * len(s)); err != nil {
 		return nil, err
 	}
 	var out []string
