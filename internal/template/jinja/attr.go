@@ -123,6 +123,11 @@ func (r *renderer) noKey(base any, name string, pos int) *undefined {
 		if names := known(); len(names) > 0 {
 			otherwise = "known keys are " + clip(names)
 		}
+		for _, k := range known() {
+			if strings.HasPrefix(k, name+"-") {
+				return "a name with a hyphen is read as [" + strconv.Quote(cutPlace(k)) + "]"
+			}
+		}
 		return didYouMean(name, known(), otherwise)
 	}
 	return u

@@ -2,8 +2,8 @@ package jinja
 
 import (
 	"math"
+	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 )
@@ -41,10 +41,22 @@ func toFixed(c *call) (any, error) {
 		return nil, failf("toFixed takes 0 to 100 digits")
 	}
 	f, _ := number(c.value)
-	if math.Abs(f) >= 1e21 {
+	if math.Abs(f) >= 1e21 || math.IsNaN(f) {
 		return jsFloatText(f), nil
 	}
-	return strconv.FormatFloat(f, 'f', int(n), 64), nil
+	// Of two texts equally near, JavaScript takes that of the larger number.
+	scaled := new(big.Rat).SetFloat64(math.Abs(f))
+	scaled.Mul(scaled, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil)))
+	scaled.Add(scaled, big.NewRat(1, 2))
+	digits := new(big.Int).Div(scaled.Num(), scaled.Denom()).String()
+	digits = strings.Repeat("0", max(0, int(n)+1-len(digits))) + digits
+	if whole := len(digits) - int(n); n > 0 {
+		digits = digits[:whole] + "." + digits[whole:]
+	}
+	if f < 0 {
+		digits = "-" + digits
+	}
+	return digits, nil
 }
 
 func jsMap(f func(string) string) *filter {

@@ -239,8 +239,8 @@ func isBoolOrObject(v any) bool {
 
 var (
 	jsTags     = regexp.MustCompile(`(?is)</?([a-z][a-z0-9]*)\b[^>]*>|<!--.*?-->`)
-	jsSpaces   = regexp.MustCompile(`\s+`)
-	jsEdges    = regexp.MustCompile(`(?m)^ +| +$`)
+	jsSpaces   = regexp.MustCompile(`[\s\p{Z}\x0b\x{feff}]+`)
+	jsLines    = regexp.MustCompile(`[^\n\r\x{2028}\x{2029}]+`)
 	jsBlanks   = regexp.MustCompile(` +`)
 	jsNewlines = regexp.MustCompile(`\n\n\n+`)
 	jsWord     = regexp.MustCompile(`[A-Za-z0-9_]+`)

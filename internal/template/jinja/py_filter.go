@@ -56,7 +56,7 @@ func pyFilters() map[string]*filter {
 	return all
 }
 
-var wordStart = regexp.MustCompile(`[-\s({\[<]+`)
+var wordStart = regexp.MustCompile(`[-\s\p{Z}\x{85}\x0b\x1c-\x1f({\[<]+`)
 
 // titleFilter capitalises what follows white space, a hyphen or an opening bracket.
 func titleFilter(s string) string {
@@ -66,7 +66,8 @@ func titleFilter(s string) string {
 		if i == nil {
 			i = []int{len(s), len(s)}
 		}
-		b.WriteString(capitalize(s[:i[0]]))
+		_, n := utf8.DecodeRuneInString(s[:i[0]])
+		b.WriteString(upper(s[:n]) + strings.ToLower(s[n:i[0]]))
 		b.WriteString(s[i[0]:i[1]])
 		s = s[i[1]:]
 	}

@@ -75,8 +75,11 @@ func splitSpace(s string, n int64, right bool) []string {
 		return strings.FieldsFunc(s, isSpace)
 	}
 	var parts []string
-	s = strings.TrimFunc(s, isSpace)
-	for ; s != ""; n-- {
+	trim := strings.TrimLeftFunc
+	if right {
+		trim = strings.TrimRightFunc
+	}
+	for s = trim(s, isSpace); s != ""; n-- {
 		i := strings.IndexFunc(s, isSpace)
 		if right {
 			i = strings.LastIndexFunc(s, isSpace)
