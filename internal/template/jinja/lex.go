@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -252,6 +253,7 @@ func isSpace(r rune) bool {
 func (l *lexer) tag(start, i int, end string, endKind tokenKind) error {
 	src := l.t.src
 	var open []byte // brackets
+	from := len(l.tokens)
 	for {
 		i = l.skipBlank(i, end == "" && len(open) == 0)
 		rest := src[i:]
@@ -266,8 +268,8 @@ func (l *lexer) tag(start, i int, end string, endKind tokenKind) error {
 		if end != "" && (len(open) == 0 || l.js) {
 			if sign, ok := l.endAt(i, end, endKind); ok {
 				l.add(endKind, end, i)
-				l.trim = sign == '-'
-				l.newline = sign == 0 && endKind == tokBlockEnd && l.t.env.opt.TrimBlocks
+				l.trim = sign == '-' && !l.isSetBlock(from)
+				l.newline = (sign == 0 || l.js) && endKind == tokBlockEnd && l.t.env.opt.TrimBlocks
 				l.pos = i + len(end)
 				if sign != 0 {
 					l.pos++
@@ -287,6 +289,14 @@ func (l *lexer) tag(start, i int, end string, endKind tokenKind) error {
 		l.tokens = append(l.tokens, tok)
 		i = next
 	}
+}
+
+// isSetBlock reports whether the tokens since from are {% set x %}, whose last sign
+// means nothing in nunjucks.
+func (l *lexer) isSetBlock(from int) bool {
+	tag := l.tokens[from:]
+	return l.js && tag[0].kind == tokName && tag[0].text == "set" &&
+		!slices.ContainsFunc(tag, func(t token) bool { return t.kind == tokOp && t.text == "=" })
 }
 
 func (l *lexer) skipBlank(i int, stopAtLine bool) int {

@@ -88,8 +88,10 @@ func (r *renderer) assign(t target, v any) error {
 // owner is the scope that set changes in nunjucks: the nearest that has the name.
 func (s *scope) owner(name string) *scope {
 	for o := s; o != nil; o = o.parent {
-		if _, ok := o.vars[name]; ok && o.parent != nil {
-			return o
+		if v, ok := o.vars[name]; ok && o.parent != nil {
+			if _, missing := v.(*undefined); !missing {
+				return o
+			}
 		}
 		if o.isolated {
 			break
