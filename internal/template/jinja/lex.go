@@ -210,6 +210,7 @@ func (l *lexer) signAt(i int) byte {
 // returns what the sign of the latter took.
 func (l *lexer) text(s string, pos int, sign byte, next tagKind) (cut string) {
 	var after string
+	stays := l.js && l.isData(s, pos, next)
 	if l.trim {
 		cut := strings.TrimLeftFunc(s, isSpace)
 		after = s[:len(s)-len(cut)]
@@ -237,10 +238,23 @@ func (l *lexer) text(s string, pos int, sign byte, next tagKind) (cut string) {
 			s = s[:line]
 		}
 	}
-	if s != "" {
+	if s != "" || stays {
 		l.add(tokText, s, pos)
 	}
 	return cut
+}
+
+// isData reports whether nunjucks has a piece of text here, even if the signs beside
+// it leave nothing: a case with one does not fall through to the next.
+func (l *lexer) isData(s string, pos int, next tagKind) bool {
+	if l.newline {
+		cut := strings.TrimPrefix(strings.TrimPrefix(s, "\r"), "\n")
+		pos += len(s) - len(cut)
+		s = cut
+	}
+	atLine := pos == 0 || l.t.src[pos-1] == '\n'
+	blank := atLine && l.t.env.opt.LstripBlocks && next == tagBlock && !strings.Contains(s, "\n") && strings.TrimLeftFunc(s, isSpace) == ""
+	return s != "" && !blank
 }
 
 // isSpace is white space to Python's str.strip.
