@@ -148,7 +148,7 @@ func (r *renderer) itemOf(base, key any, pos int) (any, error) {
 		}
 	case *list, tuple, string, markup, *intRange:
 		if n, ok := asInt(key); ok {
-			return r.at2(b, n, pos)
+			return r.element(b, n, pos)
 		}
 	}
 	name, ok := asText(key)
@@ -162,8 +162,8 @@ func (r *renderer) itemOf(base, key any, pos int) (any, error) {
 	return r.attr(base, name, pos)
 }
 
-// at2 is the n-th element of a sequence, from the end if n is negative.
-func (r *renderer) at2(base any, n int64, pos int) (any, error) {
+// element is the n-th element of a sequence, from the end if n is negative.
+func (r *renderer) element(base any, n int64, pos int) (any, error) {
 	length, err := r.length(base)
 	if err != nil {
 		return nil, err
