@@ -2,6 +2,7 @@ package cookiecutter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -16,9 +17,11 @@ func accept(name string, declared, given any) (any, error) {
 		if strings.HasPrefix(name, "_") {
 			return value, nil
 		}
-		switch value.(type) {
-		case []any, *jinja.Dict:
-			return nil, wrongKind(name, given, "one of "+listed(declared.([]any)))
+		choices := declared.([]any)
+		_, isList := value.([]any)
+		_, isDict := value.(*jinja.Dict)
+		if isDict || isList && !slices.ContainsFunc(choices, func(c any) bool { return kindOf(c) == KindChoice }) {
+			return nil, wrongKind(name, given, "one of "+listed(choices))
 		}
 		return value, nil
 	case KindBoolean:

@@ -186,6 +186,38 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// Choices may be numbers or lists, and are given as text, too.
+func TestOddChoices(t *testing.T) {
+	t.Parallel()
+	tmpl, err := Load(files(map[string]string{
+		ConfigName:    `{"slug": "demo", "version": [3.9, 3.1, 12], "tools": [["a"], ["b", "c"]], "on": [true, false]}`,
+		folder + "/a": "",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []map[string]any{
+		{"version": "12", "tools": []any{"b", "c"}, "on": "False"},
+		{"version": 12, "tools": []string{"b", "c"}, "on": false},
+	} {
+		a, err := tmpl.Answers(t.Context(), given, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		version, _ := a.Get("version")
+		tools, _ := a.Get("tools")
+		on, _ := a.Get("on")
+		if d := cmp.Diff([]any{"12", []any{"b", "c"}, false}, []any{version, tools, on}); d != "" {
+			t.Error(d)
+		}
+	}
+	for _, given := range []map[string]any{{"tools": []any{"b"}}, {"version": []any{"b"}}, {"tools": map[string]any{}}, {"on": "maybe"}} {
+		if _, err := tmpl.Answers(t.Context(), given, Options{}); pave.CodeOf(err) != pave.Invalid {
+			t.Errorf("%v: %v", given, err)
+		}
+	}
+}
+
 // A value that a person gives is data, whatever it looks like.
 func TestAnswersAreNotTemplates(t *testing.T) {
 	t.Parallel()
