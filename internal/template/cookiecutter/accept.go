@@ -1,6 +1,7 @@
 package cookiecutter
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ func accept(name string, declared, given any) (any, error) {
 		}
 		return nil, wrongKind(name, given, "yes or no")
 	case KindObject:
+		if s, ok := value.(string); ok && json.Valid([]byte(s)) { // as cookiecutter asks for one
+			value, _ = decodeJSON([]byte(s))
+		}
 		if d, ok := value.(*jinja.Dict); ok {
 			return d, nil
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/template/jinja"
 )
 
 // files makes a template in memory; a value that begins with "->" is a link.
@@ -131,12 +132,15 @@ func TestPrompts(t *testing.T) {
 	if d := cmp.Diff([]Choice{{"big-shop-db", "big-shop-db"}, {"none", "No database"}}, p.Choices); d != "" || p.Default != "big-shop-db" {
 		t.Error(d, p.Default)
 	}
-	a, err := tmpl.Answers(t.Context(), map[string]any{"db": "none", "ci": "off", "extra": map[string]any{"b": "2"}}, Options{})
+	a, err := tmpl.Answers(t.Context(), map[string]any{"db": "none", "ci": "off", "extra": `{"b": "2"}`}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := slices.Sorted(maps.Keys(a.Values())); !slices.Equal(got, []string{"ci", "db", "extra", "name", "slug"}) {
 		t.Errorf("values %v", got)
+	}
+	if v, _ := a.Get("extra"); v.(*jinja.Dict).Len() != 2 {
+		t.Errorf("extra is %v", v)
 	}
 	if v, _ := a.Get("ci"); v != false {
 		t.Errorf("ci is %v", v)
