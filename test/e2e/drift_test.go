@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -111,7 +110,7 @@ func drifted(t *testing.T, h *world.Home) map[string]string {
 	out := map[string]string{}
 	for _, r := range st.Drift {
 		if r.DriftSince.IsZero() {
-			t.Error(fmt.Sprintf("%s: since when?", r.Ref))
+			t.Errorf("%s: since when?", r.Ref)
 		}
 		out[r.Ref.String()] = strings.Join(r.Drift, "; ")
 	}
