@@ -85,7 +85,11 @@ func TestRefs(t *testing.T) {
 func TestEnvelope(t *testing.T) {
 	t.Parallel()
 	all := []Request{CreateService{Name: "shop", Environments: []string{"staging"}}, DeleteService{"shop"}, RestoreService{"shop"},
-		Undo{"run_1"}, Deploy{"shop", "staging", "2"}, Promote{"shop", "production"}}
+		Undo{"run_1"}, Deploy{"shop", "staging", "2"}, Promote{"shop", "production"},
+		SetVariable{"shop", map[string]string{"A": "b"}, "staging"}, UnsetVariable{"shop", []string{"A"}, ""}, SetSecret{"shop", "KEY", "sec_1", ""},
+		UnsetSecret{"shop", "KEY", "staging"}, Scale{"shop", 3, ""}, SetResources{"shop", "512Mi", "500m", ""}, Restart{"shop", "staging"},
+		Rollback{"shop", "production", "3"}, AddDatabase{"shop", "postgresql"}, AddCache{"shop", ""}, RemoveDatabase{"shop"}, RemoveCache{"shop"},
+		AddEnvironment{"shop", "production"}, Heal{"shop", []string{"route:staging/shop/shop"}}}
 	if len(all) != len(requests) {
 		t.Errorf("%d of %d requests are tried", len(all), len(requests))
 	}
@@ -122,4 +126,54 @@ func FuzzEnvelope(f *testing.F) {
 			t.Fatalf("%q cannot be written again: %v", data, err)
 		}
 	})
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	var old Wanted // as written before environments had settings of their own
+	if err := json.Unmarshal([]byte(`{"environments":["staging"],"replicas":2,"variables":{"A":"1"}}`), &old); err != nil {
+		t.Fatal(err)
+	}
+	set := func(w Wanted, env Name, value string) Wanted {
+		return w.Change(env, func(s *Settings) {
+			if s.Variables == nil {
+				s.Variables = map[string]string{}
+			}
+			s.Variables["A"] = value
+			s.Replicas = len(value)
+		})
+	}
+	now := set(set(old, "staging", "two"), "production", "ten!")
+	back := now.Change("production", func(s *Settings) { *s = Settings{} })
+	for _, tc := range []struct {
+		reason   string
+		w        Wanted
+		env      Name
+		value    string
+		replicas int
+	}{
+		{"an old revision reads as before, and is not changed by later ones", old, "staging", "1", 2},
+		{"its own", now, "staging", "two", 3},
+		{"its own", now, "production", "ten!", 4},
+		{"that of all where it has none", now, "preview", "1", 2},
+		{"that of all again", back, "production", "1", 2},
+	} {
+		if s := tc.w.SettingsIn(tc.env); s.Variables["A"] != tc.value || s.Replicas != tc.replicas {
+			t.Errorf("%s: %s has %+v", tc.reason, tc.env, s)
+		}
+	}
+	if len(back.In) != 1 {
+		t.Errorf("an environment without settings is left out: %v", back.In)
+	}
+}
+
+func TestCheckVariable(t *testing.T) {
+	t.Parallel()
+	for name, hint := range map[string]string{"LOG_LEVEL": "", "A1": "", "log-level": "did you mean LOG_LEVEL?", "": "for example: LOG_LEVEL",
+		"1A": "for example: LOG_LEVEL", "PORT": "choose another name", "PAVE_X": "choose another name", "A=B": "for example: LOG_LEVEL", "A\x00": "for example: LOG_LEVEL"} {
+		err := CheckVariable(name)
+		if (err == nil) != (hint == "") || err != nil && HintOf(err) != hint {
+			t.Errorf("%q: %v, hint %q, want %q", name, err, HintOf(err), hint)
+		}
+	}
 }

@@ -20,6 +20,9 @@ type Transitions interface {
 	// ApplyFile plans a file's request again and applies it if nothing has changed
 	// since; else Conflict with the difference.
 	ApplyFile(ctx context.Context, f PlanFile) (Run, error)
+	// SealValue keeps a value for a SetSecret to come, sealed, and names it: a request
+	// holds no secret. Errors: Invalid, NotFound, Denied.
+	SealValue(ctx context.Context, service, name string, value Secret) (SealedValue, error)
 }
 
 // Runs are durable executions.
@@ -57,6 +60,8 @@ type Reader interface {
 	Services(ctx context.Context, deleted bool) ([]Service, error)
 	Service(ctx context.Context, name string) (Service, error)
 	Revisions(ctx context.Context, name string) ([]Revision, error)
+	Variables(ctx context.Context, name string) ([]Variable, error)
+	Secrets(ctx context.Context, name string) ([]SecretName, error)
 	Status(ctx context.Context, name string) (Status, error)
 	// Explain lists each resource of a service, observed now.
 	Explain(ctx context.Context, name string) ([]Resource, error)

@@ -3,6 +3,9 @@ package pave
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -62,15 +65,19 @@ func (Undo) Verb() string           { return "undo" }
 func (Deploy) Verb() string         { return "deploy" }
 func (Promote) Verb() string        { return "promote" }
 
-// requests makes an empty request for each verb.
-var requests = map[string]func() any{
-	"create service":  func() any { return new(CreateService) },
-	"delete service":  func() any { return new(DeleteService) },
-	"restore service": func() any { return new(RestoreService) },
-	"undo":            func() any { return new(Undo) },
-	"deploy":          func() any { return new(Deploy) },
-	"promote":         func() any { return new(Promote) },
-}
+// requests are the types of requests by verb.
+var requests = func(all ...Request) map[string]reflect.Type {
+	out := map[string]reflect.Type{}
+	for _, r := range all {
+		out[r.Verb()] = reflect.TypeOf(r)
+	}
+	return out
+}(CreateService{}, DeleteService{}, RestoreService{}, Undo{}, Deploy{}, Promote{}, SetVariable{}, UnsetVariable{},
+	SetSecret{}, UnsetSecret{}, Scale{}, SetResources{}, Restart{}, Rollback{}, AddDatabase{}, AddCache{},
+	RemoveDatabase{}, RemoveCache{}, AddEnvironment{}, Heal{})
+
+// Verbs are the verbs of all requests, sorted.
+func Verbs() []string { return slices.Sorted(maps.Keys(requests)) }
 
 // Envelope carries a request as JSON: {"verb": ..., "spec": {...}}.
 type Envelope struct{ Request Request }
@@ -95,36 +102,19 @@ func (e *Envelope) UnmarshalJSON(data []byte) error {
 	if err := strictJSON(data, &raw); err != nil {
 		return err
 	}
-	make, ok := requests[raw.Verb]
+	kind, ok := requests[raw.Verb]
 	if !ok {
-		verbs := []string{}
-		for v := range requests {
-			verbs = append(verbs, v)
-		}
 		hint := ""
-		if near := DidYouMean(raw.Verb, verbs); near != "" {
+		if near := DidYouMean(raw.Verb, Verbs()); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		return BadField("verb", raw.Verb, "is not a request", hint)
 	}
-	req := make()
-	if err := strictJSON(raw.Spec, req); err != nil {
+	req := reflect.New(kind)
+	if err := strictJSON(raw.Spec, req.Interface()); err != nil {
 		return err
 	}
-	switch r := req.(type) {
-	case *CreateService:
-		e.Request = *r
-	case *DeleteService:
-		e.Request = *r
-	case *RestoreService:
-		e.Request = *r
-	case *Undo:
-		e.Request = *r
-	case *Deploy:
-		e.Request = *r
-	case *Promote:
-		e.Request = *r
-	}
+	e.Request = req.Elem().Interface().(Request)
 	return nil
 }
 

@@ -69,6 +69,8 @@ type Resource struct {
 	Ready      bool              `json:"ready"`
 	Reason     string            `json:"reason,omitempty"`
 	Observed   time.Time         `json:"observed,omitzero"`
+	Drift      []string          `json:"drift,omitempty"`      // how it differs from what was applied
+	DriftSince time.Time         `json:"drift_since,omitzero"` // since when that is known
 	Outputs    map[string]string `json:"outputs,omitempty"`
 	SecretKeys []string          `json:"secrets,omitempty"` // names, never values
 	Run        string            `json:"run"`

@@ -1,6 +1,9 @@
 package pave
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Service is what a team owns and runs. Its name is unique in the
 // organisation; its ID never changes.
@@ -70,12 +73,13 @@ type Wanted struct {
 	Version      string            `json:"version,omitempty"`  // of the template
 	Digest       string            `json:"digest,omitempty"`   // of the template's files
 	Source       string            `json:"source,omitempty"`   // where the template came from
+	Hooks        bool              `json:"hooks,omitempty"`    // programs of the template may run
 	Inputs       map[string]any    `json:"inputs,omitempty"`
 	Environments []Name            `json:"environments,omitempty"`
 	Resources    []WantedBacking   `json:"resources,omitempty"`
-	Replicas     int               `json:"replicas,omitempty"`
 	Run          *Override         `json:"run,omitempty"`
-	Variables    map[string]string `json:"variables,omitempty"` // text, or ${{ resources.KIND.OUTPUT }}
+	Settings                       // of all environments
+	In           map[Name]Settings `json:"in,omitempty"` // over them, in one environment
 }
 
 // WantedBacking is a resource a service asks for beside what every service gets,
@@ -84,6 +88,16 @@ type WantedBacking struct {
 	Kind   string `json:"kind"`
 	Name   Name   `json:"name"`
 	Engine string `json:"engine"`
+}
+
+// URLKey is the variable by which a workload finds a backing: that of a database
+// is named after the kind, as everywhere; that of a cache after its engine.
+func (b WantedBacking) URLKey() string {
+	word := b.Kind
+	if b.Kind == KindCache {
+		word = b.Engine
+	}
+	return strings.ToUpper(word) + "_URL"
 }
 
 // Engine is the engine of the backing of a kind, "" where none is wanted.

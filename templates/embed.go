@@ -8,5 +8,5 @@ import "embed"
 
 // FS has a folder for each template.
 //
-//go:embed all:go-http
+//go:embed all:go-http all:node-express all:python-service all:static-site all:worker
 var FS embed.FS

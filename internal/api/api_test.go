@@ -211,3 +211,12 @@ func (f fake) WaitEvents(ctx context.Context, _ int64) error {
 }
 
 func emptyHuma() huma.API { return humago.New(http.NewServeMux(), huma.DefaultConfig("x", "1")) }
+
+// What OpenAPI says of requests is what pave knows of them.
+func TestVerbs(t *testing.T) {
+	t.Parallel()
+	field, _ := envelopeSchemaType.FieldByName("Verb")
+	if got := strings.Join(pave.Verbs(), ","); got != field.Tag.Get("enum") {
+		t.Errorf("the enum of verbs is to be %s", got)
+	}
+}

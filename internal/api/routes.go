@@ -14,7 +14,7 @@ import (
 
 // envelopeSchema is how a request is described in OpenAPI.
 type envelopeSchema struct {
-	Verb string         `json:"verb" enum:"create service,delete service,restore service,undo,deploy,promote"`
+	Verb string         `json:"verb" enum:"add cache,add database,add environment,create service,delete service,deploy,heal,promote,remove cache,remove database,restart,restore service,rollback,scale,set resources,set secret,set variable,undo,unset secret,unset variable"`
 	Spec map[string]any `json:"spec" doc:"the request; its fields depend on the verb"`
 }
 
@@ -68,6 +68,7 @@ func startedRun(run pave.Run, err error) (*started, error) {
 func (s *server) routes() {
 	s.planRoutes()
 	s.serviceRoutes()
+	s.settingRoutes()
 	s.runRoutes()
 	s.templateRoutes()
 	s.peopleRoutes()

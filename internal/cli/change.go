@@ -86,6 +86,10 @@ func (a *app) change(ctx context.Context, r pave.Request, ch *change) error {
 	if err := a.refused(plan); err != nil {
 		return err
 	}
+	if plan.Empty() && plan.Run == "" && plan.Base == plan.Target && !ch.view.data() {
+		a.say("nothing to do: %s is as it is wanted", plan.Service)
+		return nil
+	}
 	if destroys(plan) {
 		if err := a.confirm(plan, ch); err != nil {
 			return err
@@ -187,7 +191,7 @@ func destroys(plan pave.Plan) bool {
 	return slices.ContainsFunc(plan.Changes, func(c pave.Change) bool {
 		switch c.Action {
 		case pave.ActionDelete, pave.ActionAside, pave.ActionReplace:
-			return true
+			return c.Ref.Kind != pave.KindSecret || c.Lost != "" // its value is kept
 		}
 		return c.Lost != ""
 	})

@@ -120,11 +120,12 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("change", a.create(), a.delete(), a.restore(), a.deploy(), a.promote(), a.undo(), a.plan(), a.apply())
+	add("change", a.create(), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
+		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.undo(), a.plan(), a.apply())
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.audit(), a.clone())
-	add("write", a.template())
+	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())
-	add("change", a.add(), a.remove(), a.set(), a.rename())
+	add("change", a.rename())
 	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.invite(), a.suspend(true), a.suspend(false), a.admin())
 	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.server())
 	root.AddCommand(a.node(), a.static(), a.gitCredential(), a.hook())

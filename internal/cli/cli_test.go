@@ -37,7 +37,7 @@ func TestTree(t *testing.T) {
 			t.Errorf("%s: arguments are not checked", c.CommandPath())
 		}
 		for line := range strings.SplitSeq(c.Example, "\n") {
-			if args, ok := strings.CutPrefix(line, "  $ pave "); ok && !strings.ContainsAny(args, `|>&"'`) {
+			if args, ok := strings.CutPrefix(line, "  $ pave "); ok && !strings.ContainsAny(args, `|<>&"'`) {
 				checkExample(t, root, strings.Fields(args))
 			}
 		}

@@ -46,6 +46,7 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 	f.StringVar(&r.Database, "database", "", "`ENGINE`: postgresql or none; the template's own without")
 	f.StringVar(&r.Cache, "cache", "", "`ENGINE`: redis or none; the template's own without")
 	f.StringArrayVar(&inputs, "input", nil, "an input of the template, `KEY=VALUE`, repeatable")
+	f.BoolVar(&r.AllowHooks, "allow-hooks", false, "run the hooks of a cookiecutter template: programs of its author")
 	over := overrideFlags(f)
 	complete(cmd, "template", templateNames)
 	complete(cmd, "team", teamNames)

@@ -62,6 +62,11 @@ func (a *app) printExplain(name, version string, all []pave.Resource) {
 		t.rows = append(t.rows, []any{painted(mark), r.Ref.Kind, dash(string(r.Ref.Env)), r.Provider, explainState(r, now), r.ExternalID, r.Reason})
 	}
 	a.writeAligned(t)
+	for _, r := range all {
+		if len(r.Drift) > 0 {
+			fmt.Fprintf(a.out, "%s %s %s\n", a.paint(yellow, "drift:"), oneLine(r.Ref.String()), driftText(r))
+		}
+	}
 	fmt.Fprintln(a.out, "\nLook deeper:")
 	for _, r := range all {
 		for _, l := range r.Look {

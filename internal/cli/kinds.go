@@ -121,6 +121,14 @@ func kinds() []kind {
 			return []string{fmt.Sprint(r.Number), r.ID, shortID(r.ID), r.Commit, fmt.Sprintf("%.7s", r.Commit)}
 		}, releaseColumns).
 			as("release", "releases", "built commits of a service, newest first", "3", inService),
+		of(func(ctx context.Context, c *client.Client, q query) ([]pave.Variable, error) {
+			return c.Variables(ctx, q.service)
+		}, func(v pave.Variable) []string { return []string{v.Name} }, variableColumns).
+			as("variable", "variables", "what a service's processes are told", "LOG_LEVEL", inService),
+		of(func(ctx context.Context, c *client.Client, q query) ([]pave.SecretName, error) {
+			return c.Secrets(ctx, q.service)
+		}, func(s pave.SecretName) []string { return []string{s.Name} }, secretColumns).
+			as("secret", "secrets", "names of what a service's processes alone are told", "STRIPE_KEY", inService),
 		of(func(ctx context.Context, c *client.Client, q query) ([]pave.Entity, error) {
 			return c.Entities(ctx, q.service)
 		}, func(e pave.Entity) []string { return []string{e.Ref} }, entityColumns).
@@ -212,6 +220,22 @@ func teamColumns(t pave.Team) []column {
 func releaseColumns(r pave.Release) []column {
 	return []column{{"NUMBER", r.Number, false}, {"COMMIT", fmt.Sprintf("%.7s", r.Commit), false}, {"LIVE IN", dash(joined(r.Live)), false},
 		{"RUN", shortID(r.Run), false}, {"AGE", r.Created, false}, {"ID", shortID(r.ID), true}, {"COMMAND", strings.Join(r.Command, " "), true}}
+}
+
+func variableColumns(v pave.Variable) []column {
+	return []column{{"NAME", v.Name, false}, {"VALUE", v.Value, false}, {"ENVIRONMENT", everywhere(v.Environment), false}, {"ORIGIN", v.Origin, false}}
+}
+
+func secretColumns(s pave.SecretName) []column {
+	return []column{{"NAME", s.Name, false}, {"ENVIRONMENT", everywhere(s.Environment), false}, {"ORIGIN", s.Origin, false}}
+}
+
+// everywhere stands for no environment.
+func everywhere(env pave.Name) string {
+	if env == "" {
+		return "all"
+	}
+	return string(env)
 }
 
 func entityColumns(e pave.Entity) []column {

@@ -81,6 +81,9 @@ func printLost(out io.Writer, plan pave.Plan) {
 		kept := " (not kept)"
 		if c.Action == pave.ActionAside {
 			kept = " (kept 7 days: pave restore " + oneLine(string(plan.Service)) + ")"
+			if plan.Request.Request.Verb() != "delete service" && plan.Request.Request.Verb() != "undo" {
+				kept = " (kept 7 days: pave undo brings it back)"
+			}
 		}
 		fmt.Fprintf(out, "  %s %s: %s%s\n", c.Ref.Kind, oneLine(c.External), oneLine(c.Lost), kept)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/spf13/cobra"
@@ -50,6 +51,7 @@ func (a *app) printStatus(st pave.Status) {
 		a.heading("Resources")
 		a.indented(resourceTable(st.Infrastructure))
 	}
+	a.printDrift(st)
 	if st.Run != nil {
 		fmt.Fprintf(a.out, "\nRun %s (%s) is %s", shortID(st.Run.ID), oneLine(st.Run.Title), st.Run.State)
 		if st.Run.Reason != "" {
@@ -57,6 +59,23 @@ func (a *app) printStatus(st pave.Status) {
 		}
 		fmt.Fprintf(a.out, "\n  next: pave watch %s\n", shortID(st.Run.ID))
 	}
+}
+
+// printDrift says what differs from what was applied, and what to do about it.
+func (a *app) printDrift(st pave.Status) {
+	if len(st.Drift) == 0 {
+		return
+	}
+	a.heading("Drift")
+	for _, r := range st.Drift {
+		fmt.Fprintf(a.out, "  %s %s\n", a.paint(yellow, r.Ref.String()), driftText(r))
+	}
+	fmt.Fprintf(a.out, "  next: pave plan heal %s\n", st.Service)
+}
+
+// driftText is one line about what differs, and since when.
+func driftText(r pave.Resource) string {
+	return fmt.Sprintf("%s (since %s)", oneLine(strings.Join(r.Drift, "; ")), r.DriftSince.Local().Format(time.DateTime))
 }
 
 // deployments prints a block for each environment.

@@ -39,6 +39,7 @@ func (a *app) templateRender() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "the `DIR` to make")
 	cmd.Flags().StringVar(&values, "values", "", "read values from this YAML `FILE`")
 	cmd.Flags().StringArrayVar(&sets, "set", nil, "one `KEY=VALUE`, repeatable")
+	hooks := cmd.Flags().Bool("allow-hooks", false, "run the hooks of a cookiecutter template: programs of its author")
 	a.completeSource(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if out == "" {
@@ -56,14 +57,18 @@ func (a *app) templateRender() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		tree, err := t.Render(cmd.Context(), v)
+		tree, err := a.renderHere(cmd.Context(), t, v, *hooks)
 		if err != nil {
 			return err
 		}
 		if err := writeTree(cmd.Context(), out, tree.Files); err != nil {
 			return err
 		}
-		for _, note := range t.Notes() {
+		notes := append(t.Notes(), tree.Notes...)
+		if *hooks {
+			notes = tree.Notes
+		}
+		for _, note := range notes {
 			a.say("note: %s", oneLine(note))
 		}
 		a.say("%s %s: %d files for service %s in %s", t.Name, t.Version, len(tree.Files), v.Name, out)

@@ -59,8 +59,10 @@ type Spec struct {
 
 // Limits of one program. Zero values are not set.
 type Limits struct {
-	MemoryMB int `json:"memory_mb,omitempty"` // address space of each process
-	Files    int `json:"files,omitempty"`     // open files of each process
+	// MemoryMB is what each process may write to that is its own: what runtimes
+	// reserve and do not use, often gigabytes of addresses, does not count.
+	MemoryMB int `json:"memory_mb,omitempty"`
+	Files    int `json:"files,omitempty"` // open files of each process
 }
 
 // A Line is one line of output. Stream is "stdout" or "stderr".

@@ -153,7 +153,7 @@ func limited(path string, s Spec) (string, []string) {
 		argv = append(argv, fmt.Sprintf("--nofile=%d", s.Limits.Files))
 	}
 	if s.Limits.MemoryMB > 0 {
-		argv = append(argv, fmt.Sprintf("--as=%d", s.Limits.MemoryMB<<20))
+		argv = append(argv, fmt.Sprintf("--data=%d", s.Limits.MemoryMB<<20))
 	}
 	return prlimitTool, append(append(argv, "--", path), s.Command[1:]...)
 }
@@ -178,7 +178,7 @@ func setLimits(pid int, s Spec) error {
 		err = errors.Join(err, set(unix.RLIMIT_NOFILE, uint64(s.Limits.Files)))
 	}
 	if s.Limits.MemoryMB > 0 {
-		err = errors.Join(err, set(unix.RLIMIT_AS, uint64(s.Limits.MemoryMB)<<20))
+		err = errors.Join(err, set(unix.RLIMIT_DATA, uint64(s.Limits.MemoryMB)<<20))
 	}
 	return err
 }

@@ -24,11 +24,18 @@ const readyTCP = "tcp"
 
 // command is what a replica runs: the marks replaced, and where the program is pave
 // itself, a copy of it that the user of the service may read.
-func (n *Node) command(argv []string, env map[string]string) ([]string, error) {
+func (n *Node) command(argv []string, env map[string]string, secrets map[string]pave.Secret) ([]string, error) {
 	marks := strings.NewReplacer(portMark, env["PORT"], hostMark, orLoopback(env["HOST"]))
-	out := make([]string, len(argv))
-	for i, a := range argv {
-		out[i] = marks.Replace(a)
+	var out []string
+	for _, a := range argv {
+		if name, value, ok := unlessSet(a); ok {
+			_, set := env[name]
+			if _, secret := secrets[name]; set || secret {
+				continue // what the service has wins
+			}
+			a = name + "=" + value
+		}
+		out = append(out, marks.Replace(a))
 	}
 	if i := slices.Index(out, selfMark); i >= 0 {
 		self, err := n.self.path(filepath.Join(n.opts.Home, "bin"))
@@ -38,6 +45,14 @@ func (n *Node) command(argv []string, env map[string]string) ([]string, error) {
 		out[i] = self
 	}
 	return out, nil
+}
+
+// unlessSet takes a word NAME=${NAME:-VALUE} apart.
+func unlessSet(word string) (name, value string, ok bool) {
+	name, rest, _ := strings.Cut(word, "=")
+	value, ok = strings.CutPrefix(rest, "${"+name+":-")
+	value, closed := strings.CutSuffix(value, "}")
+	return name, value, ok && closed && name != ""
 }
 
 func orLoopback(host string) string {

@@ -241,7 +241,7 @@ func (r *replica) spec(port int) (job.Spec, error) {
 	if w.Identity != "" {
 		env["PAVE_TOKEN_FILE"] = n.tokenPath(w.Identity)
 	}
-	command, err := n.command(w.Command, env)
+	command, err := n.command(w.Command, env, w.Secrets)
 	if err != nil {
 		return job.Spec{}, err
 	}

@@ -79,7 +79,9 @@ func (n *Node) putIdentity(i Identity) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if old, ok := n.want.Identities[i.ID]; ok && old == i && time.Until(n.tokens[i.ID]) > 0 {
-		return nil
+		if _, err := os.Lstat(n.tokenPath(i.ID)); err == nil {
+			return nil
+		}
 	}
 	if err := put(n, n.want.Identities, i.ID, i); err != nil {
 		return err

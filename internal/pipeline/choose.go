@@ -24,6 +24,9 @@ func choose(root *repo, folder string) (*found, *repo, string, error) {
 	if err != nil || f != nil && f.rank > rankFiles {
 		return f, root, "", err
 	}
+	if f != nil && f.language == "go" && len(f.gaps) > 0 {
+		return f, root, "", nil // a library: what else lies in its folders is not the service
+	}
 	var folders []string
 	for _, dir := range manifestFolders(root) {
 		r, err := root.sub(dir)
@@ -105,5 +108,11 @@ func best(r *repo) (*found, error) {
 	if len(f.command) > 0 && f.rank == rankFiles {
 		f.rank = rankCommand
 	}
+	if at := r.first(otherManifests...); f.language == "" && at != "" {
+		f.gap(flagBuild, at+" is of a language that pave does not build by itself")
+	}
 	return f, nil
 }
+
+// otherManifests begin programs that only given steps build.
+var otherManifests = []string{"Gemfile", "composer.json", "Cargo.toml", "mix.exs", "build.sbt", "deps.edn", "project.clj", "Package.swift", "pubspec.yaml", "dune-project"}

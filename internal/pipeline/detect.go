@@ -76,8 +76,33 @@ func Detect(tree fs.FS, over Override) (Pipeline, error) {
 	if p.Ready == "" {
 		p.Ready = TCP
 	}
+	if err := p.runnable(); err != nil {
+		return p, err
+	}
 	p.Tools = p.tools()
 	return p, p.missing()
+}
+
+// maxCommand is how long a command may be, in bytes.
+const maxCommand = 64 << 10
+
+// runnable is Invalid where a command of the repository cannot be one.
+func (p Pipeline) runnable() error {
+	for _, argv := range append([][]string{p.Command}, runs(p.Steps)...) {
+		text := strings.Join(argv, " ")
+		if len(text) > maxCommand || strings.ContainsRune(text, 0) || len(argv) > 0 && len(unwrap(argv)) == 0 {
+			return pave.Errorf(pave.Invalid, "the command %q names no program, is longer than %d KB, or has a NUL byte", shown(text), maxCommand>>10).
+				WithHint("put it in a script of the repository")
+		}
+	}
+	return nil
+}
+
+func runs(steps []Step) (out [][]string) {
+	for _, s := range steps {
+		out = append(out, s.Run)
+	}
+	return out
 }
 
 // place makes steps and command run in their folder.
@@ -141,6 +166,7 @@ func (p *Pipeline) override(o Override, f *found, folder string) {
 		p.Ready = o.Ready
 		by("ready", "--ready", o.Ready)
 	}
+	p.Gaps = slices.DeleteFunc(p.Gaps, func(g Gap) bool { return g.Flag == flagBuild && len(o.Build) > 0 })
 }
 
 // argv is a command that people wrote, as it runs in the built tree.
@@ -191,6 +217,7 @@ func (p Pipeline) missing() error {
 // The flags that fill gaps.
 const (
 	flagCommand = "--command"
+	flagBuild   = "--build"
 	flagFolder  = "--folder"
 	flagPort    = "--port-as"
 )

@@ -9,7 +9,6 @@ import (
 
 func TestDetect(t *testing.T) {
 	t.Parallel()
-	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	cases := map[string]struct {
 		reason  string
 		tree    fstest.MapFS
@@ -18,21 +17,21 @@ func TestDetect(t *testing.T) {
 		code    pave.Code
 	}{
 		"root main": {"a main package in the root is the service",
-			fstest.MapFS{"go.mod": file("module x\n"), "main.go": file("package main\n")}, "bin/app", 4, ""},
+			fstest.MapFS{"go.mod": mapFile("module x\n"), "main.go": mapFile("package main\n")}, "bin/app", 4, ""},
 		"cmd server": {"of several commands the server is taken",
-			fstest.MapFS{"go.mod": file("module x\n"), "cmd/admin/main.go": file("package main\n"),
-				"cmd/server/main.go": file("// c\npackage main\n")}, "bin/app", 4, ""},
+			fstest.MapFS{"go.mod": mapFile("module x\n"), "cmd/admin/main.go": mapFile("package main\n"),
+				"cmd/server/main.go": mapFile("// c\npackage main\n")}, "bin/app", 4, ""},
 		"library": {"a library cannot be run",
-			fstest.MapFS{"go.mod": file("module x\n"), "x.go": file("package x\n")}, "", 0, pave.Invalid},
+			fstest.MapFS{"go.mod": mapFile("module x\n"), "x.go": mapFile("package x\n")}, "", 0, pave.Invalid},
 		"empty": {"nothing says how to run it", fstest.MapFS{}, "", 0, pave.Invalid},
 		"file": {"the file replaces steps and command",
-			fstest.MapFS{File: file("version: 1\nsteps: []\nrun: [./serve, --now]\n")}, "./serve", 0, ""},
+			fstest.MapFS{File: mapFile("version: 1\nsteps: []\nrun: [./serve, --now]\n")}, "./serve", 0, ""},
 		"unknown key": {"a typo is an error, not ignored",
-			fstest.MapFS{File: file("version: 1\nrunn: [x]\n")}, "", 0, pave.Invalid},
+			fstest.MapFS{File: mapFile("version: 1\nrunn: [x]\n")}, "", 0, pave.Invalid},
 		"wrong version": {"another format is refused",
-			fstest.MapFS{File: file("version: 2\nrun: [x]\n")}, "", 0, pave.Invalid},
+			fstest.MapFS{File: mapFile("version: 2\nrun: [x]\n")}, "", 0, pave.Invalid},
 		"own step": {"the names of pave's own steps are taken",
-			fstest.MapFS{File: file("version: 1\nsteps: [{name: release, run: [x]}]\nrun: [x]\n")}, "", 0, pave.Invalid},
+			fstest.MapFS{File: mapFile("version: 1\nsteps: [{name: release, run: [x]}]\nrun: [x]\n")}, "", 0, pave.Invalid},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -159,7 +159,7 @@ func detectDocker(r *repo) (*found, error) {
 	case "static":
 		return d.site(r, f), nil
 	case "node":
-		f.set["NODE_ENV"] = "production"
+		f.set["NODE_ENV"] = unlessSet("NODE_ENV", "production")
 		f.sources = r.sources(".js", ".mjs", ".ts")
 	case "go", "python", "java", "":
 	default:
@@ -245,13 +245,14 @@ func (f *found) takeEnv(d *dockerfile, l line) {
 	if f.set == nil {
 		f.set = map[string]string{}
 	}
-	for _, env := range []map[string]string{d.env, l.set} {
-		for k, v := range env {
-			if imageOnly[k] || strings.ContainsAny(v, "$\x00") || strings.HasPrefix(k, "PYTHON") || !assignment.MatchString(k+"=") || len(v) > 500 {
-				continue
-			}
-			f.set[k] = v
+	for k, v := range d.env {
+		if imageOnly[k] || strings.ContainsAny(v, "${}\x00") || strings.HasPrefix(k, "PYTHON") || !assignment.MatchString(k+"=") || len(v) > 500 {
+			continue
 		}
+		f.set[k] = unlessSet(k, v)
+	}
+	for k, v := range l.set {
+		f.set[k] = v
 	}
 }
 

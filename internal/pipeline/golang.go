@@ -18,7 +18,6 @@ var (
 var goFrameworks = []struct{ path, name string }{
 	{"github.com/gin-gonic/gin", "gin"}, {"github.com/labstack/echo", "echo"}, {"github.com/gofiber/fiber", "fiber"},
 	{"github.com/go-chi/chi", "chi"}, {"github.com/gorilla/mux", "gorilla"}, {"github.com/beego/beego", "beego"},
-	{"google.golang.org/grpc", "grpc"},
 }
 
 // detectGo finds a Go module with a main package: the root, or under cmd/.
@@ -57,6 +56,9 @@ func detectGo(r *repo) (*found, error) {
 		build = append(build, "-tags", tags)
 	}
 	f.rank = rankServer
+	if !goListens(r, f) {
+		f.gaps = append(f.gaps, Gap{What: "nothing in the Go code listens: is it a service?", Flag: flagCommand})
+	}
 	f.local = func(argv []string) []string {
 		if len(argv) > 0 && !r.has(path.Clean(argv[0])) && (slices.Contains(names, path.Base(argv[0])) || path.Dir(argv[0]) == "bin") {
 			return append([]string{"bin/app"}, argv[1:]...) // whatever it is called elsewhere
@@ -66,6 +68,18 @@ func detectGo(r *repo) (*found, error) {
 	f.steps = append(f.steps, Step{Name: "build", Run: append(build, "-o", "bin/app", main)})
 	f.command = []string{"bin/app"}
 	return f, nil
+}
+
+// goServes is in the code of what serves, by itself or by a library.
+var goServes = regexp.MustCompile(`net/http|Listen|Serve|\.Run\(|\.Start\(|grpc|fasthttp`)
+
+func goListens(r *repo, f *found) bool {
+	seen := false
+	r.each(f.sources, func(_ string, _ int, line string) bool {
+		seen = goServes.MatchString(line)
+		return seen
+	})
+	return seen
 }
 
 // goWorkspace answers for a root with a go.work only: its module is in a folder.

@@ -46,7 +46,8 @@ func (p *Pipeline) movePort(f *found, port string) bool {
 	switch {
 	case f.language == "node" && (argv[0] == "node" || argv[0] == "/bin/sh" || strings.HasPrefix(argv[0], "node_modules/.bin/") || argv[0] == "npm"):
 		code := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, nodeMove, port))
-		f.set = merged(f.set, map[string]string{"NODE_OPTIONS": "--import=data:text/javascript;base64," + code})
+		options := strings.TrimSpace(f.set["NODE_OPTIONS"] + " --import=data:text/javascript;base64," + code)
+		f.set = merged(f.set, map[string]string{"NODE_OPTIONS": options})
 	case f.language == "python" && len(argv) > 1 && strings.HasSuffix(argv[1], ".py") && strings.HasPrefix(path.Base(argv[0]), "python"):
 		i := len(p.Command) - len(argv) + 1
 		p.Command = slices.Insert(slices.Clone(p.Command), i, "-c", fmt.Sprintf(pyMove, port))

@@ -83,7 +83,7 @@ func detectNode(r *repo) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := nodeApp{r: r, pkg: pkg, found: &found{language: "node", rank: rankFiles, set: map[string]string{"NODE_ENV": "production"},
+	n := nodeApp{r: r, pkg: pkg, found: &found{language: "node", rank: rankFiles, set: map[string]string{"NODE_ENV": unlessSet("NODE_ENV", "production")},
 		setup: nodeSetup, sources: r.sources(".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")}}
 	n.local = n.argvOf
 	n.note("language", packageFile, 1, "a Node package")
@@ -91,6 +91,10 @@ func detectNode(r *repo) (*found, error) {
 		return n.found, nil
 	}
 	n.pm = n.manager()
+	var engines struct{ Node string }
+	if json.Unmarshal(pkg.Engines, &engines) == nil && engines.Node != "" {
+		n.note("engines", packageFile, lineOf(r.read(packageFile), `"engines"`), "node "+engines.Node)
+	}
 	n.framework = n.findFramework()
 	n.start()
 	if len(n.command) == 0 && len(n.gaps) == 0 {

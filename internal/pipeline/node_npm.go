@@ -56,7 +56,8 @@ func (n nodeApp) manager() manager {
 
 func pnpm(version string, locked bool) manager {
 	run := []string{"npx", "--yes", "pnpm@" + orElse(version, "9.15.9")}
-	m := manager{name: "pnpm", runs: append(slices.Clone(run), "run"), install: append(slices.Clone(run), "install")}
+	// Copies, not links: a release shares no file with the cache of builds.
+	m := manager{name: "pnpm", runs: append(slices.Clone(run), "run"), install: append(slices.Clone(run), "install", "--package-import-method=copy")}
 	if locked {
 		m.install = append(m.install, "--frozen-lockfile")
 	}

@@ -109,6 +109,10 @@ func wrap(argv []string, folder string, set map[string]string) []string {
 	return append(out, argv...)
 }
 
+// unlessSet is the value of a variable in a Command that a variable of the service
+// wins over: the node leaves the word out where there is one.
+func unlessSet(name, value string) string { return "${" + name + ":-" + value + "}" }
+
 // unwrap is the argv inside of wrap.
 func unwrap(argv []string) []string {
 	if len(argv) == 0 || argv[0] != "env" {
@@ -118,6 +122,8 @@ func unwrap(argv []string) []string {
 		switch {
 		case argv[i] == "-C":
 			i++
+		case argv[i] == "" || argv[i][0] == '-': // not of ours
+			return argv
 		case !strings.Contains(argv[i], "="):
 			return argv[i:]
 		}
@@ -129,6 +135,9 @@ func unwrap(argv []string) []string {
 // without what is loaded before it.
 func (p Pipeline) Line() string {
 	argv := slices.Clone(unwrap(p.Command))
+	if len(argv) == 3 && argv[0] == "/bin/sh" {
+		return afterSetup(argv[2])
+	}
 	for i, a := range argv {
 		switch {
 		case a == Self:
@@ -138,6 +147,16 @@ func (p Pipeline) Line() string {
 		}
 	}
 	return strings.Join(argv, " ")
+}
+
+// afterSetup is a line for a shell without what was put before it.
+func afterSetup(text string) string {
+	for _, end := range []string{`:$PATH"; `, `"$@"; }; `} {
+		if i := strings.LastIndex(text, end); i >= 0 {
+			text = text[i+len(end):]
+		}
+	}
+	return text
 }
 
 // tools are the programs of steps and command that must be on the machine.

@@ -198,7 +198,11 @@ var (
 func withPort(argv []string) (out []string, changed bool) {
 	if len(argv) == 3 && argv[0] == "/bin/sh" {
 		text := shellPorts.ReplaceAllString(argv[2], "${1}$$PORT")
-		return []string{argv[0], argv[1], text}, strings.Contains(text, "$PORT") || strings.Contains(text, portMark)
+		if i := strings.LastIndex(text, "uvicorn "); i >= 0 && !strings.ContainsAny(text[i:], "&|;") && !strings.Contains(text[i:], "--port") {
+			text += " --port $PORT"
+		}
+		known := strings.Contains(text, "$PORT") || strings.Contains(text, portMark) || strings.Contains(text, "gunicorn ") // which reads PORT
+		return []string{argv[0], argv[1], text}, known
 	}
 	out = slices.Clone(argv)
 	for i, a := range out {

@@ -12,6 +12,29 @@ var procLine = regexp.MustCompile(`^([A-Za-z0-9_-]+)\s*:\s*(.+)$`)
 // joinUnder is a name relative to the folder of another file.
 func joinUnder(file, name string) string { return path.Join(path.Dir(file), name) }
 
+var collect = regexp.MustCompile(`^python3? (\S*manage\.py) collectstatic( --no-?input)?$`)
+
+// withoutCollect makes the collecting of Django's files a step: a release cannot be
+// written when it runs.
+func (f *found) withoutCollect(text string) string {
+	if f.framework != "django" {
+		return text
+	}
+	var rest []string
+	for part := range strings.SplitSeq(text, "&&") {
+		m := collect.FindStringSubmatch(strings.TrimSpace(part))
+		if m == nil || slices.ContainsFunc(f.steps, func(s Step) bool { return s.Name == "collectstatic" }) {
+			rest = append(rest, strings.TrimSpace(part))
+			continue
+		}
+		f.steps = append(f.steps, Step{Name: "collectstatic", Run: f.argv(line{argv: []string{"python", m[1], "collectstatic", "--no-input"}})})
+	}
+	if len(f.steps) == 0 || len(rest) == 0 {
+		return text
+	}
+	return strings.Join(rest, " && ")
+}
+
 // applyProcfile takes the command from a Procfile's web line: its author said how
 // the service is started.
 func applyProcfile(r *repo, f *found) {
@@ -27,7 +50,7 @@ func applyProcfile(r *repo, f *found) {
 			others = append(others, m[1])
 			continue
 		}
-		l := parseLine(m[2])
+		l := parseLine(f.withoutCollect(m[2]))
 		if f.set == nil {
 			f.set = map[string]string{}
 		}

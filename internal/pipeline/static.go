@@ -21,8 +21,9 @@ var generators = []struct {
 // detectStatic finds a site of files: as they are, or as a generator builds them.
 func detectStatic(r *repo) (*found, error) {
 	f := &found{language: "static", rank: rankCommand, ready: "/", port: "PORT"}
+	alone := r.first(ownManifests...) == "" // else it is the documentation of a program
 	for _, g := range generators {
-		if at := r.first(g.files...); at != "" {
+		if at := r.first(g.files...); alone && at != "" {
 			f.framework = g.name
 			f.note("language", at, 1, "a site that "+g.name+" builds")
 			f.steps = []Step{{Name: "build", Run: g.build}}
@@ -32,7 +33,7 @@ func detectStatic(r *repo) (*found, error) {
 	}
 	for _, dir := range []string{".", "public", "dist", "site", "www", "html", "src", "docs", "app"} {
 		at := path.Join(dir, "index.html")
-		if !r.has(at) {
+		if !r.has(at) || !alone && (dir == "site" || dir == "docs") {
 			continue
 		}
 		f.note("language", at, 1, "a site of files")

@@ -190,9 +190,12 @@ func serviceKey(id string) string { return "service:" + id }
 // runOf is the run that carries out a transition: an apply, or for a release
 // that moves a rollout.
 func (p *Platform) runOf(ctx context.Context, tx *store.Tx, svc pave.Service, w work, id, actor string) (workflow.Start, error) {
-	if !w.tr.revises() {
-		env := w.tr.rollout[0]
-		return p.rolloutStart(ctx, tx, svc, w.tr.to, env, w.tr.releases[env], id, "", actor)
+	if w.tr.moves {
+		in := rolloutInput{Service: svc.ID, Env: w.tr.rollout[0], Release: w.tr.releases[w.tr.rollout[0]].ID}
+		if w.tr.restart {
+			in.Start = id
+		}
+		return p.rolloutStart(ctx, tx, svc, w.tr.to, in, w.tr.releases[in.Env], id, "", actor)
 	}
 	uid, err := p.uidOf(ctx, tx, svc.ID)
 	if err != nil {

@@ -41,7 +41,7 @@ func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (tra
 // wantedOf validates every input of the request and returns what it asks for.
 func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Name, pave.Wanted, library.Found, error) {
 	var bad problems
-	want := pave.Wanted{Replicas: pave.DefaultReplicas}
+	want := pave.Wanted{Settings: pave.Settings{Replicas: pave.DefaultReplicas}}
 	name, err := pave.ParseName("name", r.Name)
 	bad.add(err)
 	want.Team, err = pave.ParseName("team", r.Team)
@@ -61,6 +61,7 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	if t.Commit != "" {
 		want.Source += " at " + t.Commit[:7]
 	}
+	want.Hooks = r.AllowHooks && t.HasHooks()
 	want.Variables = t.Variables
 	want.Run, err = overridden(t.Run, r.Run)
 	bad.add(err)

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/pave-platform/pave"
@@ -50,6 +51,14 @@ func (p *Platform) mayReach(ctx context.Context, tr transition, env pave.Name, r
 
 // sameRevision starts a transition that changes releases only.
 func (p *Platform) sameRevision(ctx context.Context, name, verb string) (transition, error) {
+	tr, err := p.ofService(ctx, name, verb)
+	tr.moves = true
+	return tr, err
+}
+
+// ofService starts a transition of a service from and to its revision, with the
+// releases that serve.
+func (p *Platform) ofService(ctx context.Context, name, verb string) (transition, error) {
 	svc, err := p.serviceNamed(ctx, name)
 	if err != nil {
 		return transition{}, err
@@ -64,6 +73,9 @@ func (p *Platform) sameRevision(ctx context.Context, name, verb string) (transit
 	tr := transition{verb: verb, service: svc, from: rev.Wanted, to: rev.Wanted}
 	if err := p.idle(ctx, svc); err != nil {
 		return tr, err
+	}
+	if rev.Wanted.Nothing() {
+		return tr, pave.Errorf(pave.Conflict, "service %q is being deleted", svc.Name).WithHint("pave watch %.16s", svc.LastRun)
 	}
 	tr.releases, err = p.Releases.Live(ctx, svc.ID)
 	return tr, err
@@ -90,7 +102,7 @@ func (p *Platform) environmentOf(ctx context.Context, tr transition, name string
 	}
 	if !slices.Contains(tr.to.Environments, envs[0]) {
 		return "", pave.BadField("env", name, "is not an environment of "+string(tr.service.Name),
-			"pave create service with the same values and --env "+name+" adds it")
+			fmt.Sprintf("pave add environment %s --service %s", name, tr.service.Name))
 	}
 	return envs[0], nil
 }

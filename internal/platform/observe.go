@@ -64,7 +64,7 @@ func countKinds(seen []catalog.Observation) string {
 func (p *Platform) observeService(ctx context.Context, svc pave.Service, rev pave.Revision) ([]catalog.Observation, error) {
 	name := string(svc.Name)
 	base := catalog.Observation{Kind: "component", Name: name, Service: svc.ID, Owner: string(svc.Team)}
-	resources, err := p.Resources.Observe(ctx, svc.ID)
+	resources, err := p.Resources.Observe(ctx, svc.ID, false)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,8 @@ func (p *Platform) work(ctx context.Context, r pave.Request) (work, error) {
 	if err := p.compare(ctx, &w); err != nil {
 		return w, err
 	}
-	w.describe(ctx, p)
+	w.followChanges()
+	w.describe()
 	w.plan.Verdicts = guard(w.changes)
 	if err := p.Resources.Preflight(ctx, w.changes); err != nil {
 		return w, err
@@ -104,12 +106,31 @@ func (p *Platform) compare(ctx context.Context, w *work) error {
 			return err
 		}
 	}
-	w.changes, err = p.Resources.Diff(ctx, records, graph, w.tr.restore)
+	w.changes, err = p.Resources.Diff(ctx, records, graph,
+		resource.DiffOptions{Restore: w.tr.restore, Drift: w.tr.heal != nil})
 	w.plan.Changes = []pave.Change{}
-	for _, ch := range w.changes {
-		w.plan.Changes = append(w.plan.Changes, ch.Change)
+	for i := range w.changes {
+		if ch := &w.changes[i]; w.tr.heal != nil && !w.tr.heal(ch.Ref) {
+			ch.Action, ch.Detail = pave.ActionKeep, nil
+		}
+		w.plan.Changes = append(w.plan.Changes, w.changes[i].Change)
 	}
 	return err
+}
+
+// followChanges gives a rollout to each environment whose processes, or the way to
+// them, change: of the release that serves there.
+func (w *work) followChanges() {
+	for _, ch := range w.changes {
+		_, serves := w.tr.releases[ch.Ref.Env]
+		if !w.tr.follow || !rolledOut(ch.Ref) || !serves || slices.Contains(w.tr.rollout, ch.Ref.Env) {
+			continue
+		}
+		switch ch.Action {
+		case pave.ActionCreate, pave.ActionUpdate, pave.ActionReplace, pave.ActionRestore:
+			w.tr.rollout = append(w.tr.rollout, ch.Ref.Env)
+		}
+	}
 }
 
 // subject is what expansion needs to know of the service of a transition.
@@ -118,12 +139,16 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 	if err != nil {
 		return resource.Subject{}, err
 	}
+	starts, err := p.Releases.Starts(ctx, tr.service.ID)
+	if err != nil {
+		return resource.Subject{}, err
+	}
 	uid, err := p.uidOf(ctx, p.DB, tr.service.ID)
-	return resource.Subject{Name: tr.service.Name, UID: uid, Releases: tr.releases, Bind: bindings.find}, err
+	return resource.Subject{Name: tr.service.Name, UID: uid, Releases: tr.releases, Starts: starts, Bind: bindings.find}, err
 }
 
 // describe adds the rows a plan makes and the runs it starts.
-func (w *work) describe(ctx context.Context, p *Platform) {
+func (w *work) describe() {
 	w.plan.Notes = w.tr.notes
 	if w.tr.newTeam {
 		team := w.tr.to.Team
@@ -134,7 +159,11 @@ func (w *work) describe(ctx context.Context, p *Platform) {
 	}
 	for _, env := range w.tr.rollout {
 		text := fmt.Sprintf("rollout to %s", env)
-		if r, ok := w.tr.releases[env]; ok {
+		r, ok := w.tr.releases[env]
+		switch {
+		case ok && w.tr.restart:
+			text = fmt.Sprintf("restart of release %d in %s: new processes beside the old, then in their place", r.Number, env)
+		case ok:
 			text = fmt.Sprintf("rollout of release %d to %s", r.Number, env)
 		}
 		w.plan.Runs = append(w.plan.Runs, text)

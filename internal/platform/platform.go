@@ -56,6 +56,7 @@ type Deps struct {
 	DB           *store.DB
 	Engine       *workflow.Engine
 	Resources    *resource.Controller
+	Vault        *resource.Vault
 	Releases     *release.Releases
 	Catalog      *catalog.Catalog
 	Access       *access.Access
@@ -101,11 +102,16 @@ func New(d Deps) *Platform {
 func (p *Platform) Upkeep(ctx context.Context) {
 	const round, deep = 15 * time.Second, 4 * 15 * time.Second
 	var last time.Time
+	seen := "" // service that was looked at last for drift
 	for {
 		p.attempt(ctx, "look at heads", p.lookAtHeads)
 		if time.Since(last) >= deep {
 			last = time.Now()
 			p.attempt(ctx, "sweep", p.sweep)
+			p.attempt(ctx, "look for drift", func(ctx context.Context) (err error) {
+				seen, err = p.lookForDrift(ctx, seen)
+				return err
+			})
 			p.attempt(ctx, "prune", p.prune)
 			p.attempt(ctx, "refresh templates", func(ctx context.Context) error { return p.Templates.Refresh(ctx, refreshTemplates) })
 		}
@@ -136,11 +142,14 @@ func (p *Platform) sweep(ctx context.Context) error {
 	return err
 }
 
-// prune forgets old runs, plans nobody applied, and build folders.
+// prune forgets old runs, plans and sealed values nobody applied, and build folders.
 func (p *Platform) prune(ctx context.Context) error {
 	_, err := p.DB.Exec(ctx, `DELETE FROM plans WHERE run = '' AND created < $1`,
 		store.Micros(time.Now().Add(-30*24*time.Hour)))
 	if err != nil {
+		return err
+	}
+	if err := p.pruneSealed(ctx); err != nil {
 		return err
 	}
 	if _, err := p.Engine.Prune(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {

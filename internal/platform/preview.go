@@ -19,11 +19,17 @@ func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.
 	if err != nil {
 		return nil, err
 	}
+	notes := slices.Clone(t.Notes())
+	if want.Hooks {
+		notes = []string{"programs of the template run, as the user of builds: " + strings.Join(t.HookNames(), ", ")}
+	}
 	pipe, err := pipeline.Detect(tree.FS(), overrideOf(want))
+	if err != nil && want.Hooks { // they may add what is missing
+		return append(notes, "how it is built and run is known after the hooks: "+err.Error()), nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	notes := slices.Clone(t.Notes())
 	notes = append(notes, tree.Notes...)
 	if t.Format != template.FormatPave {
 		notes = append(notes, howItRuns(pipe))

@@ -17,6 +17,8 @@ type rolloutInput struct {
 	Service string    `json:"service"`
 	Env     pave.Name `json:"env"`
 	Release string    `json:"release,omitempty"`
+	Serving bool      `json:"serving,omitempty"` // the release that serves when the rollout begins
+	Start   string    `json:"start,omitempty"`   // run that starts the processes anew
 }
 
 func rolloutKey(service string, env pave.Name) string {
@@ -48,7 +50,7 @@ func (p *Platform) rolloutStep(ctx context.Context, t *workflow.Task) (workflow.
 	if other, err := p.activeWithKey(ctx, svc.ID, pave.RunRollout, in.Env); err != nil || other != "" {
 		return workflow.Result{}, orAgain(err, fmt.Sprintf("another rollout to %s goes on: %.16s", in.Env, other))
 	}
-	start, err := p.rolloutStart(ctx, p.DB, svc, rev.Wanted, in.Env, rel, pave.NewID("run"), t.Run.ID, t.Run.Actor)
+	start, err := p.rolloutStart(ctx, p.DB, svc, rev.Wanted, in, rel, pave.NewID("run"), t.Run.ID, t.Run.Actor)
 	if err != nil {
 		return workflow.Result{}, err
 	}
@@ -62,9 +64,15 @@ func orAgain(err error, reason string) error {
 	return workflow.Again{After: 100 * time.Millisecond, Reason: reason}
 }
 
-// releaseOf is the release a step rolls out: the one named, the one this run
-// built, or the newest.
+// releaseOf is the release a step rolls out: the one that serves, the one named, the
+// one this run built, or the newest.
 func (p *Platform) releaseOf(ctx context.Context, t *workflow.Task, in rolloutInput) (pave.Release, error) {
+	if in.Serving {
+		live, err := p.Releases.Live(ctx, in.Service)
+		if r, ok := live[in.Env]; ok || err != nil {
+			return r, err
+		}
+	}
 	for _, key := range []string{"release", "pipeline"} {
 		var built struct {
 			Release string `json:"release"`
@@ -100,12 +108,21 @@ func childError(child *pave.Run) error {
 
 // rolloutStart is the run that brings a release to an environment: deployment,
 // then route, then what is left to settle either way.
-func (p *Platform) rolloutStart(ctx context.Context, q store.Querier, svc pave.Service, w pave.Wanted, env pave.Name, rel pave.Release, id, parent, actor string) (workflow.Start, error) {
-	nodes, err := p.rolloutNodes(ctx, q, svc, w, env, rel)
+func (p *Platform) rolloutStart(ctx context.Context, q store.Querier, svc pave.Service, w pave.Wanted, in rolloutInput, rel pave.Release, id, parent, actor string) (workflow.Start, error) {
+	env, what := in.Env, "rollout of release %d of %s to %s"
+	if in.Start == id {
+		what = "restart of release %d of %s in %s"
+	}
+	in = rolloutInput{Service: svc.ID, Env: env, Release: rel.ID, Start: in.Start}
+	starts, err := p.Releases.Starts(ctx, svc.ID)
 	if err != nil {
 		return workflow.Start{}, err
 	}
-	in := rolloutInput{svc.ID, env, rel.ID}
+	in.Start = or(in.Start, starts[env])
+	nodes, err := p.rolloutNodes(ctx, q, svc, w, env, rel, in.Start)
+	if err != nil {
+		return workflow.Start{}, err
+	}
 	steps := []workflow.StepSpec{{Key: "begin", Title: "Release", Handler: stepRolloutBegin, Input: in, Quiet: true}}
 	last := "begin"
 	for _, n := range nodes {
@@ -117,12 +134,13 @@ func (p *Platform) rolloutStart(ctx context.Context, q store.Querier, svc pave.S
 	steps = append(steps,
 		workflow.StepSpec{Key: "settle", Title: "Settle", Handler: stepRolloutSettle, Input: in, Needs: []string{last}, Always: true, Quiet: true},
 		workflow.StepSpec{Key: "observe", Title: "Catalog", Handler: stepCatalog, Input: serviceInput{svc.ID}, Needs: []string{"settle"}, Quiet: true})
-	return workflow.Start{ID: id, Kind: pave.RunRollout, Title: fmt.Sprintf("rollout of release %d of %s to %s", rel.Number, svc.Name, env),
+	return workflow.Start{ID: id, Kind: pave.RunRollout, Title: fmt.Sprintf(what, rel.Number, svc.Name, env),
 		Service: svc.ID, Team: string(svc.Team), Parent: parent, Actor: actor, Key: rolloutKey(svc.ID, env), Input: in, Steps: steps}, nil
 }
 
-// rolloutNodes are deployment and route of an environment with a release.
-func (p *Platform) rolloutNodes(ctx context.Context, q store.Querier, svc pave.Service, w pave.Wanted, env pave.Name, rel pave.Release) (resource.Graph, error) {
+// rolloutNodes are deployment and route of an environment with a release, as the run
+// start started it.
+func (p *Platform) rolloutNodes(ctx context.Context, q store.Querier, svc pave.Service, w pave.Wanted, env pave.Name, rel pave.Release, start string) (resource.Graph, error) {
 	bindings, err := p.bindings(ctx)
 	if err != nil {
 		return nil, err
@@ -132,7 +150,7 @@ func (p *Platform) rolloutNodes(ctx context.Context, q store.Querier, svc pave.S
 		return nil, err
 	}
 	graph, err := resource.Expand(resource.Subject{Name: svc.Name, UID: uid, Bind: bindings.find,
-		Releases: map[pave.Name]pave.Release{env: rel}}, w)
+		Releases: map[pave.Name]pave.Release{env: rel}, Starts: map[pave.Name]string{env: start}}, w)
 	var out resource.Graph
 	for _, n := range graph {
 		if n.Ref.Env == env && rolledOut(n.Ref) {
@@ -153,7 +171,7 @@ func (p *Platform) rolloutBegin(ctx context.Context, t *workflow.Task) (workflow
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	nodes, err := p.rolloutNodes(ctx, p.DB, svc, w, in.Env, rel)
+	nodes, err := p.rolloutNodes(ctx, p.DB, svc, w, in.Env, rel, in.Start)
 	if err != nil {
 		return workflow.Result{}, err
 	}
@@ -163,7 +181,7 @@ func (p *Platform) rolloutBegin(ctx context.Context, t *workflow.Task) (workflow
 				return err
 			}
 		}
-		return p.Releases.Begin(ctx, tx, t.Run.ID, t.Run.Parent, svc.ID, in.Env, in.Release)
+		return p.Releases.Begin(ctx, tx, t.Run.ID, t.Run.Parent, svc.ID, in.Env, in.Release, in.Start)
 	})
 	return workflow.Result{Summary: fmt.Sprintf("release %d", rel.Number)}, err
 }
@@ -188,7 +206,11 @@ func (p *Platform) rolloutSettle(ctx context.Context, t *workflow.Task) (workflo
 	if !ok {
 		return workflow.Result{Summary: "no release served before"}, nil
 	}
-	nodes, err := p.rolloutNodes(ctx, p.DB, svc, w, in.Env, before)
+	starts, err := p.Releases.Starts(ctx, svc.ID)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	nodes, err := p.rolloutNodes(ctx, p.DB, svc, w, in.Env, before, starts[in.Env])
 	if err != nil {
 		return workflow.Result{}, err
 	}

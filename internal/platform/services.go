@@ -175,6 +175,11 @@ func (p *Platform) addRevision(ctx context.Context, tx *store.Tx, svc pave.Servi
 	if err != nil {
 		return err
 	}
+	for _, id := range sealedIn(w) {
+		if _, err := tx.Exec(ctx, `UPDATE sealed_values SET used = 1 WHERE id = $1`, id); err != nil {
+			return err
+		}
+	}
 	_, err = tx.Exec(ctx, `UPDATE services SET revision = $1, last_run = $2 WHERE id = $3`, svc.Revision+1, run, svc.ID)
 	return err
 }

@@ -20,8 +20,8 @@ func (p *Platform) Status(ctx context.Context, name string) (pave.Status, error)
 		return pave.Status{}, err
 	}
 	st := pave.Status{Service: svc.Name, Team: svc.Team, Observed: time.Now().UTC(),
-		Deployments: []pave.Deployment{}, Infrastructure: []pave.Resource{}}
-	resources, err := p.Resources.Observe(ctx, svc.ID)
+		Deployments: []pave.Deployment{}, Infrastructure: []pave.Resource{}, Drift: []pave.Resource{}}
+	resources, err := p.observed(ctx, svc.ID)
 	if err != nil {
 		return st, err
 	}
@@ -34,6 +34,9 @@ func (p *Platform) Status(ctx context.Context, name string) (pave.Status, error)
 		st.Deployments = append(st.Deployments, p.deployment(ctx, svc, env, live, resources, traffic))
 	}
 	for _, r := range resources {
+		if len(r.Drift) > 0 {
+			st.Drift = append(st.Drift, r)
+		}
 		if !rolledOut(r.Ref) && r.State != pave.ResourceAside {
 			st.Infrastructure = append(st.Infrastructure, r)
 		}
@@ -157,7 +160,7 @@ func (p *Platform) Explain(ctx context.Context, name string) ([]pave.Resource, e
 	if err != nil {
 		return nil, err
 	}
-	return p.Resources.Observe(ctx, svc.ID)
+	return p.observed(ctx, svc.ID)
 }
 
 // Resources returns the journal of a service ("" for all), without looking anew.

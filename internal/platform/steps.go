@@ -121,7 +121,7 @@ func (b *builder) rollouts() {
 			}
 		}
 		b.add("deployment:"+string(env), "Deployment", stepRollout,
-			rolloutInput{Service: b.svc.ID, Env: env, Release: b.w.tr.releases[env].ID}, needs...)
+			rolloutInput{Service: b.svc.ID, Env: env, Release: b.w.tr.releases[env].ID, Serving: b.w.tr.follow}, needs...)
 	}
 }
 
@@ -132,16 +132,27 @@ func (b *builder) retired() {
 		if ch.Action != pave.ActionDelete && ch.Action != pave.ActionAside {
 			continue
 		}
-		if last == "" {
-			last = "quiesce"
-			b.add(last, "Runs", stepQuiesce, serviceInput{b.svc.ID}, b.keys()...)
+		needs := []string{last}
+		if last == "" && b.leaves() {
+			needs = []string{"quiesce"}
+			b.add("quiesce", "Runs", stepQuiesce, serviceInput{b.svc.ID}, b.keys()...)
 			b.out[len(b.out)-1].Quiet = true
+		} else if last == "" {
+			needs = b.keys()
 		}
-		step := resource.Step(b.svc.ID, ch, []string{last})
+		step := resource.Step(b.svc.ID, ch, needs)
 		step.Quiet = false
 		b.out = append(b.out, step)
 		last = step.Key
 	}
+}
+
+// leaves reports whether processes of the service end for good: what else goes on
+// with it has to end before. A database may go while a pipeline runs.
+func (b *builder) leaves() bool {
+	return slices.ContainsFunc(b.w.changes, func(ch resource.Change) bool {
+		return ch.Ref.Kind == pave.KindDeployment && ch.Action == pave.ActionDelete
+	})
 }
 
 type teamInput struct {

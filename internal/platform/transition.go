@@ -16,19 +16,21 @@ type transition struct {
 	from, to pave.Wanted
 	releases map[pave.Name]pave.Release // wanted, by environment
 	newTeam  bool
-	restore  bool        // bring back what was set aside
-	build    bool        // nothing was built yet: a pipeline comes first
-	rollout  []pave.Name // environments that get a release by this transition
-	undoes   string      // run it takes back
-	notes    []string    // for the plan
-	finished string      // run that has done, or is doing, just this
+	moves    bool                // no revision: releases alone
+	restart  bool                // the processes of what serves are started anew
+	follow   bool                // environments whose processes change get a rollout
+	heal     func(pave.Ref) bool // no revision: what is wanted is made again, of these
+	restore  bool                // bring back what was set aside
+	build    bool                // nothing was built yet: a pipeline comes first
+	rollout  []pave.Name         // environments that get a release by this transition
+	undoes   string              // run it takes back
+	notes    []string            // for the plan
+	finished string              // run that has done, or is doing, just this
 }
 
 // revises reports whether the transition changes what is wanted, and so writes a
-// revision. A deploy does not: it moves a release.
-func (t transition) revises() bool {
-	return t.verb != "deploy" && t.verb != "promote" && t.verb != "undo rollout"
-}
+// revision. One that moves a release, or heals, does not.
+func (t transition) revises() bool { return !t.moves && t.heal == nil }
 
 // resolve says what a request means. Each request type has its own file.
 func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, error) {
@@ -45,6 +47,41 @@ func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, err
 		return p.resolveDeploy(ctx, r)
 	case pave.Promote:
 		return p.resolvePromote(ctx, r)
+	case pave.Rollback:
+		return p.resolveRollback(ctx, r)
+	case pave.Restart:
+		return p.resolveRestart(ctx, r)
+	case pave.Heal:
+		return p.resolveHeal(ctx, r)
+	}
+	return p.resolveSettings(ctx, r)
+}
+
+// resolveSettings says what a request about a service's settings and backings means.
+func (p *Platform) resolveSettings(ctx context.Context, r pave.Request) (transition, error) {
+	switch r := r.(type) {
+	case pave.SetVariable:
+		return p.resolveSetVariable(ctx, r)
+	case pave.UnsetVariable:
+		return p.resolveUnsetVariable(ctx, r)
+	case pave.SetSecret:
+		return p.resolveSetSecret(ctx, r)
+	case pave.UnsetSecret:
+		return p.resolveUnsetSecret(ctx, r)
+	case pave.Scale:
+		return p.resolveScale(ctx, r)
+	case pave.SetResources:
+		return p.resolveSetResources(ctx, r)
+	case pave.AddDatabase:
+		return p.addBacking(ctx, r.Verb(), r.Service, pave.KindDatabase, r.Engine)
+	case pave.AddCache:
+		return p.addBacking(ctx, r.Verb(), r.Service, pave.KindCache, r.Engine)
+	case pave.RemoveDatabase:
+		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindDatabase)
+	case pave.RemoveCache:
+		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindCache)
+	case pave.AddEnvironment:
+		return p.resolveAddEnvironment(ctx, r)
 	}
 	return transition{}, pave.Errorf(pave.Invalid, "request %q is not known", r.Verb())
 }

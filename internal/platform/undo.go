@@ -68,7 +68,7 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 		back.undoes = run.ID
 		return back, err
 	}
-	tr.to = before.Wanted
+	tr.to, tr.follow, tr.restore = before.Wanted, true, true
 	tr.releases, err = p.Releases.Live(ctx, svc.ID)
 	return tr, err
 }
@@ -89,6 +89,10 @@ func (p *Platform) undoRollout(ctx context.Context, svc pave.Service, run pave.R
 	if roll.Before == "" {
 		return tr, pave.Errorf(pave.Conflict, "no release was in %s before run %.16s", roll.Env, run.ID).
 			WithHint("pave undo %.16s takes the service back", svc.LastRun)
+	}
+	if roll.Before == roll.Release {
+		return tr, pave.Errorf(pave.Conflict, "run %.16s moved no release: it only started processes anew", run.ID).
+			WithHint("nothing is to be undone")
 	}
 	before, err := p.Releases.Find(ctx, svc.ID, roll.Before)
 	if err != nil {

@@ -162,15 +162,15 @@ func (s *Releases) whole(r pave.Release) (pave.Release, error) {
 }
 
 // Begin records that a run brings a release to an environment, and which one was
-// there before. It may be called again.
-func (s *Releases) Begin(ctx context.Context, tx *store.Tx, run, parent, service string, env pave.Name, release string) error {
-	before, err := s.liveIn(ctx, tx, service, env)
+// there before; start is the run that restarted it last. It may be called again.
+func (s *Releases) Begin(ctx context.Context, tx *store.Tx, run, parent, service string, env pave.Name, release, start string) error {
+	before, _, err := s.liveIn(ctx, tx, service, env)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO rollouts (run, parent, service, env, release, before, done, created)
-		VALUES ($1, $2, $3, $4, $5, $6, 0, $7) ON CONFLICT (run) DO NOTHING`,
-		run, parent, service, string(env), release, before, store.Micros(time.Now()))
+	_, err = tx.Exec(ctx, `INSERT INTO rollouts (run, parent, service, env, release, before, start, done, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8) ON CONFLICT (run) DO NOTHING`,
+		run, parent, service, string(env), release, before, start, store.Micros(time.Now()))
 	return err
 }
 
@@ -203,34 +203,63 @@ func (s *Releases) RolloutOf(ctx context.Context, run string) (Rollout, error) {
 
 // Live returns the release that serves in each environment of a service.
 func (s *Releases) Live(ctx context.Context, service string) (map[pave.Name]pave.Release, error) {
-	rows, err := s.db.Query(ctx, `SELECT DISTINCT env FROM rollouts WHERE service = $1`, service)
-	if err != nil {
-		return nil, err
-	}
-	envs := []pave.Name{}
-	for rows.Next() {
-		var env pave.Name
-		if err := rows.Scan(&env); err != nil {
-			rows.Close()
-			return nil, err
-		}
-		envs = append(envs, env)
-	}
-	rows.Close()
 	out := map[pave.Name]pave.Release{}
+	err := s.eachLive(ctx, service, func(env pave.Name, release, _ string) (err error) {
+		out[env], err = s.Get(ctx, release)
+		return err
+	})
+	return out, err
+}
+
+// Starts returns the run that restarted what serves, by environment; those that
+// were never restarted are not in it.
+func (s *Releases) Starts(ctx context.Context, service string) (map[pave.Name]string, error) {
+	out := map[pave.Name]string{}
+	err := s.eachLive(ctx, service, func(env pave.Name, _, start string) error {
+		if start != "" {
+			out[env] = start
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (s *Releases) eachLive(ctx context.Context, service string, visit func(env pave.Name, release, start string) error) error {
+	rows, err := s.db.Query(ctx, `SELECT DISTINCT env FROM rollouts WHERE service = $1`, service)
+	envs, err := store.Collect(rows, err, func(row store.Scanner) (env pave.Name, err error) { return env, row.Scan(&env) })
+	if err != nil {
+		return err
+	}
 	for _, env := range envs {
-		id, err := s.liveIn(ctx, s.db, service, env)
+		id, start, err := s.liveIn(ctx, s.db, service, env)
+		if err == nil && id != "" {
+			err = visit(env, id, start)
+		}
 		if err != nil {
-			return nil, err
-		}
-		if id == "" {
-			continue
-		}
-		if out[env], err = s.Get(ctx, id); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// Before returns the newest release older than one that has served in an
+// environment. NotFound where there is none.
+func (s *Releases) Before(ctx context.Context, service string, env pave.Name, number int) (pave.Release, error) {
+	var id string
+	err := s.db.QueryRow(ctx, `SELECT o.release FROM rollouts o JOIN releases r ON r.id = o.release
+		WHERE o.service = $1 AND o.env = $2 AND o.done > 0 AND r.number < $3 ORDER BY r.number DESC LIMIT 1`,
+		service, string(env), number).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return pave.Release{}, pave.Errorf(pave.NotFound, "no release before %d has served in %s", number, env)
+	}
+	if err != nil {
+		return pave.Release{}, err
+	}
+	r, err := s.Get(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	return s.whole(r)
 }
 
 // Served reports whether a release has served in an environment.
@@ -241,14 +270,13 @@ func (s *Releases) Served(ctx context.Context, service string, env pave.Name, re
 	return n > 0, err
 }
 
-func (s *Releases) liveIn(ctx context.Context, q store.Querier, service string, env pave.Name) (string, error) {
-	var id string
-	err := q.QueryRow(ctx, `SELECT release FROM rollouts WHERE service = $1 AND env = $2 AND done > 0
-		ORDER BY done DESC LIMIT 1`, service, string(env)).Scan(&id)
+func (s *Releases) liveIn(ctx context.Context, q store.Querier, service string, env pave.Name) (release, start string, err error) {
+	err = q.QueryRow(ctx, `SELECT release, start FROM rollouts WHERE service = $1 AND env = $2 AND done > 0
+		ORDER BY done DESC LIMIT 1`, service, string(env)).Scan(&release, &start)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+		return "", "", nil
 	}
-	return id, err
+	return release, start, err
 }
 
 // Prune removes the trees of releases that are neither among the newest Keep of

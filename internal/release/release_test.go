@@ -43,7 +43,7 @@ func TestReleases(t *testing.T) {
 			all = append(all, add(n))
 		}
 		bring := func(run string, env pave.Name, r pave.Release, done bool) {
-			err := db.Tx(ctx, func(tx *store.Tx) error { return s.Begin(ctx, tx, run, "run_parent", "svc_1", env, r.ID) })
+			err := db.Tx(ctx, func(tx *store.Tx) error { return s.Begin(ctx, tx, run, "run_parent", "svc_1", env, r.ID, "") })
 			if err == nil && done {
 				err = s.End(ctx, run)
 			}

@@ -168,7 +168,7 @@ func TestRetryAppliesAgain(t *testing.T) {
 		good := r.expand(w)[4]
 		next := good
 		next.Spec = json.RawMessage(strings.Replace(string(good.Spec), "rel_1", "rel_2", 1))
-		changes, err := r.Diff(r.t.Context(), []resource.Record{r.record(pave.KindDeployment)}, resource.Graph{next}, false)
+		changes, err := r.Diff(r.t.Context(), []resource.Record{r.record(pave.KindDeployment)}, resource.Graph{next}, resource.DiffOptions{})
 		if err != nil {
 			r.t.Fatal(err)
 		}

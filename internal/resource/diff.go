@@ -19,15 +19,20 @@ type Change struct {
 	Record Record // as journaled; zero where it is new
 }
 
+// DiffOptions say what counts as a difference.
+type DiffOptions struct {
+	Restore bool // what was set aside is brought back instead of made anew
+	Drift   bool // what differs from what was applied is made good
+}
+
 // Diff compares the wanted graph with the records of a service and with the
 // world, and returns one change for each resource: those wanted in the order of
-// the graph, then those to be deleted in reverse. Where restore is set, what was
-// set aside is brought back instead of made anew. Conflict where something
-// foreign has a name that is needed.
-func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, restore bool) ([]Change, error) {
+// the graph, then those to be deleted in reverse. Conflict where something foreign
+// has a name that is needed.
+func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, o DiffOptions) ([]Change, error) {
 	var out []Change
 	for _, n := range graph {
-		ch, err := c.want(ctx, find(records, n.Ref, restore), n, graph)
+		ch, err := c.want(ctx, find(records, n.Ref, o.Restore), n, graph, o.Drift)
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +75,7 @@ func find(records []Record, ref pave.Ref, restore bool) Record {
 }
 
 // want is the change for a resource that is wanted.
-func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph) (Change, error) {
+func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, mend bool) (Change, error) {
 	ch := Change{Node: n, Record: r, Change: pave.Change{Ref: n.Ref, Provider: n.Provider, Price: "not priced"}}
 	d, err := c.Drivers.Get(n.Ref.Kind, n.Provider)
 	if err != nil {
@@ -92,6 +97,13 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph) (C
 		return ch, err
 	}
 	c.decide(&ch, r, n, st, missing)
+	if mend && r.State == pave.ResourcePresent && !missing {
+		drift, _ := c.drift(ctx, d, r, nil)
+		if len(drift) > 0 && ch.Action == pave.ActionKeep {
+			ch.Action = pave.ActionUpdate
+		}
+		ch.Detail = append(ch.Detail, drift...)
+	}
 	ch.waitFor(graph)
 	return ch, nil
 }

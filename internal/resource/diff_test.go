@@ -94,7 +94,7 @@ func TestDiff(t *testing.T) {
 			if tc.unwant {
 				graph = nil
 			}
-			changes, err := r.Diff(t.Context(), tc.records, graph, tc.restore)
+			changes, err := r.Diff(t.Context(), tc.records, graph, resource.DiffOptions{Restore: tc.restore})
 			if pave.CodeOf(err) != tc.code {
 				t.Fatalf("%s: error %v, want %q", tc.reason, err, tc.code)
 			}
@@ -131,7 +131,7 @@ func TestDiffOrder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Open(t, storetest.SQLite(t)))
 	graph := r.expand(shop("staging"))
-	changes, err := r.Diff(t.Context(), nil, graph, false)
+	changes, err := r.Diff(t.Context(), nil, graph, resource.DiffOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestDiffOrder(t *testing.T) {
 	for _, n := range graph {
 		records = append(records, resource.Record{ID: "res_" + n.Ref.Kind, Ref: n.Ref, Provider: "slow", State: pave.ResourcePresent, Spec: n.Spec})
 	}
-	if changes, err = r.Diff(t.Context(), records, nil, false); err != nil {
+	if changes, err = r.Diff(t.Context(), records, nil, resource.DiffOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	const taken = "set aside route:staging, set aside deployment:staging, set aside secret:staging/database-url, set aside database:staging, set aside identity:staging, set aside repository"
@@ -168,7 +168,7 @@ func TestRepositoryIsMadeOnce(t *testing.T) {
 	rec := resource.Record{ID: "res_1", Ref: node.Ref, Provider: "slow", ExternalID: "shop", State: pave.ResourcePresent, Spec: node.Spec}
 	r.worlds[pave.KindRepository].Put(resourcetest.Thing{ID: "res_1", Name: "shop"})
 	w.Version = "2.0"
-	changes, err := r.Diff(t.Context(), []resource.Record{rec}, r.expand(w)[:1], false)
+	changes, err := r.Diff(t.Context(), []resource.Record{rec}, r.expand(w)[:1], resource.DiffOptions{})
 	if err != nil || len(changes) != 1 || changes[0].Action != pave.ActionKeep {
 		t.Errorf("%+v, %v", changes, err)
 	}

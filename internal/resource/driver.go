@@ -25,11 +25,12 @@ type Driver interface {
 
 // Resource is what a driver gets to know of a resource.
 type Resource struct {
-	ID         string          // immutable; the marker and the idempotency key
-	Ref        pave.Ref        //
-	ExternalID string          // its name outside, frozen at creation
-	Spec       json.RawMessage // the spec of its kind (see kind.go)
-	Inputs     []Input         // what the resources it needs gave out
+	ID         string            // immutable; the marker and the idempotency key
+	Ref        pave.Ref          //
+	ExternalID string            // its name outside, frozen at creation
+	Spec       json.RawMessage   // the spec of its kind (see kind.go)
+	Outputs    map[string]string // as recorded; for Drift alone
+	Inputs     []Input           // what the resources it needs gave out
 }
 
 // Input is what one needed resource gave out.
@@ -78,6 +79,11 @@ type (
 	// knows, and what deleting it would lose.
 	Differ interface {
 		Diff(ctx context.Context, r Resource) (Difference, error)
+	}
+	// A Drifter says how what is there differs from what was applied, in words. That
+	// nothing is there Observe says. What it finds Apply makes good.
+	Drifter interface {
+		Drift(ctx context.Context, r Resource) ([]string, error)
 	}
 	// A Keeper can set a resource aside, renamed and out of use, instead of
 	// deleting it. It may be called again.

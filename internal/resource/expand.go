@@ -39,6 +39,8 @@ type Subject struct {
 	UID  int
 	// Releases are the releases wanted by environment.
 	Releases map[pave.Name]pave.Release
+	// Starts are the runs that restarted what serves, by environment.
+	Starts map[pave.Name]string
 	// Bind says which provider makes a kind in an environment ("" for what a
 	// service has once).
 	Bind func(kind string, env pave.Name) (pave.Binding, error)
@@ -82,7 +84,7 @@ func (x *expansion) add(ref pave.Ref, spec func(settings map[string]string) any,
 }
 
 func (x *expansion) repository() {
-	spec := RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template, Version: x.w.Version, Digest: x.w.Digest,
+	spec := RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template, Version: x.w.Version, Digest: x.w.Digest, Hooks: x.w.Hooks,
 		Inputs: x.w.Inputs, Database: x.w.Engine(pave.KindDatabase), Cache: x.w.Engine(pave.KindCache), Environments: x.w.Environments}
 	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any { return spec })
 }
@@ -93,16 +95,19 @@ func (x *expansion) environment(env pave.Name) {
 	x.add(identity, func(map[string]string) any {
 		return IdentitySpec{Service: x.s.Name, Env: env, Team: x.w.Team, UID: x.s.UID}
 	})
-	needs := append([]pave.Ref{identity}, x.backings(env)...)
-	vars, more := x.variables(env)
-	needs = append(needs, more...)
+	set := x.w.SettingsIn(env)
+	secrets := map[string]string{}
+	needs := append([]pave.Ref{identity}, x.backings(env, secrets)...)
+	vars, more := x.variables(env, set.Variables, secrets)
+	needs = append(append(needs, more...), x.values(env, set.Secrets, secrets)...)
 
 	release, known := x.s.Releases[env]
 	deployment := x.ref(pave.KindDeployment, env, name)
-	x.add(deployment, func(set map[string]string) any {
+	x.add(deployment, func(bound map[string]string) any {
 		return DeploymentSpec{Service: x.s.Name, Env: env, Team: x.w.Team, Release: release.ID,
 			Number: release.Number, Command: release.Command, Ready: release.Ready,
-			Replicas: max(1, x.w.Replicas), UID: x.s.UID, User: set["user"], Vars: vars}
+			Replicas: max(1, set.Replicas), UID: x.s.UID, User: bound["user"], MemoryMB: set.MemoryMB, CPU: set.CPU,
+			Vars: vars, Secrets: secrets, Start: x.s.Starts[env]}
 	}, needs...)
 	if !known && len(x.graph) > 0 {
 		x.graph[len(x.graph)-1].After = "after pipeline"
@@ -114,7 +119,7 @@ func (x *expansion) environment(env pave.Name) {
 
 // backings adds databases and the like with the secrets that hold their
 // addresses, and returns the refs a deployment needs.
-func (x *expansion) backings(env pave.Name) []pave.Ref {
+func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Ref {
 	var needs []pave.Ref
 	for _, r := range x.w.Resources {
 		backing := x.ref(r.Kind, env, string(r.Name))
@@ -124,39 +129,60 @@ func (x *expansion) backings(env pave.Name) []pave.Ref {
 			}
 			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true"}
 		})
-		secret := x.ref(pave.KindSecret, env, strings.ToLower(r.Kind)+"-url")
-		x.add(secret, func(map[string]string) any { return SecretSpec{Key: urlKey(r), From: "url"} }, backing)
-		needs = append(needs, secret)
+		needs = append(needs, x.secret(env, r.Kind+"-url", SecretSpec{Key: r.URLKey(), From: "url"}, backing))
+		secrets[r.URLKey()] = r.Kind + " url"
 	}
 	return needs
+}
+
+// secret adds a value for the workload and returns its ref; a name that is taken
+// gets a number.
+func (x *expansion) secret(env pave.Name, name string, spec SecretSpec, needs ...pave.Ref) pave.Ref {
+	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	ref := x.ref(pave.KindSecret, env, name)
+	for n := 2; ; n++ {
+		if _, taken := x.graph.Find(ref); !taken {
+			break
+		}
+		ref.Name = fmt.Sprintf("%s-%d", name, n)
+	}
+	x.add(ref, func(map[string]string) any { return spec }, needs...)
+	return ref
 }
 
 // variables returns the texts of a workload's own variables, and adds a secret for
 // each that holds an output of a backing. One whose backing the service does not
 // have is left out.
-func (x *expansion) variables(env pave.Name) (map[string]string, []pave.Ref) {
+func (x *expansion) variables(env pave.Name, all, secrets map[string]string) (map[string]string, []pave.Ref) {
 	var texts map[string]string
 	var needs []pave.Ref
-	for _, key := range slices.Sorted(maps.Keys(x.w.Variables)) {
-		value := x.w.Variables[key]
-		ref, isReference := pave.ParseReference(value)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		ref, isReference := pave.ParseReference(all[key])
 		if !isReference {
 			if texts == nil {
 				texts = map[string]string{}
 			}
-			texts[key] = value
+			texts[key] = all[key]
 			continue
 		}
 		for _, r := range x.w.Resources {
-			if r.Kind != ref.Kind {
-				continue
+			if r.Kind == ref.Kind {
+				needs = append(needs, x.secret(env, key, SecretSpec{Key: key, From: ref.Output}, x.ref(r.Kind, env, string(r.Name))))
+				secrets[key] = ref.Kind + " " + ref.Output
 			}
-			secret := x.ref(pave.KindSecret, env, strings.ToLower(strings.ReplaceAll(key, "_", "-")))
-			x.add(secret, func(map[string]string) any { return SecretSpec{Key: key, From: ref.Output} }, x.ref(r.Kind, env, string(r.Name)))
-			needs = append(needs, secret)
 		}
 	}
 	return texts, needs
+}
+
+// values adds a secret for each value that was sealed for the service.
+func (x *expansion) values(env pave.Name, all, secrets map[string]string) []pave.Ref {
+	var needs []pave.Ref
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		needs = append(needs, x.secret(env, key, SecretSpec{Key: key, Value: all[key]}))
+		secrets[key] = all[key]
+	}
+	return needs
 }
 
 // number reads a setting of a binding; 0 where it has none.
@@ -167,14 +193,4 @@ func (x *expansion) number(set map[string]string, name string) int {
 		x.err = pave.BadField(name, value, "is not a whole number above 0", "mend the setting of the binding, for example 64")
 	}
 	return max(0, n)
-}
-
-// urlKey is the variable by which a workload finds a backing: that of a database
-// is named after the kind, as everywhere; that of a cache after its engine.
-func urlKey(r pave.WantedBacking) string {
-	word := r.Kind
-	if r.Kind == pave.KindCache {
-		word = r.Engine
-	}
-	return strings.ToUpper(word) + "_URL"
 }

@@ -19,6 +19,7 @@ type expansion struct {
 	Name     pave.Name                  `json:"name"`
 	UID      int                        `json:"uid"`
 	Releases map[pave.Name]pave.Release `json:"releases"`
+	Starts   map[pave.Name]string       `json:"starts"`
 	// Bindings are of all environments, "", and of single ones.
 	Bindings map[pave.Name][]pave.Binding `json:"bindings"`
 	Wanted   pave.Wanted                  `json:"wanted"`
@@ -72,7 +73,7 @@ func TestExpand(t *testing.T) {
 		if err := json.Unmarshal(cases.Files[i].Data, &in); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		s := resource.Subject{Name: in.Name, UID: in.UID, Releases: in.Releases, Bind: in.bind}
+		s := resource.Subject{Name: in.Name, UID: in.UID, Releases: in.Releases, Starts: in.Starts, Bind: in.bind}
 		got := graphText(resource.Expand(s, in.Wanted))
 		if diff := cmp.Diff(string(cases.Files[i+1].Data), got); diff != "" && os.Getenv("UPDATE") == "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)

@@ -31,6 +31,8 @@ type Record struct {
 	Actor      string
 	Created    time.Time
 	KeptUntil  time.Time
+	Drift      []string
+	DriftSince time.Time
 
 	sealed string // base64 of the sealed secret outputs
 }
@@ -44,7 +46,7 @@ func (r Record) Live() bool {
 func (r Record) View() pave.Resource {
 	return pave.Resource{ID: r.ID, Ref: r.Ref, Provider: r.Provider, ExternalID: r.ExternalID, State: r.State,
 		Ready: r.Ready, Reason: r.Reason, Observed: r.Observed, Outputs: r.Outputs, SecretKeys: r.SecretKeys,
-		Run: r.Run, KeptUntil: r.KeptUntil}
+		Run: r.Run, KeptUntil: r.KeptUntil, Drift: r.Drift, DriftSince: r.DriftSince}
 }
 
 // Sealer seals and opens secret outputs.
@@ -64,7 +66,7 @@ type Journal struct {
 func NewJournal(db *store.DB, s Sealer) *Journal { return &Journal{db, s} }
 
 const columns = `id, service, ref, provider, external_id, state, spec, outputs, secrets, secret_keys,
-	version, ready, reason, observed, run, actor, created, kept_until`
+	version, ready, reason, observed, run, actor, created, kept_until, drift, drifted`
 
 // List returns the records of a service ("" for all) that are not gone, oldest
 // first.
@@ -108,19 +110,20 @@ func (j *Journal) Live(ctx context.Context, q store.Querier, service string, ref
 
 func scan(row interface{ Scan(...any) error }) (Record, error) {
 	var r Record
-	var ref, spec, outputs, keys string
-	var ready, observed, created, kept int64
+	var ref, spec, outputs, keys, drift string
+	var ready, observed, created, kept, drifted int64
 	err := row.Scan(&r.ID, &r.Service, &ref, &r.Provider, &r.ExternalID, &r.State, &spec, &outputs, &r.sealed,
-		&keys, &r.Version, &ready, &r.Reason, &observed, &r.Run, &r.Actor, &created, &kept)
+		&keys, &r.Version, &ready, &r.Reason, &observed, &r.Run, &r.Actor, &created, &kept, &drift, &drifted)
 	if err != nil {
 		return r, err
 	}
 	r.Ready, r.Spec = ready != 0, json.RawMessage(spec)
-	r.Observed, r.Created, r.KeptUntil = store.Time(observed), store.Time(created), store.Time(kept)
+	r.Observed, r.Created, r.KeptUntil, r.DriftSince = store.Time(observed), store.Time(created), store.Time(kept), store.Time(drifted)
 	if r.Ref, err = pave.ParseRef(ref); err != nil {
 		return r, err
 	}
-	return r, errors.Join(json.Unmarshal([]byte(outputs), &r.Outputs), json.Unmarshal([]byte(keys), &r.SecretKeys))
+	return r, errors.Join(json.Unmarshal([]byte(outputs), &r.Outputs), json.Unmarshal([]byte(keys), &r.SecretKeys),
+		json.Unmarshal([]byte(drift), &r.Drift))
 }
 
 // Ensure returns the live record for a node of a service, or gives it an id and
@@ -183,8 +186,8 @@ func (j *Journal) record(ctx context.Context, r Record, run, step, action string
 	now := store.Micros(time.Now())
 	return j.db.Tx(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE resources SET external_id = $1, state = 'present', spec = $2, outputs = $3,
-			secrets = $4, secret_keys = $5, version = $6, ready = $7, reason = $8, observed = $9, run = $10, kept_until = 0
-			WHERE id = $11`, st.ExternalID, string(spec), string(mustJSON(st.Outputs)), sealed, keys, st.Version,
+			secrets = $4, secret_keys = $5, version = $6, ready = $7, reason = $8, observed = $9, run = $10, kept_until = 0,
+			drift = '[]', drifted = 0 WHERE id = $11`, st.ExternalID, string(spec), string(mustJSON(st.Outputs)), sealed, keys, st.Version,
 			flag(st.Ready), st.Reason, now, run, r.ID)
 		if err != nil {
 			return err
@@ -204,7 +207,7 @@ func (j *Journal) retire(ctx context.Context, r Record, run, step, action string
 			secrets = "''"
 		}
 		_, err := tx.Exec(ctx, `UPDATE resources SET state = $1, ready = 0, reason = $2, observed = $3, run = $4,
-			kept_until = $5, secrets = `+secrets+` WHERE id = $6`, string(state), string(state), now, run, store.Micros(kept), r.ID)
+			kept_until = $5, drift = '[]', drifted = 0, secrets = `+secrets+` WHERE id = $6`, string(state), string(state), now, run, store.Micros(kept), r.ID)
 		if err != nil {
 			return err
 		}
@@ -219,6 +222,20 @@ func (j *Journal) Observed(ctx context.Context, id string, ready bool, reason st
 	_, err := j.db.Exec(ctx, `UPDATE resources SET ready = $1, reason = $2, observed = $3 WHERE id = $4`,
 		flag(ready), reason, store.Micros(at), id)
 	return err
+}
+
+// drifted writes down how a resource differs from what was applied, and since when
+// that is known.
+func (j *Journal) drifted(ctx context.Context, r Record, drift []string, at time.Time) ([]string, time.Time, error) {
+	since := r.DriftSince
+	switch {
+	case len(drift) == 0:
+		drift, since = []string{}, time.Time{}
+	case since.IsZero():
+		since = at
+	}
+	_, err := j.db.Exec(ctx, `UPDATE resources SET drift = $1, drifted = $2 WHERE id = $3`, string(mustJSON(drift)), store.Micros(since), r.ID)
+	return drift, since, err
 }
 
 func (j *Journal) sealAll(secrets map[string]pave.Secret) (sealed, keys string, err error) {

@@ -19,6 +19,7 @@ type RepositorySpec struct {
 	Template string         `json:"template"`
 	Version  string         `json:"version"`
 	Digest   string         `json:"digest,omitempty"`
+	Hooks    bool           `json:"hooks,omitempty"` // of the template may run
 	Inputs   map[string]any `json:"inputs,omitempty"`
 	Database string         `json:"database,omitempty"` // engine
 	Cache    string         `json:"cache,omitempty"`    // engine
@@ -47,11 +48,12 @@ type CacheSpec struct {
 	MemoryMB int    `json:"memory_mb,omitempty"` // what it may hold; 0: as the provider has it
 }
 
-// SecretSpec is a value for the workload alone. From says which output of the
-// needed resource it is.
+// SecretSpec is a value for the workload alone: an output of the needed resource, or
+// a value that was sealed before.
 type SecretSpec struct {
-	Key  string `json:"key"`  // variable the workload sees
-	From string `json:"from"` // secret output of the needed resource
+	Key   string `json:"key"`             // variable the workload sees
+	From  string `json:"from,omitempty"`  // secret output of the needed resource
+	Value string `json:"value,omitempty"` // id of the sealed value
 }
 
 // DeploymentSpec runs a release as processes.
@@ -66,8 +68,23 @@ type DeploymentSpec struct {
 	Replicas int       `json:"replicas"`
 	UID      int       `json:"uid"`            // of its processes, where the node may choose
 	User     string    `json:"user,omitempty"` // "root" is refused by a guard
+	MemoryMB int       `json:"memory_mb,omitempty"`
+	CPU      int       `json:"cpu_milli,omitempty"`
 	// Vars are variables of the workload beside those that every one gets.
 	Vars map[string]string `json:"vars,omitempty"`
+	// Secrets say by variable what the workload gets: "database url", or the id of a
+	// sealed value.
+	Secrets map[string]string `json:"secrets,omitempty"`
+	// Start is the run that restarted the workload last.
+	Start string `json:"start,omitempty"`
+}
+
+// Generation names what processes see: those of one generation are alike. The
+// number of replicas is not in it.
+func (s DeploymentSpec) Generation() string {
+	s.Replicas = 0
+	sum := sha256.Sum256(mustJSON(s))
+	return s.Release + "-" + hex.EncodeToString(sum[:4])
 }
 
 // RouteSpec makes a deployment reachable.

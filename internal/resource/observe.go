@@ -3,15 +3,17 @@ package resource
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	pave "github.com/pave-platform/pave"
 )
 
 // Observe looks at every live resource of a service now and returns what it saw,
-// with what was seen kept in the journal. A provider that does not answer is a
-// reason on its resource, not an error.
-func (c *Controller) Observe(ctx context.Context, service string) ([]pave.Resource, error) {
+// with what was seen kept in the journal. Where the service is settled, no run works
+// on it, it looks for drift too. A provider that does not answer is a reason on its
+// resource, not an error.
+func (c *Controller) Observe(ctx context.Context, service string, settled bool) ([]pave.Resource, error) {
 	records, err := c.List(ctx, c.db, service)
 	if err != nil {
 		return nil, err
@@ -20,14 +22,14 @@ func (c *Controller) Observe(ctx context.Context, service string) ([]pave.Resour
 	for _, r := range records {
 		view := r.View()
 		if r.Live() {
-			c.look(ctx, r, &view)
+			c.look(ctx, r, &view, settled)
 		}
 		out = append(out, view)
 	}
 	return out, nil
 }
 
-func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource) {
+func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, settled bool) {
 	d, err := c.Drivers.Get(r.Ref.Kind, r.Provider)
 	if err != nil {
 		view.Ready, view.Reason = false, err.Error()
@@ -48,6 +50,39 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource) {
 	if err := c.Observed(ctx, r.ID, view.Ready, view.Reason, view.Observed); err != nil {
 		c.log.Warn("observation not kept", "resource", r.ID, "err", err)
 	}
+	if !settled {
+		return
+	}
+	drift, known := c.drift(ctx, d, r, err)
+	if !known || slices.Equal(drift, r.Drift) {
+		return
+	}
+	if view.Drift, view.DriftSince, err = c.drifted(ctx, r, drift, view.Observed); err != nil {
+		c.log.Warn("drift not kept", "resource", r.ID, "err", err)
+	}
+}
+
+// drift says how the world differs from what was applied; known is false where the
+// provider does not answer.
+func (c *Controller) drift(ctx context.Context, d Driver, r Record, observed error) (drift []string, known bool) {
+	switch pave.CodeOf(observed) {
+	case "":
+	case pave.NotFound:
+		return []string{"it is gone"}, true
+	case pave.Conflict:
+		return []string{observed.Error()}, true
+	default:
+		return nil, false
+	}
+	drifter, ok := As[Drifter](d)
+	if !ok {
+		return nil, true
+	}
+	drift, err := drifter.Drift(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec, Outputs: r.Outputs})
+	if err != nil {
+		c.log.Debug("drift not known", "resource", r.ID, "err", err)
+	}
+	return drift, err == nil
 }
 
 func reason(err error) string {

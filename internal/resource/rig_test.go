@@ -97,7 +97,7 @@ func bindSlow(kind string, _ pave.Name) (pave.Binding, error) {
 
 // shop is what is wanted of the service of most tests.
 func shop(envs ...pave.Name) pave.Wanted {
-	return pave.Wanted{Team: "squad", Template: "go-http", Version: "1.0", Environments: envs, Replicas: 2,
+	return pave.Wanted{Team: "squad", Template: "go-http", Version: "1.0", Environments: envs, Settings: pave.Settings{Replicas: 2},
 		Resources: []pave.WantedBacking{{Kind: pave.KindDatabase, Name: "shop", Engine: "postgresql"}}}
 }
 
@@ -123,7 +123,7 @@ func (r *rig) plan(w pave.Wanted, restore bool) []resource.Change {
 	}
 	var changes []resource.Change
 	r.until("all drivers answer the plan", func() bool { // with lossy ones a person plans again
-		changes, err = r.Diff(r.t.Context(), records, r.expand(w), restore)
+		changes, err = r.Diff(r.t.Context(), records, r.expand(w), resource.DiffOptions{Restore: restore})
 		if err != nil && pave.CodeOf(err) != pave.Unavailable {
 			r.t.Fatal(err)
 		}

@@ -135,7 +135,7 @@ func TestObserve(t *testing.T) {
 	each(t, nil, func(r *rig) {
 		r.reach(shop("staging"))
 		r.worlds[pave.KindDatabase].Remove("shop_staging")
-		views, err := r.Observe(r.t.Context(), service)
+		views, err := r.Observe(r.t.Context(), service, true)
 		if err != nil || len(views) != len(kinds) {
 			r.t.Fatalf("%d resources, %v", len(views), err)
 		}

@@ -56,14 +56,16 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 	seed := func(service pave.Name) [32]byte {
 		return sha256.Sum256([]byte(key.Derive("template", string(service)).Reveal()))
 	}
-	repos := &repositories{dir: c.path("git"), hooks: hook, templates: templates, seed: seed}
+	repos := &repositories{dir: c.path("git"), hooks: hook, templates: templates, seed: seed,
+		hooksAt: hookPlace{newJobs(c, s.node, os.Geteuid() == 0), c.path("builds")}}
 	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
 	cache := &redis.Driver{Node: s.node, Derive: key.Derive}
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
+	vault := resource.NewVault(db, key)
 	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, database, cache,
-		resource.NewVault(db, key), paths, root), log)
-	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Releases: releases,
+		vault, paths, root), log)
+	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
 		Catalog: catalog.New(db), Access: s.access, Templates: templates, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})

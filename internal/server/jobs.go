@@ -49,6 +49,9 @@ func newJobs(c Config, n *node.Client, root bool) *jobs {
 		j.uid = buildUID
 		j.env["PATH"] = openPath(j.env["PATH"])
 	}
+	if dir := nodeHeaders(j.env["PATH"]); dir != "" {
+		j.env["npm_package_config_node_gyp_nodedir"] = dir // modules in C++ need no download to be built
+	}
 	for _, k := range passed {
 		if v := os.Getenv(k); v != "" {
 			j.env[k] = v

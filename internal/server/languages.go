@@ -49,6 +49,23 @@ func languageChecks(c Config) []pave.Check {
 	return out
 }
 
+// nodeHeaders is the folder whose include/node holds the headers of the node on a
+// PATH; "" where they are not installed.
+func nodeHeaders(path string) string {
+	for _, dir := range filepath.SplitList(path) {
+		program, err := filepath.EvalSymlinks(filepath.Join(dir, "node"))
+		if err != nil {
+			continue
+		}
+		prefix := filepath.Dir(filepath.Dir(program))
+		if _, err := os.Stat(filepath.Join(prefix, "include", "node", "node.h")); err == nil {
+			return prefix
+		}
+		return ""
+	}
+	return ""
+}
+
 // openPath is a PATH without the folders that the user of builds cannot enter, and
 // with the usual ones.
 func openPath(path string) string {

@@ -21,6 +21,7 @@ type repositories struct {
 	hooks     string // folder of hooks
 	templates *library.Library
 	seed      func(pave.Name) [32]byte
+	hooksAt   hookPlace
 }
 
 // Dir is where the repository of a name lies.
@@ -47,7 +48,11 @@ func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([
 	for _, env := range s.Environments {
 		vars.Environments = append(vars.Environments, string(env))
 	}
-	tree, err := t.Render(ctx, vars)
+	render := t.Render
+	if s.Hooks && t.HasHooks() {
+		render = func(ctx context.Context, v template.Vars) (*template.Tree, error) { return r.hooksAt.render(ctx, t, v) }
+	}
+	tree, err := render(ctx, vars)
 	if err != nil {
 		return nil, err
 	}

@@ -191,8 +191,16 @@ func (t *Template) tryCookiecutter() error {
 	return err
 }
 
+// HookNames are the programs of the template, by path.
+func (t *Template) HookNames() []string {
+	if t.cookie == nil {
+		return nil
+	}
+	return t.cookie.Hooks()
+}
+
 // HasHooks reports whether the template has programs of its own.
-func (t *Template) HasHooks() bool { return t.cookie != nil && len(t.cookie.Hooks()) > 0 }
+func (t *Template) HasHooks() bool { return len(t.HookNames()) > 0 }
 
 // Hooks returns the programs of the template, rendered, for a caller who was told to
 // run them; none for formats without hooks.

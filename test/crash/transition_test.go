@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/pave-platform/pave/test/world"
@@ -207,6 +208,42 @@ func failing() transition {
 		}
 		_, err = l.finish(l.Undo(name, "undo", run))
 		l.change(name, func(s *world.Service) { s.Database, s.Kept = true, true })
+		return err
+	}}
+}
+
+// setSecret gives the processes another value, which was sealed before.
+func setSecret() transition {
+	begin, n, id, value := reuse(withDatabase), 0, "", ""
+	return transition{name: "set secret", begin: func(l *lab) (name string, err error) {
+		if name, err = begin(l); err != nil {
+			return name, err
+		}
+		n++
+		value = fmt.Sprintf("value-%d", n)
+		var sealed struct{ ID string }
+		err = l.Call(http.MethodPost, "/v1/services/"+name+"/secrets", map[string]string{"name": "KEY", "value": value}, &sealed)
+		id = sealed.ID
+		return name, err
+	}, do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "set secret", map[string]string{"service": name, "name": "KEY", "value": id}))
+		if err != nil {
+			return err
+		}
+		if err := l.check(); err != nil { // the old processes are gone
+			return err
+		}
+		if got, err := l.Variable(name, "staging", "KEY"); err != nil || got != value {
+			return fmt.Errorf("the processes have %q, want %q: %w", got, value, err)
+		}
+		return nil
+	}}
+}
+
+// restart starts the processes of a service anew.
+func restart() transition {
+	return transition{name: "restart", begin: reuse(withDatabase), do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "restart", map[string]string{"service": name}))
 		return err
 	}}
 }

@@ -35,6 +35,7 @@ func TestSecrets(t *testing.T) {
 		secrets = append(secrets, backing(t, h, name, "DATABASE_URL")...)
 	}
 	live(t, h)
+	secrets = append(secrets, setSecrets(t, h)...)
 	// A plan file lies where the scan looks at files.
 	if out, err := h.Command(t.Context(), "plan", "delete", "service", "bank", "--out", filepath.Join(h.Dir, "logs", "plan.json")); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -67,6 +68,41 @@ func backing(t *testing.T, h *world.Home, service, variable string) []world.Secr
 	}
 	own := one("environment of " + service + "/staging")
 	return []world.Secret{{Name: variable + " of " + service, Value: value, May: own}, {Name: "password in " + variable + " of " + service, Value: password, May: own}}
+}
+
+// setSecrets gives a service secrets by hand: one that holds, one that was replaced,
+// one that was taken back, and one that waits for its request.
+func setSecrets(t *testing.T, h *world.Home) []world.Secret {
+	t.Helper()
+	var out []world.Secret
+	run := ""
+	for i, name := range []string{"KEY", "KEY", "OTHER", "WAITING"} {
+		value := fmt.Sprintf("set-by-hand-%d-%x", i, time.Now().UnixNano())
+		id := seal(t, h, "shop", name, value)
+		out = append(out, world.Secret{Name: fmt.Sprintf("%s, value %d", name, i), Value: value})
+		if name == "WAITING" {
+			continue
+		}
+		var err error
+		if run, err = h.Change("shop", "set secret", map[string]string{"service": "shop", "name": name, "value": id}); err == nil {
+			_, err = h.Wait(run)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, err := h.Undo("shop", "undo", run)
+	if err == nil {
+		_, err = h.Wait(id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out[1].May = one("environment of shop/staging")
+	if got, err := h.Variable("shop", "staging", "KEY"); err != nil || got != out[1].Value {
+		t.Errorf("the process has %q, %v", got, err)
+	}
+	return out
 }
 
 func one(place string) func(string) bool { return func(p string) bool { return p == place } }

@@ -152,7 +152,7 @@ func (h *Home) scanAPI(c *scan) error {
 		}
 	}
 	for _, name := range services {
-		for _, more := range []string{"", "/status", "/explain", "/revisions", "/releases", "/logs"} {
+		for _, more := range []string{"", "/status", "/explain", "/revisions", "/releases", "/variables", "/secrets", "/logs"} {
 			_, err := get("/v1/services/" + url.PathEscape(name) + more)
 			if p, ok := err.(*Problem); err != nil && !(ok && p.Status == http.StatusNotFound) {
 				return err

@@ -292,7 +292,7 @@ func listens(pid int, sockets map[string]bool) int {
 
 // places are the files and folders that may lie in a home, by folder.
 var places = map[string][]string{
-	"":                      {"builds", "cache", "git", "hooks", "logs", "node", "releases", "pave.db", "pave.db-wal", "pave.db-shm", "pave.db.lock", "server.json", "server.lock", "start.lock", "down"},
+	"":                      {"builds", "cache", "git", "hooks", "logs", "node", "releases", "pave.db", "pave.db-wal", "pave.db-shm", "pave.db.lock", "server.json", "server.lock", "start.lock", "down", "templates", "tmp"},
 	"builds":                {},
 	"hooks":                 {"post-receive"},
 	"logs":                  {"server.log", "node.log"},

@@ -98,6 +98,9 @@ func (d Driver) Apply(ctx context.Context, r resource.Resource) (resource.State,
 	if here, err := ours(d.path(r.ExternalID), r); err != nil {
 		return resource.State{}, err
 	} else if here {
+		if err := d.mend(ctx, r); err != nil {
+			return resource.State{}, err
+		}
 		return d.state(r)
 	}
 	if kept, err := ours(d.aside(r), r); err != nil {

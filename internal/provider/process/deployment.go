@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -58,9 +59,9 @@ func (d Deployment) Apply(ctx context.Context, r resource.Resource) (resource.St
 	if spec.Release == "" {
 		return resource.State{}, pave.Errorf(pave.Conflict, "%s has no release yet", r.Ref)
 	}
-	w := node.Workload{ID: r.ID, Service: string(spec.Service), Env: string(spec.Env), Generation: spec.Release,
+	w := node.Workload{ID: r.ID, Service: string(spec.Service), Env: string(spec.Env), Generation: spec.Generation(),
 		Dir: d.Trees.Tree(spec.Release), Command: spec.Command, Replicas: spec.Replicas, ReadyPath: spec.Ready,
-		ReadyTimeout: time.Minute, Vars: variables(spec), Secrets: map[string]pave.Secret{}}
+		ReadyTimeout: time.Minute, Vars: variables(spec), Secrets: map[string]pave.Secret{}, Limits: node.Limits{MemoryMB: spec.MemoryMB}}
 	if d.OwnUID {
 		w.UID = spec.UID
 	}
@@ -74,9 +75,9 @@ func (d Deployment) Apply(ctx context.Context, r resource.Resource) (resource.St
 	}
 	now, err := d.Node.Workload(ctx, r.ID)
 	switch {
-	case err == nil && now.State == node.StateFailed && now.Wanted == spec.Release:
+	case err == nil && now.State == node.StateFailed && now.Wanted == w.Generation:
 		w.Attempt = pave.NewID("try")
-	case err == nil && now.Wanted == spec.Release:
+	case err == nil && now.Wanted == w.Generation:
 		w.Attempt = now.Attempt
 	case err != nil && pave.CodeOf(err) != pave.NotFound:
 		return resource.State{}, err
@@ -91,6 +92,12 @@ func (d Deployment) Apply(ctx context.Context, r resource.Resource) (resource.St
 // variables are what a service may know of its surroundings; secrets come apart.
 func variables(s resource.DeploymentSpec) map[string]string {
 	out := map[string]string{}
+	if s.MemoryMB > 0 {
+		out["GOMEMLIMIT"] = fmt.Sprintf("%dMiB", max(1, s.MemoryMB*9/10)) // so that Go collects before the limit ends it
+	}
+	if s.CPU > 0 {
+		out["GOMAXPROCS"] = fmt.Sprint((s.CPU + 999) / 1000)
+	}
 	maps.Copy(out, s.Vars)
 	maps.Copy(out, map[string]string{"SERVICE_NAME": string(s.Service), "PAVE_ENVIRONMENT": string(s.Env),
 		"PAVE_TEAM": string(s.Team), "PAVE_RELEASE": fmt.Sprint(s.Number), "SERVICE_VERSION": fmt.Sprint(s.Number), "HOST": "127.0.0.1"})
@@ -100,13 +107,13 @@ func variables(s resource.DeploymentSpec) map[string]string {
 func stateOf(spec resource.DeploymentSpec, w node.WorkloadStatus) resource.State {
 	ready := 0
 	for _, i := range w.Replicas {
-		if i.Ready && i.Generation == spec.Release {
+		if i.Ready && isOf(i.Generation, spec) {
 			ready++
 		}
 	}
-	st := resource.State{Version: spec.Release, Reason: w.Reason, Outputs: map[string]string{"release": w.Serving}}
-	st.Ready = w.State == node.StateRunning && w.Serving == spec.Release && ready > 0
-	if w.State == node.StateFailed && w.Wanted == spec.Release {
+	st := resource.State{Version: spec.Release, Reason: w.Reason, Outputs: map[string]string{"release": releaseOf(w.Serving)}}
+	st.Ready = w.State == node.StateRunning && isOf(w.Serving, spec) && ready > 0 && ready <= max(1, spec.Replicas)
+	if w.State == node.StateFailed && isOf(w.Wanted, spec) {
 		st.Failed, st.Notes = true, w.LastLines
 		st.Reason = fmt.Sprintf("release %d did not become ready: %s", spec.Number, w.Reason)
 	}
@@ -117,9 +124,24 @@ func stateOf(spec resource.DeploymentSpec, w node.WorkloadStatus) resource.State
 	return st
 }
 
+// isOf reports whether a generation is that of a spec. Those of an older pave are
+// named by the release alone.
+func isOf(generation string, spec resource.DeploymentSpec) bool {
+	return generation == spec.Generation() || generation == spec.Release
+}
+
+// releaseOf is the release of a generation.
+func releaseOf(generation string) string {
+	release, _, _ := strings.Cut(generation, "-")
+	return release
+}
+
 func plural(n int, word string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return word
+	case strings.HasSuffix(word, "s"):
+		return word + "es"
 	}
 	return word + "s"
 }

@@ -70,7 +70,7 @@ func (d Route) Apply(ctx context.Context, r resource.Resource) (resource.State, 
 
 func routeState(s node.RouteStatus) resource.State {
 	st := resource.State{Ready: s.Ready && s.Listener, Summary: s.Host,
-		Outputs: map[string]string{"host": s.Host, "address": fmt.Sprintf("http://127.0.0.1:%d", s.Port)}}
+		Outputs: map[string]string{"host": s.Host, "address": fmt.Sprintf("http://127.0.0.1:%d", s.Port), "workload": s.Workload}}
 	switch {
 	case !s.Listener:
 		st.Reason = fmt.Sprintf("port %d is taken by another program", s.Port)

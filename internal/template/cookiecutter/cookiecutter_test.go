@@ -173,6 +173,19 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+// What belongs to GitHub or to Helm stays as it is.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	const workflow = "sha: ${{ github.sha }} {{ cookiecutter.slug }} {{ .Values.image }}"
+	res, err := render(t, files(map[string]string{ConfigName: `{"slug": "demo"}`, folder + "/ci.yml": workflow}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := texts(res)["ci.yml"]; got != "sha: ${{ github.sha }} demo {{ .Values.image }}" {
+		t.Errorf("%q", got)
+	}
+}
+
 // A value that a person gives is data, whatever it looks like.
 func TestAnswersAreNotTemplates(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package cookiecutter
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -81,10 +82,6 @@ func (w *walk) copyFolder(p string) error {
 func (w *walk) copyTree(at, to, from string, depth int) error {
 	if depth > maxDepth {
 		return pave.Errorf(pave.Invalid, "%s has folders nested deeper than %d, or a link to a folder around it", from, maxDepth)
-	}
-	at, _, err := w.t.source.follow(at)
-	if err != nil {
-		return err
 	}
 	entries, err := w.list(at)
 	if err != nil {
@@ -192,7 +189,17 @@ func (w *walk) fill(at string, data []byte) ([]byte, error) {
 	}
 	out, err := w.text(at, oneNewline.Replace(string(data)))
 	if err != nil {
-		return nil, err
+		return nil, orCopy(err)
 	}
 	return []byte(withNewlines(out, newline)), nil
+}
+
+// orCopy adds the way out where an error has none: brackets in a file may be those
+// of another language.
+func orCopy(err error) error {
+	var e *pave.Error
+	if errors.As(err, &e) && e.Code == pave.Invalid && pave.HintOf(err) == "" {
+		return e.WithHint("if the file is not to be rendered, name it in _copy_without_render or put {%% raw %%} and {%% endraw %%} around it")
+	}
+	return err
 }

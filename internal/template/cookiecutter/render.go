@@ -211,9 +211,9 @@ func (w *walk) folder(p string, depth int) error {
 }
 
 func (w *walk) list(dir string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(w.t.source.fsys, dir)
+	entries, err := w.t.source.list(dir)
 	if err != nil {
-		return nil, w.t.source.broken(dir, err)
+		return nil, err
 	}
 	if w.seen += len(entries); w.seen > MaxFiles {
 		return nil, pave.Errorf(pave.Invalid, "the template has more than %d files", MaxFiles)

@@ -41,7 +41,10 @@ func slugifyFilter(_ context.Context, args []any, kwargs map[string]any) (any, e
 		return nil, err
 	}
 	value, ok := a[0].(string)
-	if !ok || len(value) > maxSlug {
+	if !ok {
+		return nil, fmt.Errorf("wants a text, not %s", plain(a[0]))
+	}
+	if len(value) > maxSlug {
 		return nil, fmt.Errorf("wants a text of at most %d bytes", maxSlug)
 	}
 	s := slug{entities: true, decimal: true, hexadecimal: true, separator: "-", lowercase: true}

@@ -71,12 +71,25 @@ func inside(p, target string) (string, error) {
 
 func (s source) broken(p string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return pave.Errorf(pave.Invalid, "%s is a link to a file that does not exist: %w", p, fs.ErrNotExist)
+		return pave.Errorf(pave.Invalid, "%s is missing, or a link to what does not exist: %w", p, fs.ErrNotExist)
 	}
 	if errors.Is(err, fs.ErrInvalid) {
 		return pave.Errorf(pave.Invalid, "the name %q is not UTF-8", p)
 	}
 	return pave.Errorf(pave.Unavailable, "cannot read %s: %w", p, err)
+}
+
+// list returns what is in the folder at p, links on the way to it followed.
+func (s source) list(p string) ([]fs.DirEntry, error) {
+	at, _, err := s.follow(p)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(s.fsys, at)
+	if err != nil {
+		return nil, s.broken(p, err)
+	}
+	return entries, nil
 }
 
 // read returns the file at p, without following links.

@@ -67,9 +67,13 @@ func directive(t time.Time, c, flag byte, width int) (string, bool) {
 	}
 	s, ok := textual(t, c)
 	switch {
-	case flag == '^', flag == '#' && strings.IndexByte("aAbBh", c) >= 0:
+	case c == 'z' && (flag != 0 || width > 0):
+		return "", true // Python knows the zone, the C library below it does not
+	case c == 'Z' && (flag != 0 || width > 0):
+		s = ""
+	case flag == '^' && c != 'P', flag == '#' && strings.IndexByte("aAbBh", c) >= 0:
 		s = strings.ToUpper(s)
-	case flag == '#' && strings.IndexByte("pZ", c) >= 0:
+	case flag == '#' && c == 'p':
 		s = strings.ToLower(s)
 	}
 	pad := " "

@@ -45,10 +45,14 @@ func LoadAt(fsys fs.FS, dir string) (*Template, error) {
 		return nil, pave.BadField("directory", dir, "is not a path inside the template", "give a relative path such as templates/go")
 	}
 	t := &Template{source: source{fsys}, dir: dir}
-	data, err := t.source.read(path.Join(dir, ConfigName), maxConfig)
+	at, _, err := t.source.follow(path.Join(dir, ConfigName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missing(fsys, dir)
 	}
+	if err != nil {
+		return nil, err
+	}
+	data, err := t.source.read(at, maxConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +100,10 @@ func Find(fsys fs.FS) ([]string, error) {
 	var found []string
 	seen := 0
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
-		if seen++; err != nil || seen > maxEntries {
+		if seen++; seen > maxEntries {
+			return fs.SkipAll
+		}
+		if err != nil {
 			return err
 		}
 		if d.IsDir() {
@@ -143,9 +150,9 @@ func (t *Template) Hooks() []string { return slices.Clone(t.hooks) }
 // findProject looks for the folder to render, as cookiecutter does: its name
 // contains "cookiecutter" and an expression.
 func (t *Template) findProject() error {
-	entries, err := fs.ReadDir(t.source.fsys, t.dir)
+	entries, err := t.source.list(t.dir)
 	if err != nil {
-		return pave.Errorf(pave.Unavailable, "cannot list %s: %w", t.dir, err)
+		return err
 	}
 	begin, end := t.config.delimiters()
 	var found []string
@@ -169,12 +176,12 @@ func (t *Template) findProject() error {
 var hookName = regexp.MustCompile(`^(pre_prompt|pre_gen_project|post_gen_project)(\.[^.]*[^.~])?$`)
 
 func (t *Template) findHooks() error {
-	entries, err := fs.ReadDir(t.source.fsys, path.Join(t.dir, "hooks"))
+	entries, err := t.source.list(path.Join(t.dir, "hooks"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return pave.Errorf(pave.Unavailable, "cannot list hooks: %w", err)
+		return err
 	}
 	for _, e := range entries {
 		if hookName.MatchString(e.Name()) {

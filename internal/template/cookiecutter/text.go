@@ -65,17 +65,16 @@ const readAhead = 8192
 // newlineOf returns the line ending a file is written with: the one found in what
 // Python reads to get the first line; of several the lone CR, then LF, then CRLF.
 func newlineOf(data []byte) string {
-	seen := data[:min(len(data), readAhead)]
-	for {
-		whole := seen
-		if len(seen) < len(data) {
-			whole = bytes.TrimSuffix(seen, []byte("\r")) // perhaps half of a CRLF
-		}
-		if len(seen) == len(data) || bytes.ContainsAny(whole, "\r\n") {
-			seen = whole
+	seen := data
+	for end := readAhead; ; end += readAhead {
+		known := bytes.TrimSuffix(data[:min(end, len(data))], []byte("\r")) // perhaps half of a CRLF
+		if bytes.ContainsAny(known, "\r\n") {
+			seen = known
 			break
 		}
-		seen = data[:min(len(data), len(seen)+readAhead)]
+		if end >= len(data) {
+			break
+		}
 	}
 	crlf := bytes.Count(seen, []byte("\r\n"))
 	switch {

@@ -72,20 +72,27 @@ func (r *renderer) own(base any, name string, pos int) (any, bool) {
 			return v[1], true
 		}
 	}
-	methods := pyMethods(base)
+	return r.method(base, name)
+}
+
+// method returns base.name as a function.
+func (r *renderer) method(base any, name string) (any, bool) {
 	if r.js {
 		if v, ok := r.jsOwn(base, name); ok {
 			return v, true
 		}
-		methods = jsMethods(base)
 	}
-	m, ok := methods[name]
+	m, ok := r.env.methods.of(base)[name]
 	if !ok {
 		return nil, false
 	}
 	return &builtin{name, func(c *call) (any, error) {
 		c.value = base
-		if err := m.bind(c); err != nil {
+		err := m.bind(c)
+		if err == nil {
+			err = c.charge()
+		}
+		if err != nil {
 			return nil, err
 		}
 		return m.fn(c)
@@ -108,10 +115,7 @@ func (r *renderer) noKey(base any, name string, pos int) *undefined {
 		known = sortedKeys(b.top.vars)
 	default:
 		u.msg = typeName(base) + " has no " + strconv.Quote(cutPlace(name))
-		known = sortedKeys(pyMethods(base))
-		if r.js {
-			known = sortedKeys(jsMethods(base))
-		}
+		known = sortedKeys(r.env.methods.of(base))
 		u.hint = didYouMean(name, known, "")
 		return u
 	}
@@ -189,25 +193,9 @@ func runeAt(s string, i int) string {
 
 // slice is base[a:b:c].
 func (r *renderer) slice(base any, s *sliceExpr) (any, error) {
-	var part [3]*int64
-	for i, x := range s.part {
-		if x == nil {
-			continue
-		}
-		v, err := r.value(x)
-		if err != nil {
-			return nil, err
-		}
-		n, ok := asInt(v)
-		if !ok && v != nil {
-			return nil, failf("the parts of a slice must be whole numbers, not %s", typeName(v))
-		}
-		if ok {
-			part[i] = &n
-		}
-	}
-	if part[2] != nil && *part[2] == 0 {
-		return nil, failf("the step of a slice cannot be zero")
+	part, err := r.sliceParts(s)
+	if err != nil {
+		return nil, err
 	}
 	switch b := base.(type) {
 	case *list:
@@ -239,6 +227,30 @@ func (r *renderer) slice(base any, s *sliceExpr) (any, error) {
 		return &list{out}, err
 	}
 	return nil, failf("%s cannot be sliced", typeName(base))
+}
+
+// sliceParts works out the three numbers of a slice; those left out are nil.
+func (r *renderer) sliceParts(s *sliceExpr) (part [3]*int64, err error) {
+	for i, x := range s.part {
+		if x == nil {
+			continue
+		}
+		v, err := r.value(x)
+		if err != nil {
+			return part, err
+		}
+		n, ok := asInt(v)
+		if !ok && v != nil {
+			return part, failf("the parts of a slice must be whole numbers, not %s", typeName(v))
+		}
+		if ok {
+			part[i] = &n
+		}
+	}
+	if part[2] != nil && *part[2] == 0 {
+		return part, failf("the step of a slice cannot be zero")
+	}
+	return part, nil
 }
 
 // cut returns the elements that a slice names.

@@ -235,7 +235,23 @@ func (s *filter) apply(c *call) (any, error) {
 			c.args[i] = absent{}
 		}
 	}
+	if err := c.charge(); err != nil {
+		return nil, err
+	}
 	return s.fn(c)
+}
+
+// charge counts a look at the value and the arguments.
+func (c *call) charge() error {
+	n := 0
+	for _, v := range append([]any{c.value}, c.args...) {
+		if s, ok := asText(v); ok {
+			n += len(s)
+		} else {
+			n += 16 * len(sequence(v))
+		}
+	}
+	return c.r.scan(n)
 }
 
 // foreignFilter makes a filter of a Func of the Env.

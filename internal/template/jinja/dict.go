@@ -1,8 +1,10 @@
 package jinja
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A Dict is a map that keeps the order in which its keys came, as dicts of Python
@@ -58,6 +60,8 @@ func keyText(k any) string {
 		return strconv.FormatBool(k)
 	case float64:
 		return strconv.FormatFloat(k, 'g', -1, 64)
+	case tupleKey:
+		return string(k)
 	}
 	return "null"
 }
@@ -71,6 +75,15 @@ type tupleKey string
 // hash returns what stands for k among the keys; ok is false if k cannot be a key.
 // Equal numbers are one key, as in Python.
 func hash(k any) (h any, ok bool) {
+	left := 10_000
+	return hashWithin(k, &left)
+}
+
+// hashWithin gives up on a tuple with more than left parts.
+func hashWithin(k any, left *int) (h any, ok bool) {
+	if *left--; *left < 0 {
+		return nil, false
+	}
 	switch k := k.(type) {
 	case nil, string, int64:
 		return k, true
@@ -87,16 +100,16 @@ func hash(k any) (h any, ok bool) {
 	case markup:
 		return string(k), true
 	case tuple:
-		text := ""
+		var text strings.Builder
 		for _, x := range k {
-			h, ok := hash(x)
+			h, ok := hashWithin(x, left)
 			if !ok {
 				return nil, false
 			}
 			s := keyText(h)
-			text += typeName(h) + strconv.Itoa(len(s)) + ":" + s
+			fmt.Fprintf(&text, "%T%d:%s", h, len(s), s)
 		}
-		return tupleKey(text), true
+		return tupleKey(text.String()), true
 	case *macro, *builtin, *namespace:
 		return k, true
 	}

@@ -28,7 +28,7 @@ const (
 	MaxTime   = 5 * time.Second // of a rendering
 	MaxSteps  = 5_000_000       // nodes visited, and bytes looked at / 64
 	MaxMemory = 256 << 20       // bytes of all values a rendering makes on its way
-	maxNodes  = 500_000         // of one template
+	maxNodes  = 200_000         // of one template
 )
 
 // Limits bound a rendering; a zero field means the Max constant of its name.
@@ -79,6 +79,7 @@ type Env struct {
 	filters map[string]*filter
 	tests   map[string]*filter
 	globals map[string]any
+	methods *methods
 }
 
 // New checks the options and returns their Env.
@@ -93,9 +94,9 @@ func New(opt Options) (*Env, error) {
 	e.opt.Limits = opt.withDefaults()
 	e.foreign = append(foreignRoots(), opt.Foreign...)
 	if e.js {
-		e.filters, e.tests, e.globals = jsFilters(), jsTests(), jsGlobals()
+		e.filters, e.tests, e.globals, e.methods = jsFilters(), jsTests(), jsGlobals(), jsMethods()
 	} else {
-		e.filters, e.tests, e.globals = pyFilters(), pyTests(), pyGlobals()
+		e.filters, e.tests, e.globals, e.methods = pyFilters(), pyTests(), pyGlobals(), pyMethods()
 	}
 	for name, f := range opt.Filters {
 		e.filters[name] = foreignFilter(name, f)

@@ -35,9 +35,9 @@ func actionsFunctions() []string {
 // What only a Go template can mean: an operand that begins with a dot or a dollar
 // sign, a comment, a keyword in front, or a function and its argument side by side.
 var (
-	goStart = regexp.MustCompile(`^(\.([A-Za-z_]|\s|$|\))|\$[A-Za-z_.\s:=]|\$$|/\*|(if|else|and|or)\s+\S|else$|not\s+[.$]|(not\s+)?\(\s*(\w+\s+)?[.$][A-Za-z_.\s])`)
+	goStart = regexp.MustCompile(`^((range|with|define|template|block|include)\s+["$.]|\.([A-Za-z_]|\s|$|\))|\$[A-Za-z_.\s:=]|\$$|/\*|(if|else|and|or)\s+\S|else$|not\s+[.$]|(not\s+)?\(\s*(\w+\s+)?[.$][A-Za-z_.\s])`)
 	goCall  = regexp.MustCompile(`^([A-Za-z_]\w*)\s+([.$][A-Za-z_.\s]|\.$|"|` + "`" + `|\((\s*[.$]|\s*\w+\s+[.$"]))`)
-	goWord  = regexp.MustCompile(`^(end|break|continue)$|^(range|with|define|template|block|include)\s+["$.]`)
+	goWord  = regexp.MustCompile(`^(end|break|continue)$`)
 )
 
 // foreign returns the tag that starts at start if it may be somebody else's, or nil.
@@ -60,11 +60,14 @@ func (l *lexer) foreign(start, inside int) *foreignTag {
 // rootOf returns the name that, when it is a variable, makes the expression ours
 // ("" if nothing can).
 func (l *lexer) rootOf(text string, dollar bool) (root string, ok bool) {
+	if !dollar && wordAt(text, 0) == text && !slices.Contains([]string{"end", "else", "break", "continue"}, text) {
+		return "", false // most tags are a variable
+	}
 	if goStart.MatchString(text) {
 		return "", true
 	}
-	if m := goWord.FindStringSubmatch(text); m != nil {
-		return m[1] + m[2], true
+	if goWord.MatchString(text) {
+		return text, true
 	}
 	if m := goCall.FindStringSubmatch(text); m != nil && !isOperatorWord(m[1]) {
 		return m[1], true

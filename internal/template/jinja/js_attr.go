@@ -21,6 +21,7 @@ func (r *renderer) jsOwn(base any, name string) (any, bool) {
 	switch b := base.(type) {
 	case string, markup:
 		if s, _ := asText(b); name == "length" {
+			_ = r.scan(len(s)) // where it is too much, the next step fails
 			return int64(jsLength(s)), true
 		}
 	case *list:

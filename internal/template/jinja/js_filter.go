@@ -251,7 +251,7 @@ func jsRound(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	round := func(f float64) float64 { return math.Floor(f + 0.5) }
+	round := func(f float64) float64 { return math.Copysign(math.Floor(f+0.5), f) }
 	switch method {
 	case "ceil":
 		round = math.Ceil

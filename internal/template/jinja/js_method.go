@@ -8,31 +8,24 @@ import (
 	"unicode/utf16"
 )
 
-// jsMethods are the methods of a value in nunjucks.
-func jsMethods(v any) map[string]*filter {
-	switch v.(type) {
-	case string, markup:
-		return jsStringMethods()
-	case *list, tuple:
-		return jsListMethods()
-	case int64, float64:
-		return map[string]*filter{
-			"toString": fn("", func(c *call) (any, error) { return c.text() }),
-			"toFixed":  fn("digits?", toFixed),
-		}
-	case *Dict:
-		return map[string]*filter{"hasOwnProperty": fn("key", func(c *call) (any, error) {
+// jsMethods are the methods of nunjucks.
+func jsMethods() *methods {
+	number := map[string]*filter{
+		"toString": fn("", func(c *call) (any, error) { return c.text() }),
+		"toFixed":  fn("digits?", toFixed),
+	}
+	return &methods{
+		text: jsStringMethods(), list: jsListMethods(), tuple: jsListMethods(), whole: number, float: number,
+		dict: map[string]*filter{"hasOwnProperty": fn("key", func(c *call) (any, error) {
 			key, err := c.argText(0, "")
 			_, ok := c.value.(*Dict).get(key)
 			return ok, err
-		})}
-	case *pattern:
-		return map[string]*filter{"test": fn("text", func(c *call) (any, error) {
+		})},
+		pattern: map[string]*filter{"test": fn("text", func(c *call) (any, error) {
 			s, err := c.argText(0, "")
 			return c.value.(*pattern).re.MatchString(s), err
-		})}
+		})},
 	}
-	return nil
 }
 
 func toFixed(c *call) (any, error) {

@@ -77,16 +77,18 @@ func (g *regroup) flatten(x expr) {
 		g.flatten(x.terms[1])
 		return
 	case *binaryExpr:
-		if x.op != "//" && x.op != "**" {
+		if x.op != "**" {
 			g.flatten(x.a)
 			g.op(x.pos, x.op, false)
 			g.flatten(x.b)
 			return
 		}
 	case *unaryExpr:
-		g.op(x.pos, x.op, true)
-		g.flatten(x.x)
-		return
+		if x.op != "floor" {
+			g.op(x.pos, x.op, true)
+			g.flatten(x.x)
+			return
+		}
 	}
 	g.items = append(g.items, regroupItem{operand: x})
 }
@@ -217,7 +219,16 @@ func (p *parser) jsArithmetic(level int) (expr, error) {
 		return p.parseUnary(true)
 	}
 	join := joinBinary
-	if ops[level] == "//" || ops[level] == "**" { // written out as a call: its sides stand alone
+	switch ops[level] {
+	case "//": // written out as Math.floor(a / b)
+		join = func(op token, a, b expr) expr {
+			g := &regroup{}
+			g.flatten(a)
+			g.op(pos(op.pos), "/", false)
+			g.flatten(b)
+			return &unaryExpr{pos(op.pos), "floor", g.level(1)}
+		}
+	case "**": // written out as Math.pow(a, b)
 		join = func(op token, a, b expr) expr {
 			a, _ = p.jsRegrouped(func() (expr, error) { return a, nil })
 			b, _ = p.jsRegrouped(func() (expr, error) { return b, nil })

@@ -21,7 +21,8 @@ func (p *parser) parseTag(word token) (node, error) {
 		}
 		known := append(p.closers(), p.tags()...)
 		return nil, p.t.errorAt(word.pos, "unknown tag %q", word.text).
-			WithHint("%s", didYouMean(word.text, known, "known tags are "+strings.Join(p.tags(), ", ")))
+			WithHint("%s", didYouMean(word.text, known, "known tags are "+strings.Join(p.tags(), ", ")+
+				"; text of another template language goes between "+p.env.d.blockStart+" raw "+p.env.d.blockEnd+" and "+p.env.d.blockStart+" endraw "+p.env.d.blockEnd))
 	}
 	switch word.text {
 	case "if", "ifAsync":
@@ -36,16 +37,6 @@ func (p *parser) parseTag(word token) (node, error) {
 		return p.parseCallBlock(word)
 	case "filter":
 		return p.parseFilterBlock(word)
-	case "include":
-		return p.parseInclude(word)
-	case "import":
-		return p.parseImport(word)
-	case "from":
-		return p.parseFrom(word)
-	case "extends":
-		return p.parseExtends(word)
-	case "block":
-		return p.parseBlock(word)
 	case "with":
 		return p.parseWith(word)
 	case "switch":
@@ -61,6 +52,23 @@ func (p *parser) parseTag(word token) (node, error) {
 			return nil, p.t.errorAt(word.pos, "%s outside of a loop", word.text)
 		}
 		return &jumpNode{pos(word.pos), word.text == "continue"}, p.endTag()
+	}
+	return p.parseCompose(word)
+}
+
+// parseCompose reads the statements that bring templates together.
+func (p *parser) parseCompose(word token) (node, error) {
+	switch word.text {
+	case "include":
+		return p.parseInclude(word)
+	case "import":
+		return p.parseImport(word)
+	case "from":
+		return p.parseFrom(word)
+	case "extends":
+		return p.parseExtends(word)
+	case "block":
+		return p.parseBlock(word)
 	}
 	return nil, p.t.errorAt(word.pos, "%s must stand alone in its tag", word.text).
 		WithHint("write %s %s %s", p.env.d.blockStart, word.text, p.env.d.blockEnd)

@@ -97,23 +97,27 @@ func (r *renderer) items(v any) ([]any, error) {
 	case *Dict:
 		out = append(out, v.keys...)
 	case *view:
-		for i, k := range v.d.keys {
-			switch v.kind {
-			case "keys":
-				out = append(out, k)
-			case "values":
-				out = append(out, v.d.vals[i])
-			default:
-				out = append(out, tuple{k, v.d.vals[i]})
-			}
-		}
-		return out, r.spendItems(3 * n)
+		return v.items(), r.spendItems(3 * n)
 	case *intRange:
 		for i := range int64(n) {
 			out = append(out, v.start+i*v.step)
 		}
 	}
 	return out, nil
+}
+
+func (v *view) items() []any {
+	switch v.kind {
+	case "keys":
+		return slices.Clone(v.d.keys)
+	case "values":
+		return slices.Clone(v.d.vals)
+	}
+	out := make([]any, v.d.Len())
+	for i, k := range v.d.keys {
+		out[i] = tuple{k, v.d.vals[i]}
+	}
+	return out
 }
 
 func (v *intRange) len() int64 {
@@ -151,6 +155,11 @@ func (r *renderer) equalAt(a, b any, depth int) (bool, error) {
 		y, ok := asText(b)
 		return ok && x == y, r.scan(min(len(x), len(y)))
 	}
+	return r.equalOthers(a, b, depth)
+}
+
+// equalOthers compares what is neither number nor text.
+func (r *renderer) equalOthers(a, b any, depth int) (bool, error) {
 	switch x := a.(type) {
 	case nil:
 		return b == nil, nil

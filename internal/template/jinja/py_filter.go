@@ -37,7 +37,7 @@ func pyFilters() map[string]*filter {
 		"safe":           fn("", func(c *call) (any, error) { s, err := c.text(); return markup(s), err }),
 		"string":         mapsText(func(s string) string { return s }),
 		"striptags":      fn("", filterStripTags),
-		"title":          mapsText(titleFilter),
+		"title":          fn("", func(c *call) (any, error) { s, err := c.text(); return titleFilter(s), err }),
 		"tojson":         fn("indent?", filterJSON),
 		"trim":           fn("chars?", filterTrim),
 		"truncate":       fn("length? killwords? end? leeway?", filterTruncate),
@@ -246,7 +246,8 @@ func filterTrim(c *call) (any, error) {
 
 func filterTruncate(c *call) (any, error) {
 	s, ok := asText(c.value)
-	if !ok {
+	size, err := c.r.length(c.value)
+	if err != nil {
 		return nil, c.wrong("a string")
 	}
 	length, err := c.int(0, 255)
@@ -269,9 +270,15 @@ func filterTruncate(c *call) (any, error) {
 	if keep < 0 || leeway < 0 {
 		return nil, failf("truncate: the length must be at least that of %q, and leeway not negative", end)
 	}
+	if int64(size) <= length || int64(size)-length <= leeway {
+		return c.value, nil
+	}
+	if !ok {
+		return nil, c.wrong("a string")
+	}
 	runes := []rune(s)
-	if err := c.r.spend(4 * len(s)); err != nil || int64(len(runes)) <= length || int64(len(runes))-length <= leeway {
-		return c.value, err
+	if err := c.r.spend(4 * len(s)); err != nil {
+		return nil, err
 	}
 	s = string(runes[:keep])
 	if i := strings.LastIndexByte(s, ' '); i >= 0 && !kill {

@@ -2,7 +2,6 @@ package jinja
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,14 +9,14 @@ import (
 
 // A verb is one %... or {:...} of a format.
 type verb struct {
-	fill              string
-	align             byte // < > ^ =, 0 if not given
-	sign              byte // + - or space, 0 if not given
-	alt, zero         bool
-	group             byte // , or _
-	width, prec       int64
-	hasPrec, hasWidth bool
-	kind              byte
+	fill        string
+	align       byte // < > ^ =, 0 if not given
+	sign        byte // + - or space, 0 if not given
+	alt, zero   bool
+	group       byte // , or _
+	width, prec int64
+	hasPrec     bool
+	kind        byte
 }
 
 // percent is Python's s % args.
@@ -71,17 +70,17 @@ func (f *percentFormat) next() (any, error) {
 }
 
 // star reads a number, or * for one of the values.
-func (f *percentFormat) star(s string, i int) (n int64, next int, ok bool, err error) {
+func (f *percentFormat) star(s string, i int) (n int64, next int, err error) {
 	if i < len(s) && s[i] == '*' {
 		v, err := f.next()
 		if err != nil {
-			return 0, i, false, err
+			return 0, i, err
 		}
 		n, isInt := asInt(v)
 		if !isInt {
 			err = failf("* in a format needs a whole number, not %s", typeName(v))
 		}
-		return n, i + 1, true, err
+		return n, i + 1, err
 	}
 	j := i
 	for j < len(s) && isDigit(s[j]) {
@@ -89,27 +88,60 @@ func (f *percentFormat) star(s string, i int) (n int64, next int, ok bool, err e
 	}
 	n, err = strconv.ParseInt("0"+s[i:j], 10, 64)
 	if err != nil {
-		err = failf("the width of a format is too large")
+		err = failf("value is too large: the width of a format")
 	}
-	return n, j, j > i, err
+	return n, j, err
 }
 
 // verb formats what stands at the start of s and returns its length.
 func (f *percentFormat) verb(s string) (text string, size int, err error) {
-	i := 1
-	var arg any
-	hasArg := false
-	if i < len(s) && s[i] == '(' {
-		n := strings.IndexByte(s, ')')
-		if n < 0 || f.named == nil {
-			return "", 0, failf("a format with names needs a map")
-		}
-		if arg, hasArg = f.named.get(s[i+1 : n]); !hasArg {
-			return "", 0, failf("the format names %q, which the map does not have", cutPlace(s[i+1:n]))
-		}
-		i = n + 1
+	arg, i, err := f.mapped(s)
+	if err != nil {
+		return "", 0, err
 	}
-	v := verb{fill: " "}
+	v, i, err := f.parse(s, i)
+	if err != nil {
+		return "", 0, err
+	}
+	if v.kind == '%' {
+		return "%", i, nil
+	}
+	if _, none := arg.(absent); none {
+		if arg, err = f.next(); err != nil {
+			return "", 0, err
+		}
+	}
+	if u, ok := arg.(*undefined); ok {
+		return "", 0, u.err()
+	}
+	if s, ok := asText(arg); ok {
+		if err := f.r.spend(4 * len(s)); err != nil {
+			return "", 0, err
+		}
+	}
+	text, err = f.format(v, arg)
+	return text, i, err
+}
+
+// mapped returns the value that %(name) names, or absent.
+func (f *percentFormat) mapped(s string) (arg any, next int, err error) {
+	if !strings.HasPrefix(s, "%(") {
+		return absent{}, 1, nil
+	}
+	n := strings.IndexByte(s, ')')
+	if n < 0 || f.named == nil {
+		return nil, 0, failf("a format with names needs a map")
+	}
+	arg, ok := f.named.get(s[2:n])
+	if !ok {
+		return nil, 0, failf("the format names %q, which the map does not have", cutPlace(s[2:n]))
+	}
+	return arg, n + 1, nil
+}
+
+// parse reads flags, width, precision and kind from i on.
+func (f *percentFormat) parse(s string, i int) (v verb, next int, err error) {
+	v.fill = " "
 	for ; i < len(s) && strings.IndexByte("#0- +", s[i]) >= 0; i++ {
 		switch c := s[i]; c {
 		case '#':
@@ -124,67 +156,38 @@ func (f *percentFormat) verb(s string) (text string, size int, err error) {
 			}
 		}
 	}
-	if v.width, i, v.hasWidth, err = f.star(s, i); err != nil {
-		return "", 0, err
+	if v.width, i, err = f.star(s, i); err != nil {
+		return v, 0, err
 	}
 	if v.width < 0 {
 		v.align, v.width = '<', -v.width
 	}
 	if i < len(s) && s[i] == '.' {
-		if v.prec, i, _, err = f.star(s, i+1); err != nil {
-			return "", 0, err
+		if v.prec, i, err = f.star(s, i+1); err != nil {
+			return v, 0, err
 		}
-		v.hasPrec = true
+		v.prec, v.hasPrec = max(0, v.prec), true
 	}
 	for i < len(s) && strings.IndexByte("hlL", s[i]) >= 0 {
 		i++
 	}
 	if i >= len(s) {
-		return "", 0, failf("the format ends in the middle of a place")
+		return v, 0, failf("the format ends in the middle of a place")
 	}
 	v.kind = s[i]
-	if v.kind == '%' {
-		return "%", i + 1, nil
-	}
-	if !hasArg {
-		if arg, err = f.next(); err != nil {
-			return "", 0, err
-		}
-	}
-	if u, ok := arg.(*undefined); ok {
-		return "", 0, u.err()
-	}
-	text, err = f.format(v, arg)
-	return text, i + 1, err
+	return v, i + 1, nil
 }
 
 func (f *percentFormat) format(v verb, arg any) (string, error) {
 	if v.align == 0 {
 		v.align = '>'
 	}
-	switch v.kind {
-	case 's', 'r', 'a':
-		text, err := f.r.text(arg)
-		if v.kind != 's' {
-			text, err = f.r.repr(arg)
-		}
-		if _, isSafe := arg.(markup); f.safe && !isSafe {
-			text = htmlEscapes.Replace(text)
-		}
+	if strings.IndexByte("srac", v.kind) >= 0 {
+		v.zero = false
+		text, err := f.textOf(v, arg)
 		if err != nil {
 			return "", err
 		}
-		v.zero = false
-		return f.r.aligned(v, "", f.cutPrec(v, text))
-	case 'c':
-		n, ok := asInt(arg)
-		text, isText := asText(arg)
-		if ok && n >= 0 && n <= utf8.MaxRune {
-			text = string(rune(n))
-		} else if !isText || utf8.RuneCountInString(text) != 1 {
-			return "", failf("%%c needs one character")
-		}
-		v.zero = false
 		return f.r.aligned(v, "", text)
 	}
 	if v.zero && v.align != '<' {
@@ -213,6 +216,29 @@ func (f *percentFormat) format(v verb, arg any) (string, error) {
 	return "", failf("unknown place %%%c in a format", v.kind)
 }
 
+// textOf is the value as %s, %r or %c prints it.
+func (f *percentFormat) textOf(v verb, arg any) (text string, err error) {
+	switch v.kind {
+	case 'c':
+		n, ok := asInt(arg)
+		text, isText := asText(arg)
+		if ok && n >= 0 && n <= utf8.MaxRune {
+			text = string(rune(n))
+		} else if !isText || utf8.RuneCountInString(text) != 1 {
+			return "", failf("%%c needs one character")
+		}
+		return text, nil
+	case 's':
+		text, err = f.r.text(arg)
+	default:
+		text, err = f.r.repr(arg)
+	}
+	if _, isSafe := arg.(markup); f.safe && !isSafe {
+		text = htmlEscapes.Replace(text)
+	}
+	return f.cutPrec(v, text), err
+}
+
 func (f *percentFormat) cutPrec(v verb, s string) string {
 	if v.hasPrec {
 		if runes := []rune(s); int64(len(runes)) > v.prec {
@@ -220,153 +246,4 @@ func (f *percentFormat) cutPrec(v verb, s string) string {
 		}
 	}
 	return s
-}
-
-// aligned fills sign and text up to the width of v.
-func (r *renderer) aligned(v verb, sign, text string) (string, error) {
-	size := int64(utf8.RuneCountInString(sign) + utf8.RuneCountInString(text))
-	if v.width <= size {
-		return sign + text, nil
-	}
-	n := v.width - size
-	if err := r.spendTimes(len(v.fill), n); err != nil {
-		return "", err
-	}
-	left := int64(0)
-	switch v.align {
-	case '>':
-		left = n
-	case '^':
-		left = n / 2
-	case '=':
-		return sign + strings.Repeat(v.fill, int(n)) + text, nil
-	}
-	return strings.Repeat(v.fill, int(left)) + sign + text + strings.Repeat(v.fill, int(n-left)), nil
-}
-
-func signOf(v verb, negative bool) string {
-	switch {
-	case negative:
-		return "-"
-	case v.sign == '+' || v.sign == ' ':
-		return string(v.sign)
-	}
-	return ""
-}
-
-func (r *renderer) formatInt(v verb, n int64) (string, error) {
-	abs := new(big.Int).Abs(big.NewInt(n))
-	base, prefix := 10, ""
-	switch v.kind {
-	case 'x', 'X':
-		base, prefix = 16, "0"+string(v.kind)
-	case 'o':
-		base, prefix = 8, "0o"
-	case 'b':
-		base, prefix = 2, "0b"
-	}
-	text := abs.Text(base)
-	if v.kind == 'X' {
-		text = strings.ToUpper(text)
-	}
-	if v.hasPrec {
-		if err := r.spendTimes(1, v.prec); err != nil {
-			return "", err
-		}
-		text = strings.Repeat("0", int(max(0, v.prec-int64(len(text))))) + text
-	}
-	if v.group != 0 {
-		size := 3
-		if base != 10 {
-			size = 4
-		}
-		text = grouped(text, string(v.group), size)
-	}
-	sign := signOf(v, n < 0)
-	if v.alt {
-		sign += prefix
-	}
-	return r.aligned(r.groupedZeros(v, len(sign), &text), sign, text)
-}
-
-// groupedZeros puts the commas also between the zeros that fill a number.
-func (r *renderer) groupedZeros(v verb, sign int, text *string) verb {
-	if v.group == 0 || v.fill != "0" || v.align != '=' || v.width > 1000 {
-		return v
-	}
-	whole, rest := *text, ""
-	if i := strings.IndexAny(whole, ".eE%"); i >= 0 {
-		whole, rest = whole[:i], whole[i:]
-	}
-	digits := strings.ReplaceAll(whole, string(v.group), "")
-	for int64(len(grouped(digits, string(v.group), 3))+len(rest)+sign) < v.width {
-		digits = "0" + digits
-	}
-	*text = grouped(digits, string(v.group), 3) + rest
-	return v
-}
-
-func grouped(digits, sep string, size int) string {
-	n := len(digits) % size
-	parts := []string{}
-	if n > 0 {
-		parts = append(parts, digits[:n])
-	}
-	for ; n < len(digits); n += size {
-		parts = append(parts, digits[n:n+size])
-	}
-	return strings.Join(parts, sep)
-}
-
-func (r *renderer) formatFloat(v verb, x float64) (string, error) {
-	if v.prec > 1000 {
-		return "", failf("the precision of a format is larger than 1000")
-	}
-	negative := math.Signbit(x) && !math.IsNaN(x)
-	abs := math.Abs(x)
-	var text string
-	switch {
-	case math.IsInf(abs, 0) || math.IsNaN(abs):
-		text = strings.TrimPrefix(floatText(abs), "+")
-		if v.fill == "0" && v.align == '=' {
-			v.fill, v.align = " ", '>'
-		}
-	case v.kind == '%':
-		text = strconv.FormatFloat(abs*100, 'f', int(v.prec), 64) + "%"
-	case v.kind == 'g' || v.kind == 'G':
-		text = general(abs, int(max(v.prec, 1)), v.alt)
-	default:
-		text = strconv.FormatFloat(abs, v.kind|0x20, int(v.prec), 64)
-	}
-	if v.kind >= 'A' && v.kind <= 'Z' {
-		text = strings.ToUpper(text)
-	}
-	if v.alt && v.prec == 0 && !strings.Contains(text, ".") {
-		text += "."
-	}
-	if v.group != 0 {
-		whole, rest := text, ""
-		if i := strings.IndexAny(text, ".e%"); i >= 0 {
-			whole, rest = text[:i], text[i:]
-		}
-		text = grouped(whole, string(v.group), 3) + rest
-	}
-	sign := signOf(v, negative)
-	return r.aligned(r.groupedZeros(v, len(sign), &text), sign, text)
-}
-
-// general is %g: the shorter of a plain and an exponent form.
-func general(x float64, prec int, alt bool) string {
-	e := strconv.FormatFloat(x, 'e', prec-1, 64)
-	mantissa, exp, _ := strings.Cut(e, "e")
-	n, _ := strconv.Atoi(exp)
-	if n >= -4 && n < prec {
-		mantissa, exp = strconv.FormatFloat(x, 'f', prec-1-n, 64), ""
-	} else {
-		exp = "e" + exp
-	}
-	if !alt && strings.Contains(mantissa, ".") {
-		mantissa = strings.TrimSuffix(strings.TrimRight(mantissa, "0"), ".")
-	}
-	return mantissa + exp
 }

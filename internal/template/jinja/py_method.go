@@ -1,66 +1,83 @@
 package jinja
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
 
-// pyMethods are the methods of a value in jinja2.
-func pyMethods(v any) map[string]*filter {
+// methods are the methods of each kind of value.
+type methods struct {
+	text, list, tuple, dict, whole, float, pattern map[string]*filter
+}
+
+func (m *methods) of(v any) map[string]*filter {
 	switch v.(type) {
 	case string, markup:
-		return pyStrings
+		return m.text
 	case *list:
-		return pyLists
+		return m.list
 	case tuple:
-		return pyTuples
+		return m.tuple
 	case *Dict:
-		return pyDicts
+		return m.dict
+	case int64:
+		return m.whole
 	case float64:
-		return pyFloats
+		return m.float
+	case *pattern:
+		return m.pattern
 	}
 	return nil
 }
 
-var pyFloats = map[string]*filter{
-	"is_integer": fn("", func(c *call) (any, error) { f := c.value.(float64); return f == float64(int64(f)), nil }),
+// pyMethods are the methods of jinja2.
+func pyMethods() *methods {
+	return &methods{
+		text: pyStringMethods(), list: pyListMethods(), dict: pyDictMethods(),
+		tuple: map[string]*filter{"count": fn("value", countItems), "index": fn("value", indexOfItem)},
+		float: map[string]*filter{"is_integer": fn("", func(c *call) (any, error) {
+			f := c.value.(float64)
+			return f == math.Trunc(f), nil
+		})},
+	}
 }
 
-var pyTuples = map[string]*filter{"count": fn("value", countItems), "index": fn("value", indexOfItem)}
-
-var pyLists = map[string]*filter{
-	"append": fn("value", func(c *call) (any, error) {
-		l := c.value.(*list)
-		l.items = append(l.items, c.args[0])
-		return nil, c.r.spendItems(2)
-	}),
-	"extend": fn("values", func(c *call) (any, error) {
-		l := c.value.(*list)
-		more, err := c.r.items(c.args[0])
-		if err == nil {
-			err = c.r.spendItems(2 * len(more))
-		}
-		if err != nil {
-			return nil, err
-		}
-		l.items = append(l.items, more...)
-		return nil, nil
-	}),
-	"insert":  fn("index value", insertItem),
-	"pop":     fn("index?", popItem),
-	"remove":  fn("value", removeItem),
-	"index":   fn("value", indexOfItem),
-	"count":   fn("value", countItems),
-	"copy":    fn("", func(c *call) (any, error) { return c.copyItems() }),
-	"clear":   fn("", func(c *call) (any, error) { c.value.(*list).items = nil; return nil, nil }),
-	"reverse": fn("", func(c *call) (any, error) { slices.Reverse(c.value.(*list).items); return nil, nil }),
-	"sort": fn("reverse?", func(c *call) (any, error) {
-		reverse, err := c.truth(0)
-		if err != nil {
-			return nil, err
-		}
-		return nil, c.r.sortItems(c.value.(*list).items, reverse, func(x any) (any, error) { return x, nil })
-	}),
+func pyListMethods() map[string]*filter {
+	return map[string]*filter{
+		"append": fn("value", func(c *call) (any, error) {
+			l := c.value.(*list)
+			l.items = append(l.items, c.args[0])
+			return nil, c.r.spendItems(2)
+		}),
+		"extend": fn("values", func(c *call) (any, error) {
+			l := c.value.(*list)
+			more, err := c.r.items(c.args[0])
+			if err == nil {
+				err = c.r.spendItems(2 * len(more))
+			}
+			if err != nil {
+				return nil, err
+			}
+			l.items = append(l.items, more...)
+			return nil, nil
+		}),
+		"insert":  fn("index value", insertItem),
+		"pop":     fn("index?", popItem),
+		"remove":  fn("value", removeItem),
+		"index":   fn("value", indexOfItem),
+		"count":   fn("value", countItems),
+		"copy":    fn("", func(c *call) (any, error) { return c.copyItems() }),
+		"clear":   fn("", func(c *call) (any, error) { c.value.(*list).items = nil; return nil, nil }),
+		"reverse": fn("", func(c *call) (any, error) { slices.Reverse(c.value.(*list).items); return nil, nil }),
+		"sort": fn("reverse?", func(c *call) (any, error) {
+			reverse, err := c.truth(0)
+			if err != nil {
+				return nil, err
+			}
+			return nil, c.r.sortItems(c.value.(*list).items, reverse, func(x any) (any, error) { return x, nil })
+		}),
+	}
 }
 
 func (c *call) copyItems() (any, error) {
@@ -164,140 +181,6 @@ func removeItem(c *call) (any, error) {
 	}
 	l.items = slices.Delete(l.items, i, i+1)
 	return nil, nil
-}
-
-var pyDicts = map[string]*filter{
-	"items":      fn("", viewOf("items")),
-	"keys":       fn("", viewOf("keys")),
-	"values":     fn("", viewOf("values")),
-	"get":        fn("key default? !", dictGet),
-	"pop":        fn("key default?", dictPop),
-	"popitem":    fn("", dictPopItem),
-	"setdefault": fn("key default?", dictSetDefault),
-	"update":     fn("*", dictUpdate),
-	"clear": fn("", func(c *call) (any, error) {
-		*c.value.(*Dict) = *NewDict()
-		return nil, nil
-	}),
-	"copy": fn("", func(c *call) (any, error) {
-		d := c.value.(*Dict)
-		return d.clone(), c.r.spendItems(4 * d.Len())
-	}),
-}
-
-func viewOf(kind string) func(c *call) (any, error) {
-	return func(c *call) (any, error) { return &view{c.value.(*Dict), kind}, nil }
-}
-
-// otherwise is the default argument, which is none if it was not given.
-func (c *call) otherwise(i int) any {
-	if c.given(i) {
-		return c.args[i]
-	}
-	return nil
-}
-
-func (c *call) key() (any, error) {
-	if u, ok := c.args[0].(*undefined); ok {
-		return nil, u.err()
-	}
-	if _, ok := hash(c.args[0]); !ok {
-		return nil, failf("%s cannot be a key", typeName(c.args[0]))
-	}
-	return c.args[0], nil
-}
-
-func dictGet(c *call) (any, error) {
-	k, err := c.key()
-	if err != nil {
-		return nil, err
-	}
-	if v, ok := c.value.(*Dict).get(k); ok {
-		return v, nil
-	}
-	return c.otherwise(1), nil
-}
-
-func dictPop(c *call) (any, error) {
-	d := c.value.(*Dict)
-	k, err := c.key()
-	if err == nil {
-		err = c.r.scan(64 * d.Len())
-	}
-	if err != nil {
-		return nil, err
-	}
-	if v, ok := d.remove(k); ok {
-		return v, nil
-	}
-	if !c.given(1) {
-		return nil, failf("pop: unknown key").with("known keys are %s", clip(d.names()))
-	}
-	return c.args[1], nil
-}
-
-func dictPopItem(c *call) (any, error) {
-	d := c.value.(*Dict)
-	if d.Len() == 0 {
-		return nil, failf("popitem: the map is empty")
-	}
-	k := d.keys[d.Len()-1]
-	v, _ := d.remove(k)
-	return tuple{k, v}, c.r.scan(64 * d.Len())
-}
-
-func dictSetDefault(c *call) (any, error) {
-	k, err := c.key()
-	if err != nil {
-		return nil, err
-	}
-	d := c.value.(*Dict)
-	if v, ok := d.get(k); ok {
-		return v, nil
-	}
-	d.put(k, c.otherwise(1))
-	return c.otherwise(1), c.r.spendItems(4)
-}
-
-func dictUpdate(c *call) (any, error) { return nil, c.fill(c.value.(*Dict)) }
-
-// fill puts the arguments of dict(...) or update(...) into d.
-func (c *call) fill(d *Dict) error {
-	if len(c.args) > 1 {
-		return failf("%s takes one argument and keywords", c.name)
-	}
-	for _, a := range c.args {
-		from, isDict := a.(*Dict)
-		if isDict {
-			if err := c.r.spendItems(4 * from.Len()); err != nil {
-				return err
-			}
-			for i, k := range from.keys {
-				d.put(k, from.vals[i])
-			}
-			continue
-		}
-		pairs, err := c.r.items(a)
-		if err != nil {
-			return err
-		}
-		for _, p := range pairs {
-			kv, err := c.r.items(p)
-			if err == nil {
-				err = c.r.spendItems(4)
-			}
-			if err != nil {
-				return err
-			}
-			if len(kv) != 2 || !d.put(kv[0], kv[1]) {
-				return failf("%s needs a map, or pairs of a key and a value", c.name)
-			}
-		}
-	}
-	for _, k := range c.kw {
-		d.put(k.name, k.value)
-	}
-	return c.r.spendItems(4 * len(c.kw))
 }
 
 // sortItems sorts in place by key; the order of equal elements stays.

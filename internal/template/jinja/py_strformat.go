@@ -174,8 +174,8 @@ func (r *renderer) formatSpec(v any, spec string) (string, error) {
 		return "", err
 	}
 	n, isInt := v.(int64)
-	if b, ok := v.(bool); ok && s.kind != 0 && s.kind != 's' {
-		n, isInt = map[bool]int64{true: 1}[b], true
+	if _, isBool := v.(bool); isBool && s.kind != 0 && s.kind != 's' {
+		n, isInt = asInt(v)
 	}
 	x, isFloat := v.(float64)
 	if isInt && s.kind != 0 && strings.IndexByte("eEfFgG%", s.kind) >= 0 {
@@ -190,7 +190,7 @@ func (r *renderer) formatSpec(v any, spec string) (string, error) {
 	switch {
 	case isInt && (s.kind == 0 || strings.IndexByte("dnbxXo", s.kind) >= 0):
 		return r.formatInt(s, n)
-	case isInt && s.kind == 'c':
+	case isInt && s.kind == 'c' && n >= 0 && n <= utf8.MaxRune:
 		return r.aligned(s, "", string(rune(n)))
 	case isFloat && s.kind == 0 && !s.hasPrec:
 		text := floatText(x)
@@ -204,7 +204,15 @@ func (r *renderer) formatSpec(v any, spec string) (string, error) {
 		}
 		return r.formatFloat(s, x)
 	}
+	return r.formatText(v, s, spec)
+}
+
+// formatText formats a string, or true and false.
+func (r *renderer) formatText(v any, s verb, spec string) (string, error) {
 	text, isText := asText(v)
+	if err := r.spend(4 * len(text)); err != nil {
+		return "", err
+	}
 	if b, ok := v.(bool); ok {
 		text, isText = map[bool]string{true: "True", false: "False"}[b], true
 	}
@@ -248,7 +256,7 @@ func parseSpec(spec string) (verb, error) {
 		n, err := strconv.ParseInt("0"+rest[:i], 10, 64)
 		rest = rest[i:]
 		if err != nil {
-			return 0, false, failf("the width of a format is too large")
+			return 0, false, failf("value is too large: the width of a format")
 		}
 		return n, i > 0, nil
 	}
@@ -256,7 +264,7 @@ func parseSpec(spec string) (verb, error) {
 	v.sign = take("+- ")
 	v.alt = take("#") != 0
 	v.zero = take("0") != 0
-	if v.width, v.hasWidth, err = digits(); err != nil {
+	if v.width, _, err = digits(); err != nil {
 		return v, err
 	}
 	v.group = take(",_")

@@ -33,14 +33,18 @@ func filterWordWrap(c *call) (any, error) {
 	if err := c.r.spend(16 * len(s)); err != nil {
 		return nil, err
 	}
-	var paragraphs []string
-	n := 0
+	var out []string
 	for _, line := range lines(s, false) {
 		wrapped := w.wrap(line)
-		n += len(wrapped) + 1
-		paragraphs = append(paragraphs, strings.Join(wrapped, sep))
+		if len(wrapped) == 0 {
+			wrapped = []string{""}
+		}
+		out = append(out, wrapped...)
 	}
-	return strings.Join(paragraphs, sep), c.r.spendTimes(len(sep), int64(n))
+	if err := c.r.spendTimes(len(sep), int64(len(out))); err != nil {
+		return nil, err
+	}
+	return strings.Join(out, sep), nil
 }
 
 // A wrapper breaks text into lines as Python's textwrap does.
@@ -60,14 +64,11 @@ func (w *wrapper) wrap(s string) []string {
 		}
 		var line []string
 		size := 0
-		for len(chunks) > 0 {
-			n := utf8.RuneCountInString(chunks[0])
-			if size+n > w.width {
-				break
-			}
-			line, size, chunks = append(line, chunks[0]), size+n, chunks[1:]
+		for len(chunks) > 0 && runeOffset(chunks[0], w.width-size+1) < 0 {
+			size += utf8.RuneCountInString(chunks[0])
+			line, chunks = append(line, chunks[0]), chunks[1:]
 		}
-		if len(chunks) > 0 && utf8.RuneCountInString(chunks[0]) > w.width {
+		if len(chunks) > 0 && runeOffset(chunks[0], w.width+1) >= 0 {
 			switch {
 			case w.long:
 				head, tail := w.cut(chunks[0], w.width-size)
@@ -86,17 +87,34 @@ func (w *wrapper) wrap(s string) []string {
 	return out
 }
 
+// runeOffset returns how many bytes the first n characters of s have, or -1 if there
+// are not so many.
+func runeOffset(s string, n int) int {
+	if len(s) < n {
+		return -1
+	}
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	if n == 0 {
+		return len(s)
+	}
+	return -1
+}
+
 // cut breaks a word that is longer than a line, after a hyphen if one fits.
 func (w *wrapper) cut(word string, room int) (head, tail string) {
-	runes := []rune(word)
-	room = max(room, 1)
-	if w.hyphens && len(runes) > room {
-		part := string(runes[:room])
+	n := runeOffset(word, room) // room may be 0: then nothing is taken, as in Python
+	if w.hyphens && n < len(word) {
+		part := word[:n]
 		if i := strings.LastIndexByte(part, '-'); i > 0 && strings.Trim(part[:i], "-") != "" {
-			return part[:i+1], word[i+1:]
+			return word[:i+1], word[i+1:]
 		}
 	}
-	return string(runes[:room]), string(runes[room:])
+	return word[:n], word[n:]
 }
 
 func isBlank(s string) bool { return strings.Trim(s, " \t\n\v\f\r") == "" }

@@ -47,7 +47,7 @@ func (r *renderer) step(pos int) error {
 	if r.steps > r.env.opt.Steps {
 		return r.t.errorAt(pos, "rendering takes more than %d steps", r.env.opt.Steps)
 	}
-	if r.steps%1024 == 0 {
+	if r.steps%64 == 0 {
 		return r.at(pos, r.clock())
 	}
 	return nil
@@ -66,12 +66,12 @@ func (r *renderer) clock() error {
 
 // scan counts n bytes that are about to be looked at.
 func (r *renderer) scan(n int) error {
-	before := r.steps / 1024
+	before := r.steps / 64
 	r.steps += n / 64
 	if r.steps > r.env.opt.Steps {
 		return failf("rendering takes more than %d steps", r.env.opt.Steps)
 	}
-	if r.steps/1024 != before {
+	if r.steps/64 != before {
 		return r.clock()
 	}
 	return nil

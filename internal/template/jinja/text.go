@@ -36,13 +36,17 @@ func (r *renderer) repr(v any) (string, error) {
 
 // A writer gathers text within the bounds of the rendering.
 type writer struct {
-	r   *renderer
-	b   strings.Builder
-	err error
+	r     *renderer
+	b     strings.Builder
+	err   error
+	count int // of values
 }
 
 // more reports whether writing may go on, depth levels deep.
 func (w *writer) more(depth int) bool {
+	if w.count++; w.err == nil && w.count%64 == 0 {
+		w.err = w.r.scan(64 * 64)
+	}
 	if w.err == nil && depth > maxValueDepth {
 		w.err = failf("value is nested deeper than %d levels", maxValueDepth)
 	}

@@ -7,6 +7,9 @@
 // testdata/public.txt, whose git mirrors lie in DIR, are rendered by both and the
 // result is printed (docs/cookiecutter.md).
 //
+// Defaults are taken, or with PAVE_COOKIECUTTER_ANSWERS=other the last of all choices
+// and the opposite of every yes and no.
+//
 // PAVE_COOKIECUTTER_PATH is put in front of Python's path, to compare with another
 // cookiecutter than the installed one.
 package cookiecutter

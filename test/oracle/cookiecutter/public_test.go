@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/template/cookiecutter"
 )
 
 // A public template: a line of testdata/public.txt.
@@ -78,6 +79,9 @@ func TestPublic(t *testing.T) {
 func (p public) compare(t *testing.T, mirrors string) (verdict, detail string) {
 	root, out := t.TempDir(), t.TempDir()
 	p.checkout(t, mirrors, root)
+	if os.Getenv("PAVE_COOKIECUTTER_ANSWERS") == "other" {
+		p.answerOtherwise(root)
+	}
 	want, theirErr := real(t, filepath.Join(root, p.dir), out, p.set)
 	got, ourErr := ours(t, root, p.dir, out, p.set)
 	switch {
@@ -92,6 +96,26 @@ func (p public) compare(t *testing.T, mirrors string) (verdict, detail string) {
 		return "differs", fmt.Sprintf("(%d files)\n\t%s", len(want), strings.Join(lines[:min(len(lines), 5)], "\n\t"))
 	}
 	return "equal", fmt.Sprintf("(%d files)", len(want))
+}
+
+// answerOtherwise takes the last of each list of choices and turns each switch, to
+// see the parts that defaults leave out.
+func (p public) answerOtherwise(root string) {
+	t, err := cookiecutter.LoadAt(os.DirFS(root), p.dir)
+	if err != nil {
+		return
+	}
+	turned := map[any]any{true: false, false: true, "y": "n", "n": "y", "yes": "no", "no": "yes", "True": "False", "False": "True", "true": "false", "false": "true"}
+	for _, q := range t.Prompts() {
+		if _, isSet := p.set[q.Name]; isSet {
+			continue
+		}
+		if q.Kind == cookiecutter.KindChoice {
+			p.set[q.Name] = q.Choices[len(q.Choices)-1].Value
+		} else if other, ok := turned[q.Default]; ok && q.Kind != cookiecutter.KindObject {
+			p.set[q.Name] = other
+		}
+	}
 }
 
 // checkout writes the commit's files. Those that a mirror lacks, because they are

@@ -39,7 +39,12 @@ func real(tb testing.TB, dir, out string, set map[string]any) (tree, error) {
 	}
 	home := tb.TempDir()
 	args := []string{"-c", "import sys; sys.argv[0] = 'cookiecutter'; from cookiecutter.__main__ import main; main()",
-		"--no-input", "--accept-hooks", "no", "--default-config", "-o", out, dir}
+		"--no-input", "--default-config", "-o", out, dir}
+	search, other := own, os.Getenv("PAVE_COOKIECUTTER_PATH")
+	if other != "" {
+		search += ":" + other
+		args = append(args, "--accept-hooks", "no") // 1.7 has no such option: there hooks run
+	}
 	for name, value := range set {
 		args = append(args, fmt.Sprintf("%s=%v", name, value))
 	}
@@ -47,10 +52,6 @@ func real(tb testing.TB, dir, out string, set map[string]any) (tree, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, args...)
 	cmd.Dir = home
-	search := own
-	if other := os.Getenv("PAVE_COOKIECUTTER_PATH"); other != "" {
-		search += ":" + other
-	}
 	cmd.Env = []string{"HOME=" + home, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + search}
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &printed

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,9 @@ import (
 )
 
 const snippets = "../../../internal/template/jinja/testdata"
+
+// address is what Python prints of an object that has no text.
+var address = regexp.MustCompile(` at 0x[0-9a-f]+`)
 
 func needOracle(t testing.TB) {
 	t.Helper()
@@ -321,7 +325,7 @@ func compareFile(t *testing.T, file string, d jinja.Dialect, o *oracle) (total, 
 		if reason != "" {
 			differ++
 			add("differs", reason)
-			add("original", want)
+			add("original", address.ReplaceAllString(want, " at 0x..."))
 		} else if wantKind == "want" {
 			kind, text = wantKind, want
 		}

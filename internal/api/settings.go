@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+)
+
+// sealBody is a value on its way into the vault.
+type sealBody struct {
+	Name  string `json:"name" doc:"variable the processes see"`
+	Value string `json:"value" doc:"the secret itself; no answer ever holds it"`
+}
+
+// settingRoutes are about variables and secrets of a service.
+func (s *server) settingRoutes() {
+	p := s.Platform
+	handle(s, operation{"GET", "/v1/services/{name}/variables", "list-variables", "Variables of a service's processes", access.Read, 0, nil},
+		func(ctx context.Context, in *byName) (*list[pave.Variable], error) {
+			return listOf(p.Variables(ctx, in.Name))
+		})
+	handle(s, operation{"GET", "/v1/services/{name}/secrets", "list-secrets", "Names of a service's secrets, never a value", access.Read, 0, nil},
+		func(ctx context.Context, in *byName) (*list[pave.SecretName], error) {
+			return listOf(p.Secrets(ctx, in.Name))
+		})
+	handle(s, operation{"POST", "/v1/services/{name}/secrets", "seal-value", "Seal a value for a request \"set secret\" to come", access.Write, http.StatusCreated, sealBody{}},
+		func(ctx context.Context, in *struct {
+			Name    string `path:"name"`
+			RawBody []byte `contentType:"application/json"` // read here: no error may hold a part of it
+		}) (*one[pave.SealedValue], error) {
+			var body sealBody
+			if json.Unmarshal(in.RawBody, &body) != nil {
+				return nil, pave.Errorf(pave.Invalid, "body: it is not of the form {\"name\": ..., \"value\": ...}")
+			}
+			return oneOf(p.SealValue(ctx, in.Name, body.Name, pave.NewSecret(body.Value)))
+		})
+}

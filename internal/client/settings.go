@@ -1,0 +1,27 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/pave-platform/pave"
+)
+
+// Variables returns the variables of a service's processes.
+func (c *Client) Variables(ctx context.Context, name string) ([]pave.Variable, error) {
+	return list[pave.Variable](ctx, c, service(name)+"/variables", nil)
+}
+
+// Secrets returns the names of a service's secrets.
+func (c *Client) Secrets(ctx context.Context, name string) ([]pave.SecretName, error) {
+	return list[pave.SecretName](ctx, c, service(name)+"/secrets", nil)
+}
+
+// SealValue sends a value to be sealed for a pave.SetSecret to come. It may be
+// repeated: a value that no request names is forgotten.
+func (c *Client) SealValue(ctx context.Context, svc, name string, value pave.Secret) (pave.SealedValue, error) {
+	var out pave.SealedValue
+	body := map[string]string{"name": name, "value": value.Reveal()}
+	err := c.do(ctx, call{method: http.MethodPost, path: service(svc) + "/secrets", body: body, repeat: true}, &out)
+	return out, err
+}

@@ -1,0 +1,56 @@
+package templates_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// drainsJobs stops a replica of a worker in the middle of jobs: it finishes those it
+// has, the other replicas do the rest, and each job is done once.
+func (l live) drainsJobs(t *testing.T, r *replica) {
+	t.Helper()
+	const jobs = 24 // more than all replicas do at once
+	for i := range jobs {
+		job := fmt.Sprintf(`{"key": "drain-%d", "payload": {"name": "number %d", "seconds": 2}}`, i, i)
+		res, err := http.Post(r.url+"/jobs", "application/json", strings.NewReader(job))
+		if status, text := body(t, res, err); status != http.StatusAccepted {
+			t.Fatalf("add job: %d %s", status, text)
+		}
+	}
+	time.Sleep(time.Second) // some are begun
+	wait := r.stop(t)
+	r.refuses(t)
+	wait()
+	_, after, stopping := strings.Cut(r.text(), `"stopping"`)
+	if !stopping || !strings.Contains(after, `"job done"`) {
+		t.Errorf("the replica finished no job after it was told to stop:\n%s", r.text())
+	}
+	for i := range jobs {
+		l.doneOnce(t, fmt.Sprintf("drain-%d", i))
+	}
+}
+
+// doneOnce waits until a job is done, at its first attempt.
+func (l live) doneOnce(t *testing.T, key string) {
+	t.Helper()
+	var state struct {
+		State   string
+		Attempt int
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		_, text := l.get(t, "/jobs/"+key)
+		if err := json.Unmarshal([]byte(text), &state); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if state.State == "done" {
+			break
+		}
+	}
+	if state.State != "done" || state.Attempt != 1 {
+		t.Errorf("job %s is %s after %d attempts", key, state.State, state.Attempt)
+	}
+}
