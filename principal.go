@@ -14,9 +14,9 @@ type Principal struct {
 	Scope   string    // of the token
 	Service string    // id of the one service that a scoped token is for
 	Expires time.Time // of the token; zero is never
-	Address string // remote address
-	Request string // request id
-	Command string // the pave command that made the call, "" for other clients
+	Address string    // remote address
+	Request string    // request id
+	Command string    // the pave command that made the call, "" for other clients
 	// Idempotency is the key of a call that may be sent twice; "" for none.
 	Idempotency string
 }

@@ -14,7 +14,7 @@ const rolling = "The processes are started anew, the new ones beside the old: no
 func (a *app) set(planOnly bool) *cobra.Command {
 	return withPeople(a.verbs("set KIND", "Set variables, secrets, replicas or limits of a service",
 		"Set variables, secrets, the number of processes or the limits of a service. "+rolling+"\npave undo takes the change back.",
-		planOnly, a.setVariable(planOnly), a.setSecret(planOnly), a.setReplicas(planOnly), a.setResources(planOnly)), planOnly, a.setTeam())
+		planOnly, a.setVariable(planOnly), a.setSecret(planOnly), a.setReplicas(planOnly), a.setResources(planOnly)), planOnly, a.setTeam(), a.setEnvironment())
 }
 
 func (a *app) unset(planOnly bool) *cobra.Command {

@@ -117,7 +117,9 @@ func rows() map[string]row {
 		"PUT /v1/services/{name}/team":           {want: leads, body: `{"team":"web"}`},
 		"POST /v1/invitations":                   {want: invites, body: `{"name":"victim","team":"web","role":"viewer"}`},
 
-		"GET /v1/users": {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
+		"POST /v1/runs/{id}/approve": {want: leads, body: `{}`}, "POST /v1/runs/{id}/deny": {want: leads, body: `{"reason":"x"}`},
+		"PUT /v1/environments/{name}": {want: admins, body: `{"approval":"none"}`, before: named("staging")},
+		"GET /v1/users":               {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
 		"GET /v1/policy": {want: admins}, "PUT /v1/policy": {want: admins, body: `{"text":""}`},
 		"GET /v1/audit": {want: admins}, "GET /v1/audit/verify": {want: admins},
 		"POST /v1/template-sources":   {want: admins, body: `{"address":"x"}`},
