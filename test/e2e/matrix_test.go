@@ -180,7 +180,7 @@ func (m *matrix) call(method, path, body, kind, token string) (int, string) {
 
 // firstEvents reads what a stream says within half a second.
 func firstEvents(body io.ReadCloser) string {
-	timer := time.AfterFunc(500*time.Millisecond, func() { body.Close() })
+	timer := time.AfterFunc(200*time.Millisecond, func() { body.Close() })
 	defer timer.Stop()
 	data, _ := io.ReadAll(body) // it ends by being closed
 	return string(data)
