@@ -77,6 +77,7 @@ type Invitation struct {
 	Role    string    `json:"role,omitempty"`
 	Code    string    `json:"code,omitempty"`
 	Expires time.Time `json:"expires,omitzero"`
+	URL     string    `json:"url,omitempty"` // where to sign in
 }
 
 // InviteRequest asks for a user, made where there is none, as a member of a team;

@@ -74,7 +74,9 @@ func (s *server) userRoutes() {
 		func(ctx context.Context, _ *none) (*list[pave.User], error) { return listOf(a.Users(ctx)) })
 	handle(s, operation{"POST", "/v1/invitations", "invite", "Make a user, or let one into a team", access.Lead, http.StatusCreated, nil},
 		func(ctx context.Context, in *struct{ Body pave.InviteRequest }) (*one[pave.Invitation], error) {
-			return oneOf(a.Invite(ctx, in.Body))
+			inv, err := a.Invite(ctx, in.Body)
+			inv.URL = s.Address
+			return oneOf(inv, err)
 		})
 	type byUser struct {
 		User string `path:"user" maxLength:"60"`

@@ -45,6 +45,10 @@ type ServerFlags struct {
 	Listen    string   // address of the API, "" for the default
 	Router    string   // address of the router, "" for the default
 	Templates []string // further folders of templates
+	TLS       string   // local: a certificate by a CA of our own
+	TLSCert   string   // or one in files
+	TLSKey    string
+	Hosts     []string // names that the server answers to
 }
 
 // app is one run of the command line.
