@@ -81,7 +81,8 @@ type Wanted struct {
 	Inputs       map[string]any    `json:"inputs,omitempty"`
 	Environments []Name            `json:"environments,omitempty"`
 	Resources    []WantedBacking   `json:"resources,omitempty"`
-	Run          *Override         `json:"run,omitempty"`
+	Run          *Override         `json:"run,omitempty"`      // over what is detected
+	Defaults     *Override         `json:"defaults,omitempty"` // of the template, where nothing is detected
 	Settings                       // of all environments
 	In           map[Name]Settings `json:"in,omitempty"` // over them, in one environment
 }

@@ -86,7 +86,7 @@ func (a *app) change(ctx context.Context, r pave.Request, ch *change) error {
 	if err := a.refused(plan); err != nil {
 		return err
 	}
-	if plan.Empty() && plan.Run == "" && plan.Base == plan.Target && !ch.view.data() {
+	if plan.Empty() && plan.Run == "" && plan.Base > 0 && plan.Base == plan.Target && !ch.view.data() {
 		a.say("nothing to do: %s is as it is wanted", plan.Service)
 		return nil
 	}

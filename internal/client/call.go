@@ -70,6 +70,10 @@ func (c *Client) do(ctx context.Context, k call, into any) error {
 		case into == nil:
 			return nil
 		}
+		if raw, ok := into.(*[]byte); ok {
+			*raw = body
+			return nil
+		}
 		if err := json.Unmarshal(body, into); err != nil {
 			return pave.Errorf(pave.Unavailable, "the answer to %s %s is not what pave answers: %w", k.method, k.path, err).
 				WithHint("pave version shows both sides; pave down and pave up restart the server")

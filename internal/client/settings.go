@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/pave-platform/pave"
@@ -23,5 +24,17 @@ func (c *Client) SealValue(ctx context.Context, svc, name string, value pave.Sec
 	var out pave.SealedValue
 	body := map[string]string{"name": name, "value": value.Reveal()}
 	err := c.do(ctx, call{method: http.MethodPost, path: service(svc) + "/secrets", body: body, repeat: true}, &out)
+	return out, err
+}
+
+// Raw makes any call of the API, with a body of JSON or none, and returns the answer
+// as it is. A path may have a query.
+func (c *Client) Raw(ctx context.Context, method, path string, body json.RawMessage) ([]byte, error) {
+	k := call{method: method, path: path, repeat: method == http.MethodGet}
+	if len(body) > 0 {
+		k.body = body
+	}
+	var out []byte
+	err := c.do(ctx, k, &out)
 	return out, err
 }

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -235,7 +236,7 @@ func (p *Platform) SetEnvironment(ctx context.Context, name string, r pave.Envir
 		return pave.Environment{}, pave.BadField("seconds", fmt.Sprint(r.Seconds), "must be 1 second to 30 days", "--expires 24h")
 	}
 	err = p.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := p.Access.AuditTx(ctx, tx, "set environment", "environment:"+string(envs[0]), "approval "+or(r.Approval, "none")); err != nil {
+		if err := p.Access.AuditTx(ctx, tx, "set environment", "environment:"+string(envs[0]), "approval "+cmp.Or(r.Approval, "none")); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE environments SET approval = $1, approval_seconds = $2 WHERE name = $3`, r.Approval, r.Seconds, string(envs[0]))

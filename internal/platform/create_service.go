@@ -63,8 +63,13 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	}
 	want.Hooks = r.AllowHooks && t.HasHooks()
 	want.Variables = t.Variables
-	want.Run, err = overridden(t.Run, r.Run)
-	bad.add(err)
+	if t.Run.Set() {
+		want.Defaults = &t.Run
+	}
+	if r.Run != nil && r.Run.Set() {
+		want.Run = r.Run
+		bad.add(pipeline.CheckOverride(*r.Run))
+	}
 	asked := want
 	asked.Inputs = r.Inputs
 	want.Inputs, err = t.Validate(ctx, p.varsOf(name, asked))
@@ -108,30 +113,6 @@ func engineOf(defaults []template.Resource, kind, choice string) (string, error)
 		hint = "did you mean " + near + "?"
 	}
 	return "", pave.BadField(kind, choice, "is not an engine", hint)
-}
-
-// overridden is what the template says of its repository, with what the request
-// says over it; nil for nothing.
-func overridden(o pave.Override, by *pave.Override) (*pave.Override, error) {
-	if by != nil {
-		o.Folder, o.Command = or(by.Folder, o.Folder), or(by.Command, o.Command)
-		o.Ready, o.Port = or(by.Ready, o.Ready), or(by.Port, o.Port)
-		if len(by.Build) > 0 {
-			o.Build = by.Build
-		}
-		o.NoTests = o.NoTests || by.NoTests
-	}
-	if !o.Set() {
-		return nil, nil
-	}
-	return &o, pipeline.CheckOverride(o)
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pave.Name, want pave.Wanted) (transition, error) {

@@ -91,8 +91,12 @@ func (p *Platform) undoRollout(ctx context.Context, svc pave.Service, run pave.R
 			WithHint("pave undo %.16s takes the service back", svc.LastRun)
 	}
 	if roll.Before == roll.Release {
-		return tr, pave.Errorf(pave.Conflict, "run %.16s moved no release: it only started processes anew", run.ID).
+		e := pave.Errorf(pave.Conflict, "run %.16s moved no release: it only started processes anew", run.ID).
 			WithHint("nothing is to be undone")
+		if run.Parent != "" {
+			e = e.WithHint("pave undo %.16s takes back what it was part of", run.Parent)
+		}
+		return tr, e
 	}
 	before, err := p.Releases.Find(ctx, svc.ID, roll.Before)
 	if err != nil {

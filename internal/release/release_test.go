@@ -61,6 +61,32 @@ func TestReleases(t *testing.T) {
 		if roll, err := s.RolloutOf(ctx, "run_b"); err != nil || roll.Before != all[0].ID || roll.Release != all[1].ID {
 			t.Errorf("a rollout knows what was before: %+v, %v", roll, err)
 		}
+		for number, want := range map[int]int{2: 1, 99: 2, 1: 0} {
+			r, err := s.Before(ctx, "svc_1", "staging", number)
+			if r.Number != want || (want == 0) != (pave.CodeOf(err) == pave.NotFound) {
+				t.Errorf("before %d: %d, %v; want %d", number, r.Number, err, want)
+			}
+		}
+		starts := func(run, start string, done bool) string {
+			err := db.Tx(ctx, func(tx *store.Tx) error { return s.Begin(ctx, tx, run, "", "svc_1", "staging", all[1].ID, start) })
+			if err == nil && done {
+				err = s.End(ctx, run)
+			}
+			got, err2 := s.Starts(ctx, "svc_1")
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			return got["staging"]
+		}
+		for _, tc := range []struct {
+			run, start string
+			done       bool
+			want       string
+		}{{"run_d", "run_d", false, ""}, {"run_e", "run_e", true, "run_e"}, {"run_f", "run_f", false, "run_e"}} {
+			if got := starts(tc.run, tc.start, tc.done); got != tc.want {
+				t.Errorf("%s: what serves was started by %q, want %q", tc.run, got, tc.want)
+			}
+		}
 		for name, want := range map[string]int{"": Keep + 3, "2": 2, all[3].ID: 4, all[4].Commit[:7]: 5} {
 			if r, err := s.Find(ctx, "svc_1", name); err != nil || r.Number != want {
 				t.Errorf("%q: %+v, %v; want %d", name, r, err, want)

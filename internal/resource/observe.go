@@ -7,6 +7,7 @@ import (
 	"time"
 
 	pave "github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/store"
 )
 
 // Observe looks at every live resource of a service now and returns what it saw,
@@ -43,7 +44,7 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, se
 		return
 	}
 	st, err := d.Observe(ctx, res)
-	view.Ready, view.Reason, view.Observed = st.Ready, st.Reason, time.Now().UTC()
+	view.Ready, view.Reason, view.Observed = st.Ready, st.Reason, store.Time(store.Micros(time.Now()))
 	if err != nil {
 		view.Ready, view.Reason = false, reason(err)
 	}

@@ -146,7 +146,18 @@ func TestObserve(t *testing.T) {
 		if rec := r.record(pave.KindDatabase); rec.Ready {
 			r.t.Error("the journal still says it is ready")
 		}
+		if v := views[i]; !slices.Equal(v.Drift, []string{"it is gone"}) || v.DriftSince.IsZero() {
+			r.t.Errorf("what vanished has drifted: %v since %s", v.Drift, v.DriftSince)
+		}
+		since := views[i].DriftSince
+		again, err := r.Observe(r.t.Context(), service, true)
+		if err != nil || !again[i].DriftSince.Equal(since) {
+			r.t.Errorf("what is known keeps its time: %s, not %s, %v", again[i].DriftSince, since, err)
+		}
 		for k, v := range views {
+			if k != i && len(v.Drift) > 0 {
+				r.t.Errorf("%s has drifted: %v", v.Ref, v.Drift)
+			}
 			if k != i && !v.Ready {
 				r.t.Errorf("%s: %+v", v.Ref, v)
 			}
@@ -157,6 +168,9 @@ func TestObserve(t *testing.T) {
 		r.reach(shop("staging"))
 		if got := r.worlds[pave.KindDatabase].Names(); got != "shop_staging" {
 			r.t.Errorf("healed: %q", got)
+		}
+		if rec := r.record(pave.KindDatabase); len(rec.Drift) > 0 || !rec.DriftSince.IsZero() {
+			r.t.Errorf("healed, and yet it has drifted: %v since %s", rec.Drift, rec.DriftSince)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -140,4 +141,50 @@ func lastRun(t *testing.T, h *world.Home, service string) string {
 		t.Fatal(err)
 	}
 	return out.LastRun
+}
+
+// Of changes of one service at once each is carried out whole or refused as a
+// conflict; what the processes see is what the last one that was carried out wanted.
+func TestChangesAtOnce(t *testing.T) {
+	t.Parallel()
+	h := world.New(t)
+	create(t, h, h.Fixture("shop", "shopkeepers", "none"))
+	const many = 8
+	runs, errs := make([]string, many), make([]error, many)
+	var group sync.WaitGroup
+	for i := range many {
+		group.Go(func() {
+			runs[i], errs[i] = h.Change("shop", "set variable", map[string]any{"service": "shop",
+				"variables": map[string]string{"WHO": fmt.Sprintf("w%d", i), fmt.Sprintf("W%d", i): "was here"}})
+		})
+	}
+	group.Wait()
+	done := 0
+	for i, err := range errs {
+		var p *world.Problem
+		switch {
+		case err == nil:
+			done++
+			if _, err := h.Wait(runs[i]); err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		case !errors.As(err, &p) || p.Status != http.StatusConflict:
+			t.Errorf("%d: %v, want a conflict", i, err)
+		}
+	}
+	if done == 0 {
+		t.Fatal("none was carried out")
+	}
+	check(t, h, world.Service{Name: "shop"})
+	last := lastRun(t, h, "shop")
+	for i, id := range runs {
+		seen, err := h.Variable("shop", "staging", fmt.Sprintf("W%d", i))
+		if carried := errs[i] == nil; carried != (err == nil && seen == "was here") {
+			t.Errorf("%d, carried out %v, is seen: %q, %v", i, carried, seen, err)
+		}
+		if who, _ := h.Variable("shop", "staging", "WHO"); id == last && who != fmt.Sprintf("w%d", i) {
+			t.Errorf("the last was %d, and the processes see %s", i, who)
+		}
+	}
+	t.Logf("%d of %d were carried out", done, many)
 }
