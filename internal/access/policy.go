@@ -138,8 +138,12 @@ func (a *Access) SetPolicy(ctx context.Context, text string) (pave.PolicyText, e
 		if err := a.AuditTx(ctx, tx, "set policy", "platform:pave", fmt.Sprintf("%d bytes", len(text))); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO policies (seq, text, actor, created)
-			SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3 FROM policies`, text, who.User.ID, time.Now())
+		var last int64
+		if err := tx.QueryRow(ctx, `SELECT COALESCE(MAX(seq), 0) FROM policies`).Scan(&last); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO policies (seq, text, actor, created) VALUES ($1, $2, $3, $4)`,
+			last+1, text, who.User.ID, time.Now())
 		return err
 	})
 	if errors.Is(err, store.ErrUnique) {

@@ -38,6 +38,7 @@ func (f fake) Events(context.Context, pave.EventFilter) ([]pave.Event, error) { 
 
 type door struct {
 	http.Handler
+	access        *access.Access
 	token, viewer string
 }
 
@@ -49,7 +50,7 @@ func open(t *testing.T, f fake) door {
 	}
 	t.Cleanup(func() { db.Close() })
 	a := access.New(db)
-	d := door{}
+	d := door{access: a}
 	for name, admin := range map[string]bool{"root": true, "vera": false} {
 		u, err := a.EnsureUser(t.Context(), name, admin)
 		if err != nil {
@@ -208,6 +209,120 @@ func TestStreamEnds(t *testing.T) {
 func (f fake) WaitEvents(ctx context.Context, _ int64) error {
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// Logs is silent until its reader goes.
+func (f fake) Logs(ctx context.Context, _ string, _ pave.LogQuery, each func(pave.LogLine) error) error {
+	if err := each(pave.LogLine{Text: "hello"}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestRevokedStreams: within 5 seconds no open stream of a revoked token, a
+// suspended user or another role goes on.
+func TestRevokedStreams(t *testing.T) {
+	t.Parallel()
+	d := open(t, fake{})
+	srv := httptest.NewServer(d)
+	defer srv.Close()
+	root, err := d.access.Authenticate(t.Context(), d.token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := pave.WithPrincipal(t.Context(), root)
+	for what, end := range map[string]func(token string) error{
+		"revoked": func(token string) error {
+			p, err := d.access.Authenticate(t.Context(), token)
+			if err != nil {
+				return err
+			}
+			return d.access.DeleteToken(as, p.Token)
+		},
+		"suspended": func(string) error { _, err := d.access.Suspend(as, "suspended", true); return err },
+		"other role": func(string) error {
+			_, err := d.access.Invite(as, pave.InviteRequest{Name: "other-role", Role: "viewer"})
+			return err
+		},
+	} {
+		u, err := d.access.EnsureUser(t.Context(), strings.ReplaceAll(what, " ", "-"), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := d.access.IssueToken(t.Context(), u.ID, what, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ends []<-chan error
+		for _, path := range []string{"/v1/events/stream", "/v1/services/shop/logs?follow=true"} {
+			ends = append(ends, endOf(t, srv.URL+path, token.Reveal()))
+		}
+		if err := end(token.Reveal()); err != nil {
+			t.Fatal(what, err)
+		}
+		deadline := time.After(5 * time.Second)
+		for i, ended := range ends {
+			select {
+			case <-ended:
+			case <-deadline:
+				t.Errorf("%s: stream %d goes on after 5 s", what, i)
+			}
+		}
+	}
+}
+
+// endOf opens a stream and tells its end.
+func endOf(t *testing.T, url, token string) <-chan error {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 200 {
+		t.Fatalf("%s: %s", url, resp.Status)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		defer resp.Body.Close()
+		_, err := io.Copy(io.Discard, resp.Body)
+		ended <- err
+	}()
+	return ended
+}
+
+// TestLimits: one call too many is 429 with the time to come back, wrong tokens do
+// not hold up good ones, and callers do not hold up each other.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	d := open(t, fake{})
+	statuses := map[int]int{}
+	var last *httptest.ResponseRecorder
+	for range limitActor.burst + 300 {
+		last = d.do("GET", "/v1/teams", "")
+		statuses[last.Code]++
+	}
+	if statuses[200] < limitActor.burst || statuses[429] == 0 || statuses[200]+statuses[429] != limitActor.burst+300 {
+		t.Errorf("statuses of %d calls: %v", limitActor.burst+300, statuses)
+	}
+	if last.Code == 429 && last.Header().Get("Retry-After") != "1" {
+		t.Errorf("Retry-After: %q", last.Header().Get("Retry-After"))
+	}
+	if w := d.do("GET", "/v1/teams", "", "Authorization", "Bearer "+d.viewer); w.Code != 200 {
+		t.Errorf("another caller: %d", w.Code)
+	}
+	busy := false
+	for range limitFailed.burst + 300 {
+		busy = d.do("GET", "/v1/teams", "", "Authorization", "Bearer pave_wrong").Code == 429 || busy
+	}
+	if w := d.do("GET", "/v1/teams", "", "Authorization", "Bearer "+d.viewer); !busy || w.Code != 200 {
+		t.Errorf("wrong tokens are slowed down: %v; a good one from the same address: %d", busy, w.Code)
+	}
 }
 
 func emptyHuma() huma.API { return humago.New(http.NewServeMux(), huma.DefaultConfig("x", "1")) }

@@ -56,6 +56,13 @@ func (a *app) signIn(ctx context.Context, address string, l loginFlags) error {
 	if name == localContext {
 		return pave.BadField("name", name, "is that of the server of this machine", "--name work")
 	}
+	all, err := a.contexts() // before the code is used up
+	if err == nil {
+		err = all.Write(a.contextsFile())
+	}
+	if err != nil {
+		return err
+	}
 	in := bufio.NewReader(io.LimitReader(a.in, 4<<10))
 	if err := a.trustServer(ctx, in, &at, l.trust); err != nil {
 		return err
@@ -70,10 +77,6 @@ func (a *app) signIn(ctx context.Context, address string, l loginFlags) error {
 	} else {
 		token, err = a.codeLogin(ctx, c, in, l.code, machine)
 	}
-	if err != nil {
-		return err
-	}
-	all, err := a.contexts()
 	if err != nil {
 		return err
 	}

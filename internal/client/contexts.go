@@ -53,6 +53,9 @@ func ReadContexts(path string) (Contexts, error) {
 
 // Write replaces the file, whole or not at all; it is for its owner only.
 func (c Contexts) Write(path string) error {
+	if path == "" {
+		return pave.Errorf(pave.Invalid, "there is no folder for logins").WithHint("set HOME or PAVE_CONFIG")
+	}
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o700)

@@ -148,7 +148,9 @@ type matrix struct {
 	params  map[string]string
 	run     string
 	plan    string
-	service string // id of shop
+	service string   // id of shop
+	codes   []string // of people who were invited
+	victims []string // ids of tokens to revoke
 }
 
 func (m *matrix) call(method, path, body, kind, token string) (int, string) {
