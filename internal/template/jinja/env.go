@@ -29,7 +29,8 @@ const (
 	MaxTime   = 5 * time.Second // of a rendering
 	MaxSteps  = 5_000_000       // nodes visited, and bytes looked at / 64
 	MaxMemory = 256 << 20       // bytes of all values a rendering makes on its way
-	maxNodes  = 200_000         // of one template
+	maxNodes  = 800_000         // of one template
+	maxTokens = 1_500_000
 )
 
 // Limits bound a rendering; a zero field means the Max constant of its name.

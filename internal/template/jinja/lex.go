@@ -55,7 +55,7 @@ func (t *Template) lex() ([]token, error) {
 		if err := l.next(); err != nil {
 			return nil, err
 		}
-		if len(l.tokens) > 4*maxNodes {
+		if len(l.tokens) > maxTokens {
 			return nil, t.errorAt(l.pos, "the template has too many tags")
 		}
 	}

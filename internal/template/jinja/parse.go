@@ -20,6 +20,7 @@ type parser struct {
 	nodes  int
 	loops  int     // that are open, for break and continue
 	macros []*uses // that are open
+	words  struct{ closers, tags []string }
 }
 
 func (p *parser) peek() token { return p.tokens[p.i] }
@@ -119,6 +120,13 @@ func (p *parser) parseAll() ([]node, error) {
 
 // closers are the words that end a block or a part of it.
 func (p *parser) closers() []string {
+	if p.words.closers == nil {
+		p.words.closers = p.allClosers()
+	}
+	return p.words.closers
+}
+
+func (p *parser) allClosers() []string {
 	words := []string{"elif", "else"}
 	for _, tag := range p.tags() {
 		words = append(words, "end"+tag)
@@ -131,6 +139,13 @@ func (p *parser) closers() []string {
 
 // tags are the words that begin a statement.
 func (p *parser) tags() []string {
+	if p.words.tags == nil {
+		p.words.tags = p.allTags()
+	}
+	return p.words.tags
+}
+
+func (p *parser) allTags() []string {
 	words := []string{"if", "for", "set", "macro", "call", "filter", "include", "import", "from", "extends", "block", "raw"}
 	if p.js {
 		return append(words, "switch", "verbatim", "asyncEach", "asyncAll", "ifAsync")

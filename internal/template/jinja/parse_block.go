@@ -19,7 +19,7 @@ func (p *parser) parseTag(word token) (node, error) {
 		if f, ok := p.env.globals[word.text]; ok && p.env.opt.Functions[word.text] != nil {
 			return p.parseFunctionTag(word, f)
 		}
-		known := append(p.closers(), p.tags()...)
+		known := slices.Concat(p.closers(), p.tags())
 		return nil, p.t.errorAt(word.pos, "unknown tag %q", word.text).
 			WithHint("%s", didYouMean(word.text, known, "known tags are "+strings.Join(p.tags(), ", ")+
 				"; text of another template language goes between "+p.env.d.blockStart+" raw "+p.env.d.blockEnd+" and "+p.env.d.blockStart+" endraw "+p.env.d.blockEnd))
