@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help setup build demo test test-real soak bench check fmt fuzz clean
+.PHONY: help setup setup-test build demo test test-real soak bench check fmt fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,13 +24,16 @@ check: ## format, vet, staticcheck
 	go vet -tags failpoints ./internal/workflow ./internal/provider/... ./test/...
 	go tool staticcheck ./...
 
-test: setup check ## everything that is quick: units, conformance, scripts, the create crash matrix
+test: setup setup-test check ## everything that is quick: units, conformance, scripts, the create crash matrix
 	go test -vet=off -race -timeout 9m . ./cmd/... ./internal/... ./templates/...
 	go test -vet=off -timeout 9m ./test/...
 	go test -vet=off -timeout 5m -tags failpoints -run 'Failpoint|Kill' ./internal/workflow
 
-test-real: setup ## the rest of the crash matrix, real go-http builds, load
-	PAVE_TEST_REAL=1 go test -vet=off -timeout 38m -count=1 -v ./test/crash
+setup-test: ## install what only the tests need
+	@scripts/setup-test
+
+test-real: setup setup-test ## the rest of the crash matrix, real builds of every template, oracles, load
+	PAVE_TEST_REAL=1 go test -vet=off -timeout 38m -count=1 ./test/crash ./test/oracle/... ./test/templates
 
 soak: ## random kills for hours, each round with a seed of its own; outside of CI
 	PAVE_TEST_REAL=1 go test -timeout 4h -count=20 -v -run Random ./test/crash

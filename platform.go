@@ -76,7 +76,7 @@ type Reader interface {
 	Entities(ctx context.Context, service string) ([]Entity, error)
 	Logs(ctx context.Context, service string, q LogQuery, each func(LogLine) error) error
 	Doctor(ctx context.Context) ([]Check, error)
-	Audit(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
+	Audit(ctx context.Context, f AuditFilter) ([]AuditEntry, error)
 }
 
 // Templates brings golden paths in. The caller is the principal of the context.
@@ -104,6 +104,7 @@ type AuditEntry struct {
 	Seq     int64     `json:"seq"`
 	At      time.Time `json:"at"`
 	Actor   string    `json:"actor"`
+	User    string    `json:"user,omitempty"` // name of the actor today
 	Token   string    `json:"token"`
 	Address string    `json:"address"`
 	Request string    `json:"request"`

@@ -29,14 +29,6 @@ type Team struct {
 	Created  time.Time `json:"created"`
 }
 
-// A User is a person or a program that acts.
-type User struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	Admin   bool      `json:"admin"`
-	Created time.Time `json:"created"`
-}
-
 // An Environment is a place services run in. Rank orders them: a push goes to the
 // lowest-ranked environment a service has.
 type Environment struct {
@@ -85,7 +77,8 @@ type Wanted struct {
 	Inputs       map[string]any    `json:"inputs,omitempty"`
 	Environments []Name            `json:"environments,omitempty"`
 	Resources    []WantedBacking   `json:"resources,omitempty"`
-	Run          *Override         `json:"run,omitempty"`
+	Run          *Override         `json:"run,omitempty"`      // over what is detected
+	Defaults     *Override         `json:"defaults,omitempty"` // of the template, where nothing is detected
 	Settings                       // of all environments
 	In           map[Name]Settings `json:"in,omitempty"` // over them, in one environment
 }

@@ -16,6 +16,16 @@ func as(ctx context.Context, u pave.User) context.Context {
 	return pave.WithPrincipal(ctx, pave.Principal{User: u, Token: "tok_1", Address: "127.0.0.1:1", Request: "req_1"})
 }
 
+// asMember is as with the user's teams, as Authenticate finds them.
+func asMember(t *testing.T, a *Access, u pave.User) context.Context {
+	t.Helper()
+	teams, err := a.memberships(t.Context(), u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pave.WithPrincipal(t.Context(), pave.Principal{User: u, Teams: teams, Token: "tok_1"})
+}
+
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
@@ -88,12 +98,12 @@ func TestMay(t *testing.T) {
 				for _, p := range allowed {
 					want = want || p == perm
 				}
-				if err := a.May(as(ctx, users[name]), perm, "web"); (err == nil) != want {
+				if err := a.May(asMember(t, a, users[name]), perm, Team("web")); (err == nil) != want {
 					t.Errorf("%s may %s: %v, want %v", name, perm, err, want)
 				}
 			}
 		}
-		if err := a.May(ctx, Read, "web"); pave.CodeOf(err) != pave.Denied {
+		if err := a.May(as(ctx, pave.User{}), Read, Team("web")); pave.CodeOf(err) != pave.Denied {
 			t.Errorf("nobody may read nothing: %v", err)
 		}
 		if removed, err := a.RemoveTeamMadeBy(ctx, "web", "run_2"); err != nil || removed {
@@ -129,26 +139,26 @@ func TestAuditChain(t *testing.T) {
 		if pave.CodeOf(rolledBack) != pave.Conflict {
 			t.Fatal(rolledBack)
 		}
-		rows, err := a.Audit(ctx, 1, 2)
+		rows, err := a.Audit(ctx, pave.AuditFilter{After: 1, Limit: 2})
 		if err != nil || len(rows) != 2 || rows[0].Action != "deploy" || rows[0].Actor != "usr_1" || rows[0].Request != "req_1" {
 			t.Errorf("rows after the first: %+v, %v", rows, err)
 		}
-		if broken, err := a.VerifyAudit(ctx); err != nil || broken != 0 {
-			t.Errorf("an untouched chain holds: %d, %v", broken, err)
+		if broken, err := a.VerifyAudit(ctx); err != nil || broken.Broken != 0 || broken.Rows != 4 {
+			t.Errorf("an untouched chain holds: %+v, %v", broken, err)
 		}
 		for how, sql := range map[string]string{"changed": `UPDATE audit SET actor = 'usr_2' WHERE seq = 3`, "deleted": `DELETE FROM audit WHERE seq = 3`} {
 			if _, err := db.Exec(ctx, sql); err != nil {
 				t.Fatal(err)
 			}
-			if broken, err := a.VerifyAudit(ctx); err != nil || broken != 3 {
-				t.Errorf("a row that was %s is found: %d, %v", how, broken, err)
+			if broken, err := a.VerifyAudit(ctx); err != nil || broken.Broken != 3 {
+				t.Errorf("a row that was %s is found: %+v, %v", how, broken, err)
 			}
 		}
 		if _, err := db.Exec(ctx, `DELETE FROM audit WHERE seq >= 3`); err != nil {
 			t.Fatal(err)
 		}
-		if broken, err := a.VerifyAudit(ctx); err != nil || broken != 3 {
-			t.Errorf("a cut end is found: %d, %v", broken, err)
+		if broken, err := a.VerifyAudit(ctx); err != nil || broken.Broken != 3 {
+			t.Errorf("a cut end is found: %+v, %v", broken, err)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -19,6 +21,8 @@ func (a *Access) AuditTx(ctx context.Context, tx *store.Tx, action, object, deta
 	actor := p.User.ID
 	if !ok {
 		actor = "pave"
+	} else if p.Anonymous() {
+		actor = "anonymous"
 	}
 	e := pave.AuditEntry{At: store.Time(store.Micros(time.Now())), Actor: actor, Token: p.Token, Address: p.Address,
 		Request: p.Request, Action: action, Object: object, Detail: detail}
@@ -52,57 +56,77 @@ func chain(prev string, e pave.AuditEntry) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Audit returns rows with a larger Seq than after, oldest first.
-func (a *Access) Audit(ctx context.Context, after int64, limit int) ([]pave.AuditEntry, error) {
-	if limit <= 0 || limit > 200 {
-		limit = 200
+// Audit returns rows of the log, oldest first.
+func (a *Access) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEntry, error) {
+	if f.Limit <= 0 || f.Limit > auditPage {
+		f.Limit = auditPage
 	}
-	rows, err := a.db.Query(ctx, `SELECT seq, at, actor, token, address, request, action, object, detail, hash
-		FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit)
-	if err != nil {
-		return nil, err
+	args, where := []any{f.After}, []string{"a.seq > $1"}
+	add := func(cond string, value any) {
+		args = append(args, value)
+		where = append(where, strings.ReplaceAll(cond, "?", fmt.Sprintf("$%d", len(args))))
 	}
-	defer rows.Close()
-	out := []pave.AuditEntry{}
-	for rows.Next() {
-		var e pave.AuditEntry
-		var at int64
-		if err := rows.Scan(&e.Seq, &at, &e.Actor, &e.Token, &e.Address, &e.Request, &e.Action, &e.Object, &e.Detail, &e.Hash); err != nil {
-			return nil, err
-		}
-		e.At = store.Time(at)
-		out = append(out, e)
+	if f.Actor != "" {
+		add("(a.actor = ? OR u.name = ?)", f.Actor)
 	}
-	return out, rows.Err()
+	if f.Action != "" {
+		add("substr(a.action, 1, length(CAST(? AS TEXT))) = ?", f.Action)
+	}
+	if f.Object != "" {
+		add(objectCondition(), f.Object)
+	}
+	if !f.Since.IsZero() {
+		add("a.at >= ?", f.Since)
+	}
+	args = append(args, f.Limit)
+	rows, err := a.db.Query(ctx, `SELECT a.seq, a.at, a.actor, COALESCE(u.name, ''), a.token, a.address, a.request, a.action, a.object, a.detail, a.hash
+		FROM audit a LEFT JOIN users u ON u.id = a.actor WHERE `+strings.Join(where, " AND ")+fmt.Sprintf(` ORDER BY a.seq LIMIT $%d`, len(args)), args...)
+	return store.Collect(rows, err, func(s store.Scanner) (e pave.AuditEntry, err error) {
+		return e, s.Scan(&e.Seq, store.Stamp(&e.At), &e.Actor, &e.User, &e.Token, &e.Address, &e.Request, &e.Action, &e.Object, &e.Detail, &e.Hash)
+	})
 }
 
-// VerifyAudit walks the whole chain and returns the Seq of the first row that
-// does not fit, or 0.
-func (a *Access) VerifyAudit(ctx context.Context) (broken int64, err error) {
-	prev, after := "", int64(0)
+// objectCondition: an object is named with its kind, or without.
+func objectCondition() string {
+	var or []string
+	for _, kind := range []string{"", "service:", "team:", "user:", "run:", "environment:", "template:"} {
+		or = append(or, "a.object = '"+kind+"' || CAST(? AS TEXT)")
+	}
+	return "(" + strings.Join(or, " OR ") + ")"
+}
+
+// auditPage is how many rows are given at once.
+const auditPage = 200
+
+// VerifyAudit walks the whole chain and says which row does not fit, if one does
+// not.
+func (a *Access) VerifyAudit(ctx context.Context) (r pave.AuditReport, err error) {
+	// The end is read first: rows that come meanwhile are walked too.
+	var head int64
+	if err := a.db.QueryRow(ctx, `SELECT seq FROM audit_head WHERE id = 1`).Scan(&head); err != nil {
+		return r, err
+	}
+	prev := ""
 	for {
-		page, err := a.Audit(ctx, after, 200)
+		page, err := a.Audit(ctx, pave.AuditFilter{After: r.Rows})
 		if err != nil {
-			return 0, err
+			return r, err
 		}
 		if len(page) == 0 {
 			break
 		}
 		for _, e := range page {
-			if e.Seq != after+1 || chain(prev, e) != e.Hash {
-				return after + 1, nil
+			if e.Seq != r.Rows+1 || chain(prev, e) != e.Hash {
+				r.Broken = r.Rows + 1
+				return r, nil
 			}
-			prev, after = e.Hash, e.Seq
+			prev, r.Rows = e.Hash, e.Seq
 		}
 	}
-	var seq int64
-	if err := a.db.QueryRow(ctx, `SELECT seq FROM audit_head WHERE id = 1`).Scan(&seq); err != nil {
-		return 0, err
+	if r.Rows < head {
+		r.Broken = r.Rows + 1
 	}
-	if seq != after {
-		return after + 1, nil
-	}
-	return 0, nil
+	return r, nil
 }
 
 // UsedCommand records that a pave command was used, once for each command run.

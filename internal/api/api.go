@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,10 @@ type Platform interface {
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
+	CreateToken(ctx context.Context, r pave.TokenRequest) (pave.NewToken, error)
+	Can(ctx context.Context, verb, name string) (pave.Decision, error)
+	RenameTeam(ctx context.Context, team, to string) (pave.Team, error)
+	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
 }
 
 // Options are the parts of the door.
@@ -42,8 +47,12 @@ type Options struct {
 	// HookToken opens the route of the post-receive hook, and no other.
 	HookToken pave.Secret
 	// Keys are the public keys of workload identities, as JSON (RFC 7517).
-	Keys    func(context.Context) (json.RawMessage, error)
-	Issuer  string
+	Keys   func(context.Context) (json.RawMessage, error)
+	Issuer string
+	// Address is where people reach the server; Hosts are further names that it
+	// answers to.
+	Address string
+	Hosts   []string
 	Version string
 	// Ready says why the server cannot work, or nil.
 	Ready func(context.Context) error
@@ -66,6 +75,8 @@ type server struct {
 	huma huma.API
 	mux  *http.ServeMux
 	raw  map[string]access.Permission // permission by pattern of routes outside huma
+
+	limits limits
 }
 
 // New returns the handler of all routes. It fails where a route declares no
@@ -106,8 +117,12 @@ func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, 
 	o := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, DefaultStatus: op.status,
 		MaxBodyBytes: maxBody, BodyReadTimeout: bodyTime, Metadata: map[string]any{"permission": op.permission},
-		Security: []map[string][]string{{"token": {}}},
-		Errors:   []int{400, 401, 403, 404, 409, 422, 500, 503},
+		Extensions: map[string]any{permissionKey: op.permission},
+		Security:   []map[string][]string{{"token": {}}},
+		Errors:     []int{400, 401, 403, 404, 409, 422, 429, 500, 503},
+	}
+	if op.permission == access.Public {
+		o.Security = nil
 	}
 	if _, ok := op.body.(archiveBody); ok {
 		o.SkipValidateBody, o.MaxBodyBytes = true, maxArchive
@@ -124,6 +139,9 @@ func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, 
 		return out, nil
 	})
 }
+
+// permissionKey is the field of OpenAPI that tells the permission of a route.
+const permissionKey = "x-permission"
 
 // declared fails for a route without a permission.
 func (s *server) declared() error {
@@ -145,44 +163,6 @@ func (s *server) declared() error {
 	return nil
 }
 
-// permit authenticates the caller of a route and asks for its permission.
-func (s *server) permit(ctx huma.Context, next func(huma.Context)) {
-	perm, _ := ctx.Operation().Metadata["permission"].(access.Permission)
-	r, w := humago.Unwrap(ctx)
-	c, err := s.enter(r, perm)
-	if err != nil {
-		s.writeProblem(w, r, err)
-		return
-	}
-	next(huma.WithContext(ctx, c))
-}
-
-// enter returns the context of an authenticated caller that has a permission.
-func (s *server) enter(r *http.Request, perm access.Permission) (context.Context, error) {
-	ctx := r.Context()
-	if perm == access.Public {
-		return ctx, nil
-	}
-	p, err := s.Access.Authenticate(ctx, tokenOf(r))
-	if err != nil {
-		return ctx, err
-	}
-	p.Address = r.RemoteAddr
-	p.Request = requestID(r)
-	p.Command = clean(r.Header.Get("Pave-Command"), 60)
-	p.Idempotency = clean(r.Header.Get("Idempotency-Key"), 200)
-	ctx = pave.WithPrincipal(ctx, p)
-	if id := clean(r.Header.Get("Pave-Invocation"), 40); id != "" && p.Command != "" {
-		if err := s.Access.UsedCommand(ctx, id, p.User.ID, p.Command, clean(r.Header.Get("Pave-Version"), 40)); err != nil {
-			s.Log.Warn("use of a command not recorded", "err", err)
-		}
-	}
-	if perm == access.Write {
-		return ctx, nil // asked again by the platform, with the team of the object
-	}
-	return ctx, s.Access.May(ctx, perm, "")
-}
-
 // tokenOf is the bearer token, or the password of basic authentication (git).
 func tokenOf(r *http.Request) string {
 	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
@@ -194,6 +174,9 @@ func tokenOf(r *http.Request) string {
 
 // Caller authenticates a request of the git door by its basic credentials.
 func Caller(ctx context.Context, a *access.Access, r *http.Request) (pave.Principal, error) {
+	if p, ok := pave.PrincipalFrom(ctx); ok {
+		return p, nil
+	}
 	p, err := a.Authenticate(ctx, tokenOf(r))
 	p.Address, p.Request = r.RemoteAddr, requestID(r)
 	return p, err
@@ -210,7 +193,7 @@ func clean(s string, n int) string {
 	return s[:min(len(s), n)]
 }
 
-// localHost answers only requests for this machine's own names, so that a page
+// localHost answers only requests for names of this server, so that a page
 // whose name was pointed at 127.0.0.1 reads nothing (DNS rebinding).
 func (s *server) localHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -218,8 +201,8 @@ func (s *server) localHost(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			s.writeProblem(w, r, pave.BadField("Host", r.Host, "is not a name of this server", "use 127.0.0.1 or localhost"))
+		if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !slices.Contains(s.Hosts, host) {
+			s.writeProblem(w, r, pave.BadField("Host", r.Host, "is not a name of this server", "use "+strings.Join(append([]string{"127.0.0.1", "localhost"}, s.Hosts...), ", ")))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -233,7 +216,7 @@ func (s *server) fallback(mux *http.ServeMux) http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		for _, m := range []string{"GET", "POST", "DELETE"} {
+		for _, m := range []string{"GET", "POST", "PUT", "DELETE"} {
 			probe := r.Clone(r.Context())
 			probe.Method = m
 			if _, pattern := mux.Handler(probe); pattern != "" {

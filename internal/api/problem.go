@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,6 +23,8 @@ type Problem struct {
 	Code   pave.Code         `json:"code"`
 	Hint   string            `json:"hint,omitempty"`
 	Errors []pave.FieldError `json:"errors,omitempty"`
+
+	retryAfter int // seconds; 0 does not say
 }
 
 func (p *Problem) Error() string               { return p.Detail }
@@ -118,6 +121,9 @@ func writeJSONProblem(w http.ResponseWriter, status int, err error) {
 }
 
 func writeProblemBody(w http.ResponseWriter, p *Problem) {
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the caller may be gone

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
@@ -70,6 +71,7 @@ func (s *server) routes() {
 	s.settingRoutes()
 	s.runRoutes()
 	s.templateRoutes()
+	s.peopleRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
 		func(ctx context.Context, in *ofService) (*list[pave.Resource], error) {
@@ -87,17 +89,21 @@ func (s *server) routes() {
 		})
 	handle(s, operation{"GET", "/v1/doctor", "doctor", "Checks of everything pave needs", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Check], error) { return listOf(p.Doctor(ctx)) })
-	handle(s, operation{"GET", "/v1/whoami", "whoami", "Who the caller is", access.Read, 0, nil},
-		func(ctx context.Context, _ *none) (*one[pave.User], error) {
-			who, _ := pave.PrincipalFrom(ctx)
-			return oneOf(who.User, nil)
-		})
 	handle(s, operation{"GET", "/v1/audit", "list-audit", "The audit log, oldest first", access.Admin, 0, nil},
 		func(ctx context.Context, in *struct {
-			After int64 `query:"after" minimum:"0"`
-			Limit int   `query:"limit" minimum:"0" maximum:"200"`
+			After  int64     `query:"after" minimum:"0"`
+			Limit  int       `query:"limit" minimum:"0" maximum:"200"`
+			Actor  string    `query:"actor" maxLength:"60" doc:"name or id of a user"`
+			Action string    `query:"action" maxLength:"60" doc:"what it begins with"`
+			Object string    `query:"object" maxLength:"100"`
+			Since  time.Time `query:"since"`
 		}) (*list[pave.AuditEntry], error) {
-			return listOf(p.Audit(ctx, in.After, in.Limit))
+			return listOf(p.Audit(ctx, pave.AuditFilter{After: in.After, Limit: in.Limit, Actor: in.Actor,
+				Action: in.Action, Object: in.Object, Since: in.Since}))
+		})
+	handle(s, operation{"GET", "/v1/audit/verify", "verify-audit", "Walk the whole audit log and say whether a row was changed or removed", access.Admin, 0, nil},
+		func(ctx context.Context, _ *none) (*one[pave.AuditReport], error) {
+			return oneOf(s.Access.VerifyAudit(ctx))
 		})
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
 )
@@ -66,16 +67,25 @@ func (s *server) rawRoutes() {
 	})
 	s.rawRoute("GET /.well-known/jwks.json", access.Public, s.keys)
 	s.rawRoute("GET /.well-known/openid-configuration", access.Public, s.discovery)
-	s.rawRoute("POST /v1/hooks/post-receive", access.Public, s.postReceive)
-	s.raw["/git/"] = access.Write // asked by the verb that is run, see internal/git
-	s.mux.Handle("/git/", s.Git)
+	s.rawRoute("POST /v1/hooks/post-receive", access.Hook, s.postReceive)
+	s.rawRoute("GET /login", access.Public, s.loginPage)
+	s.rawRoute("POST /login", access.Public, s.loginForm)
+	s.raw["/git/"] = access.Verb
+	s.mux.Handle("/git/", s.gitDoor())
+	for path, method := range map[string]string{"/git/{name}.git/info/refs": "GET", "/git/{name}.git/git-upload-pack": "POST",
+		"/git/{name}.git/git-receive-pack": "POST"} {
+		s.describe(method, path, access.Verb)
+	}
 }
 
 // rawRoute adds a route outside OpenAPI, with the same door as all others.
 func (s *server) rawRoute(pattern string, perm access.Permission, h func(http.ResponseWriter, *http.Request) error) {
 	s.raw[pattern] = perm
+	method, path, _ := strings.Cut(pattern, " ")
+	s.describe(method, path, perm)
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := s.enter(r, perm)
+		ctx, leave, err := s.enter(r, perm)
+		defer leave()
 		if err == nil {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			sw := &startWriter{ResponseWriter: w}
@@ -86,6 +96,33 @@ func (s *server) rawRoute(pattern string, perm access.Permission, h func(http.Re
 		if err != nil {
 			s.writeProblem(w, r, err)
 		}
+	})
+}
+
+// describe adds a route that is not huma's to the OpenAPI description, so that it
+// has every route there is.
+func (s *server) describe(method, path string, perm access.Permission) {
+	op := &huma.Operation{Method: method, Path: path, OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "", ".", "-").Replace(path),
+		Extensions: map[string]any{permissionKey: perm}, Metadata: map[string]any{"permission": perm},
+		Responses: map[string]*huma.Response{"200": {Description: "not JSON"}, "default": {Description: "a problem"}}}
+	if perm != access.Public {
+		op.Security = []map[string][]string{{"token": {}}}
+	}
+	s.huma.OpenAPI().AddOperation(op)
+}
+
+// gitDoor authenticates callers of git, and ends transfers of those who may no
+// longer; which permission is needed, the verb that is run decides.
+func (s *server) gitDoor() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := s.caller(r)
+		if err != nil {
+			s.writeProblem(w, r, err)
+			return
+		}
+		ctx, leave := s.watch(pave.WithPrincipal(r.Context(), p), tokenOf(r), p)
+		defer leave()
+		s.Git.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -221,9 +258,6 @@ func (s *server) discovery(w http.ResponseWriter, _ *http.Request) error {
 // postReceive is called by the hook of a repository: it starts the pipeline of
 // the pushed commit. It has its own token, which opens nothing else.
 func (s *server) postReceive(w http.ResponseWriter, r *http.Request) error {
-	if !sameToken(tokenOf(r), s.HookToken) {
-		return pave.Errorf(pave.Denied, "not signed in: the hook's token is not valid")
-	}
 	var in struct {
 		Service string `json:"service"`
 		User    string `json:"user"`

@@ -29,11 +29,11 @@ func (s *server) templateRoutes() {
 		func(ctx context.Context, in *byName) (*one[pave.TemplateDetail], error) {
 			return oneOf(p.Template(ctx, in.Name))
 		})
-	handle(s, operation{"GET", "/v1/template", "find-template", "A golden path by address or any other reference", access.Write, 0, nil},
+	handle(s, operation{"GET", "/v1/template", "find-template", "A golden path by address or any other reference", access.Bring, 0, nil},
 		func(ctx context.Context, in *templateRef) (*one[pave.TemplateDetail], error) {
 			return oneOf(p.Template(ctx, in.Ref))
 		})
-	handle(s, operation{"POST", "/v1/templates", "upload-template", "Keep a template, sent as a zip of its folder", access.Write, http.StatusCreated, archiveBody{}},
+	handle(s, operation{"POST", "/v1/templates", "upload-template", "Keep a template, sent as a zip of its folder", access.Bring, http.StatusCreated, archiveBody{}},
 		func(ctx context.Context, in *struct {
 			Name    string `query:"name" maxLength:"200" doc:"what it is called if it does not say"`
 			RawBody []byte `contentType:"application/zip"`

@@ -57,7 +57,10 @@ type app struct {
 	noColor  bool
 	quiet    bool
 	verbose  bool
+	context  string // login that is meant, "" for the last one
 	client   *client.Client
+	// localServer finds the server of this machine, whatever login is meant.
+	localServer func(context.Context) (client.Endpoint, error)
 }
 
 // Main runs one command and returns its exit code. It prints every error itself.
@@ -66,6 +69,8 @@ func Main(ctx context.Context, deps Deps, args []string, stdin io.Reader, stdout
 		deps.Getenv = os.Getenv
 	}
 	a := &app{deps: deps, in: stdin, out: stdout, err: stderr}
+	a.localServer = deps.Find
+	a.deps.Ensure, a.deps.Find = a.orContext(deps.Ensure), a.orContext(deps.Find)
 	a.tty = a.findTerminals()
 	root := a.root()
 	root.SetArgs(joinJSONFlag(args))
@@ -105,9 +110,10 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "only the answer, no progress")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more: the steps of child runs too")
+	f.StringVar(&a.context, "context", "", "the login that is meant, local for the server of this machine")
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(&cobra.Group{ID: "change", Title: "Change:"}, &cobra.Group{ID: "look", Title: "Look:"},
-		&cobra.Group{ID: "run", Title: "Runs:"}, &cobra.Group{ID: "write", Title: "Golden paths:"}, &cobra.Group{ID: "machine", Title: "This machine:"})
+		&cobra.Group{ID: "run", Title: "Runs:"}, &cobra.Group{ID: "write", Title: "Golden paths:"}, &cobra.Group{ID: "people", Title: "People:"}, &cobra.Group{ID: "machine", Title: "This machine:"})
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
 			c.GroupID = group
@@ -119,7 +125,9 @@ func (a *app) root() *cobra.Command {
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall())
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())
-	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.whoami(), a.completion(), a.server())
+	add("change", a.rename())
+	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.invite(), a.suspend(true), a.suspend(false), a.admin())
+	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.server())
 	root.AddCommand(a.node(), a.static(), a.gitCredential(), a.hook())
 	root.AddCommand(topics()...)
 	root.SetHelpCommand(a.help())

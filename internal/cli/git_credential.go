@@ -40,16 +40,33 @@ func (a *app) giveCredential(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	at, err := a.deps.Find(ctx)
+	at, ok, err := a.loginFor(asked)
 	if err != nil {
-		a.say("pave git-credential: no server is running: pave up starts it")
-		return nil
+		return err
 	}
-	if !sameServer(asked, at) {
-		return nil
+	if !ok {
+		if at, err = a.localServer(ctx); err != nil {
+			a.say("pave git-credential: no server is running: pave up starts it")
+			return nil
+		}
+		if !sameServer(asked, at) {
+			return nil
+		}
 	}
 	_, err = fmt.Fprintf(a.out, "username=pave\npassword=%s\n", at.Token.Reveal())
 	return err
+}
+
+// loginFor is the login at the server that git asks about, whichever login
+// commands mean: a clone belongs to its server.
+func (a *app) loginFor(asked map[string]string) (client.Endpoint, bool, error) {
+	all, err := a.contexts()
+	for _, c := range all.All {
+		if at := c.Endpoint(); sameServer(asked, at) {
+			return at, true, err
+		}
+	}
+	return client.Endpoint{}, false, err
 }
 
 // readAttributes reads key=value lines up to an empty one.

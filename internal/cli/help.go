@@ -60,7 +60,9 @@ const environmentHelp = `Environment variables that pave reads:
   PAVE_HOME          where server and node keep their state; /var/lib/pave as root, else
                      $XDG_STATE_HOME/pave (~/.local/state/pave)
   PAVE_CONFIG        where the keys lie, outside the state; /etc/pave as root, else
-                     $XDG_CONFIG_HOME/pave (~/.config/pave)
+                     $XDG_CONFIG_HOME/pave (~/.config/pave). Logins are kept there too; as
+                     root in ~/.config/pave
+  PAVE_CONTEXT       the login that commands mean; local is the server of this machine
   PAVE_LISTEN        address of the API, 127.0.0.1:7070 without
   PAVE_ROUTER        address of the router, 127.0.0.1:7080 without
   PAVE_TEMPLATES     further folders of templates, separated as in PATH

@@ -141,7 +141,34 @@ func kinds() []kind {
 			return c.Events(ctx, pave.EventFilter{Run: q.run, Service: q.service, After: q.after, Limit: q.limit})
 		}, func(e pave.Event) []string { return []string{fmt.Sprint(e.Seq)} }, eventColumns).
 			as("event", "events", "what happened to runs, in order", "42", ofService),
+		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.User, error) { return c.Users(ctx) },
+			func(u pave.User) []string { return []string{u.Name, u.ID, shortID(u.ID)} }, userColumns).
+			as("user", "users", "people and programs that act", "ada", global),
+		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Token, error) { return c.Tokens(ctx) },
+			func(t pave.Token) []string { return []string{t.ID, shortID(t.ID), t.Name} }, tokenColumns).
+			as("token", "tokens", "keys of yours, for an admin of all", "ci", global),
 	}
+}
+
+func userColumns(u pave.User) []column {
+	role := "-"
+	if u.Viewer {
+		role = "viewer"
+	}
+	if u.Admin {
+		role = "admin"
+	}
+	return []column{{"NAME", u.Name, false}, {"ROLE", role, false}, {"SUSPENDED", !u.Suspended.IsZero(), false}, {"AGE", u.Created, false},
+		{"EMAIL", dash(u.Email), true}, {"ID", shortID(u.ID), true}}
+}
+
+func tokenColumns(t pave.Token) []column {
+	end := "-"
+	if !t.Expires.IsZero() {
+		end = t.Expires.UTC().Format(time.DateOnly)
+	}
+	return []column{{"ID", shortID(t.ID), false}, {"USER", t.User, false}, {"NAME", t.Name, false}, {"SCOPE", dash(t.Scope), false},
+		{"ENDS", end, false}, {"AGE", t.Created, false}}
 }
 
 func serviceColumns(s pave.Service) []column {

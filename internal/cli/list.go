@@ -12,13 +12,14 @@ func (a *app) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list KIND", Aliases: []string{"ls"}, Short: "List objects of a kind",
 		Long: "List services, runs, resources, templates, environments, teams, releases, variables,\n" +
-			"secrets, entities, revisions or events. Singular and plural do both.",
+			"secrets, entities, revisions, events, users, members or tokens. Singular and plural do both.",
 		Example: examples("pave list services", "pave list runs --service payment-processor", "pave list templates --json name,version"),
 		Args:    cobra.ArbitraryArgs, RunE: a.group,
 	}
 	for _, k := range kinds() {
 		cmd.AddCommand(a.listKind(k))
 	}
+	cmd.AddCommand(a.listMembers())
 	return cmd
 }
 

@@ -12,9 +12,13 @@ import (
 const rolling = "The processes are started anew, the new ones beside the old: no request fails."
 
 func (a *app) set(planOnly bool) *cobra.Command {
-	return a.verbs("set KIND", "Set variables, secrets, replicas or limits of a service",
-		"Set variables, secrets, the number of processes or the limits of a service. "+rolling+"\npave undo takes the change back.",
+	cmd := a.verbs("set KIND", "Set variables, secrets, replicas, limits or the team of a service",
+		"Set variables, secrets, the number of processes or the limits of a service. "+rolling+"\npave undo takes the change back. Or hand a service over to another team.",
 		planOnly, a.setVariable(planOnly), a.setSecret(planOnly), a.setReplicas(planOnly), a.setResources(planOnly))
+	if !planOnly {
+		cmd.AddCommand(a.setTeam())
+	}
+	return cmd
 }
 
 func (a *app) unset(planOnly bool) *cobra.Command {

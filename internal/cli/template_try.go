@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -160,7 +161,7 @@ func (tr *trial) makeLive(ctx context.Context, c template.Check, v template.Vars
 	}
 	name := "try-" + strings.ToLower(rand.Text()[:8])
 	r := pave.CreateService{Name: name, Team: "template-trials", Template: kept.Digest, Environments: v.Environments[:1],
-		Database: or(v.Database, "none"), Cache: or(v.Cache, "none"), Inputs: v.Inputs}
+		Database: cmp.Or(v.Database, "none"), Cache: cmp.Or(v.Cache, "none"), Inputs: v.Inputs}
 	plan, err := tr.app.api().Plan(ctx, r)
 	if err != nil {
 		return err
@@ -235,11 +236,4 @@ func (tr *trial) ask(ctx context.Context, d pave.Deployment, ask template.CheckR
 		return pave.Errorf(pave.Invalid, "GET %s: %d %.200q, want %d and %q in it", ask.Path, resp.StatusCode, body, want, ask.Contains)
 	}
 	return nil
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -40,6 +41,15 @@ type refusedToken struct{ err error }
 
 func (r *refusedToken) Error() string { return r.err.Error() }
 func (r *refusedToken) Unwrap() error { return r.err }
+
+// tooSoon is the answer to one call too many.
+type tooSoon struct {
+	err   error
+	after time.Duration
+}
+
+func (t *tooSoon) Error() string { return t.err.Error() }
+func (t *tooSoon) Unwrap() error { return t.err }
 
 // do sends a call until it is answered and decodes the answer.
 func (c *Client) do(ctx context.Context, k call, into any) error {
@@ -90,6 +100,7 @@ func (c *Client) persist(ctx context.Context, repeat bool, busy int, f func(cont
 		}
 		var gone *lost
 		var refused *refusedToken
+		var soon *tooSoon
 		switch {
 		case err == nil:
 			return nil
@@ -110,6 +121,9 @@ func (c *Client) persist(ctx context.Context, repeat bool, busy int, f func(cont
 				return refused.err
 			}
 			stale = at.Token
+		case errors.As(err, &soon) && busy > 0: // nothing was carried out
+			busy--
+			pause = max(pause, soon.after)
 		case pave.CodeOf(err) == pave.Unavailable && repeat && busy > 0:
 			busy--
 		case last != nil && at.URL == "" && time.Since(begin) <= c.patience():
@@ -145,7 +159,7 @@ func (c *Client) send(ctx context.Context, at Endpoint, k call) (*http.Response,
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.http.Do(req)
+	res, err := c.transport().Do(req)
 	if err != nil {
 		var op *net.OpError
 		return nil, &lost{err, !errors.As(err, &op) || op.Op != "dial"}
@@ -217,5 +231,9 @@ func problem(res *http.Response, k call) error {
 		return pave.Errorf(pave.Unavailable, "%s %s: %s, from something that is not pave", k.method, k.path, res.Status).
 			WithHint("pave doctor shows who has the port")
 	}
-	return &pave.Error{Code: p.Code, Message: p.Detail, Hint: p.Hint, Fields: p.Errors}
+	err := &pave.Error{Code: p.Code, Message: p.Detail, Hint: p.Hint, Fields: p.Errors}
+	if after, _ := strconv.Atoi(res.Header.Get("Retry-After")); res.StatusCode == http.StatusTooManyRequests && after > 0 {
+		return &tooSoon{err, time.Duration(min(after, 60)) * time.Second}
+	}
+	return err
 }

@@ -8,8 +8,10 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -25,6 +27,9 @@ type Endpoint struct {
 	Token   pave.Secret
 	PID     int
 	Version string
+	// CA is the certificate that the server's is checked against, as PEM; empty is
+	// what the machine trusts.
+	CA []byte
 }
 
 // Options of a client. Only Server is required.
@@ -73,6 +78,7 @@ var (
 	_ pave.Runs        = (*Client)(nil)
 	_ pave.Reader      = (*Client)(nil)
 	_ pave.Templates   = (*Client)(nil)
+	_ pave.People      = (*Client)(nil)
 )
 
 // New returns a client. It calls nobody yet.
@@ -83,21 +89,36 @@ func New(o Options) *Client {
 	if o.Invocation == "" {
 		o.Invocation = pave.NewID("inv")
 	}
-	transport := &http.Transport{
-		// No proxy: the token of a local server goes nowhere else.
-		Proxy:           nil,
-		DialContext:     (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
-		IdleConnTimeout: 30 * time.Second,
+	return &Client{o: o, http: newHTTP(nil)}
+}
+
+// newHTTP is how a server is called whose certificate a CA vouches for.
+func newHTTP(ca []byte) *http.Client {
+	trust := &tls.Config{MinVersion: tls.VersionTLS12}
+	if len(ca) > 0 {
+		trust.RootCAs = x509.NewCertPool()
+		trust.RootCAs.AppendCertsFromPEM(ca)
 	}
-	return &Client{o: o, http: &http.Client{
-		Transport:     transport,
+	return &http.Client{
+		Transport: &http.Transport{
+			// No proxy: the token of a server goes nowhere else.
+			Proxy:           nil,
+			DialContext:     (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSClientConfig: trust,
+			IdleConnTimeout: 30 * time.Second,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 }
 
 // Close ends idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.transport().CloseIdleConnections() }
+
+func (c *Client) transport() *http.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.http
+}
 
 // Endpoint says where the server is; it may start it.
 func (c *Client) Endpoint(ctx context.Context) (Endpoint, error) { return c.endpoint(ctx, false) }
@@ -112,6 +133,9 @@ func (c *Client) endpoint(ctx context.Context, again bool) (Endpoint, error) {
 	at, err := c.o.Server(ctx)
 	if err != nil {
 		return Endpoint{}, err
+	}
+	if !bytes.Equal(at.CA, c.at.CA) {
+		c.http = newHTTP(at.CA)
 	}
 	c.at, c.known = at, true
 	return at, nil

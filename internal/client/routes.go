@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/pave-platform/pave"
 )
@@ -176,16 +177,17 @@ func (c *Client) Doctor(ctx context.Context) ([]pave.Check, error) {
 	return list[pave.Check](ctx, c, "/v1/doctor", nil)
 }
 
-// Audit returns rows of the audit log after a cursor, oldest first.
-func (c *Client) Audit(ctx context.Context, after int64, limit int) ([]pave.AuditEntry, error) {
-	q := url.Values{"after": {strconv.FormatInt(after, 10)}}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(min(limit, maxPage)))
+// Audit returns rows of the audit log, oldest first.
+func (c *Client) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEntry, error) {
+	q := url.Values{"after": {strconv.FormatInt(f.After, 10)}}
+	setIf(q, "actor", f.Actor)
+	setIf(q, "action", f.Action)
+	setIf(q, "object", f.Object)
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(min(f.Limit, maxPage)))
+	}
+	if !f.Since.IsZero() {
+		q.Set("since", f.Since.UTC().Format(time.RFC3339Nano))
 	}
 	return list[pave.AuditEntry](ctx, c, "/v1/audit", q)
-}
-
-// Whoami returns who the token belongs to.
-func (c *Client) Whoami(ctx context.Context) (pave.User, error) {
-	return get[pave.User](ctx, c, "/v1/whoami", nil)
 }

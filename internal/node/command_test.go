@@ -2,7 +2,9 @@ package node
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,5 +76,21 @@ func TestOpenToAll(t *testing.T) {
 	}
 	if !openToAll("/usr/bin") || openToAll("/no/such") || openToAll("/etc/passwd") {
 		t.Error("open: /usr/bin; not a missing one, not a file")
+	}
+}
+
+// TestPortThenEnd: a program that opens its port and then ends was never ready.
+func TestPortThenEnd(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not installed")
+	}
+	b := newBench(t)
+	w := b.workload("wl", "g1")
+	w.ReadyPath = readyTCP
+	w.Command = []string{"/usr/bin/python3", "-c", "import os, socket, time\ns = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))\ntime.sleep(0.2)\nraise SystemExit(3)"}
+	st := b.put(w, StateFailed)
+	if !strings.Contains(st.Reason, "ended 3 times") {
+		t.Errorf("reason %q", st.Reason)
 	}
 }

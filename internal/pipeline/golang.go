@@ -51,7 +51,7 @@ func detectGo(r *repo) (*found, error) {
 		f.gap(flagCommand, "the Go module has no main package in its root or under cmd/")
 		return f, nil
 	}
-	build := []string{"go", "build", "-trimpath"}
+	build := []string{"go", "build"} // as vet and test: what they compiled is not compiled again
 	if tags := goTags(r, f); tags != "" {
 		build = append(build, "-tags", tags)
 	}

@@ -39,6 +39,9 @@ func (p *Platform) ApplyFile(ctx context.Context, f pave.PlanFile) (pave.Run, er
 	}
 	before, err := p.planWhere(ctx, p.DB, "hash = $1", f.Hash)
 	if err == nil && before.Run != "" && p.isNewest(ctx, before.Run) {
+		if _, err := p.Run(ctx, before.Run); err != nil {
+			return pave.Run{}, err
+		}
 		return p.resume(ctx, before)
 	}
 	before.Base, before.Hash = f.Base, f.Hash

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,7 +15,7 @@ func (p *Platform) addBacking(ctx context.Context, verb, service, kind, engine s
 	if err != nil {
 		return tr, err
 	}
-	if engine, err = engineOf(nil, kind, or(engine, engines[kind][0])); err != nil {
+	if engine, err = engineOf(nil, kind, cmp.Or(engine, engines[kind][0])); err != nil {
 		return tr, err
 	}
 	if engine == "" {

@@ -24,7 +24,7 @@ func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (tra
 	if err != nil {
 		return transition{}, err
 	}
-	svc, err := p.serviceNamed(ctx, string(name))
+	svc, err := p.serviceCalled(ctx, string(name))
 	if pave.CodeOf(err) == pave.NotFound {
 		tr, err := p.createNew(ctx, r, name, want)
 		if err == nil {
@@ -63,8 +63,13 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	}
 	want.Hooks = r.AllowHooks && t.HasHooks()
 	want.Variables = t.Variables
-	want.Run, err = overridden(t.Run, r.Run)
-	bad.add(err)
+	if t.Run.Set() {
+		want.Defaults = &t.Run
+	}
+	if r.Run != nil && r.Run.Set() {
+		want.Run = r.Run
+		bad.add(pipeline.CheckOverride(*r.Run))
+	}
 	asked := want
 	asked.Inputs = r.Inputs
 	want.Inputs, err = t.Validate(ctx, p.varsOf(name, asked))
@@ -110,39 +115,20 @@ func engineOf(defaults []template.Resource, kind, choice string) (string, error)
 	return "", pave.BadField(kind, choice, "is not an engine", hint)
 }
 
-// overridden is what the template says of its repository, with what the request
-// says over it; nil for nothing.
-func overridden(o pave.Override, by *pave.Override) (*pave.Override, error) {
-	if by != nil {
-		o.Folder, o.Command = or(by.Folder, o.Folder), or(by.Command, o.Command)
-		o.Ready, o.Port = or(by.Ready, o.Ready), or(by.Port, o.Port)
-		if len(by.Build) > 0 {
-			o.Build = by.Build
-		}
-		o.NoTests = o.NoTests || by.NoTests
-	}
-	if !o.Set() {
-		return nil, nil
-	}
-	return &o, pipeline.CheckOverride(o)
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pave.Name, want pave.Wanted) (transition, error) {
 	tr := transition{verb: r.Verb(), service: pave.Service{Name: name, Team: want.Team}, to: want,
 		build: true, rollout: want.Environments}
-	_, found, err := p.Access.TeamNamed(ctx, p.DB, want.Team)
+	team, found, err := p.Access.TeamNamed(ctx, p.DB, want.Team)
 	if err != nil {
 		return tr, err
 	}
+	tr.to.Team, tr.service.Team = team.Name, team.Name // one that was renamed is meant by its old name too
+	may := p.Access.May(ctx, access.Write, access.Team(want.Team).For(r.Verb(), ""))
 	if found {
-		return tr, p.Access.May(ctx, access.Write, want.Team)
+		may = p.Access.May(ctx, access.Write, access.Team(team.Name).For(r.Verb(), ""))
+	}
+	if found {
+		return tr, may
 	}
 	teams, err := p.Access.Teams(ctx)
 	if err != nil {
@@ -156,13 +142,16 @@ func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pav
 		return tr, pave.BadField("team", r.Team, "is not a team", "did you mean "+near+"?")
 	}
 	tr.newTeam = true
-	return tr, p.Access.May(ctx, access.Write, want.Team)
+	return tr, may
 }
 
 // createMore compares the request with the service that has its name.
 func (p *Platform) createMore(ctx context.Context, svc pave.Service, want pave.Wanted) (transition, error) {
 	tr := transition{verb: "create service", service: svc}
-	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+	if sees, err := p.sees(ctx, svc); err != nil || !sees {
+		return tr, cmp.Or(err, error(pave.Errorf(pave.Conflict, "the name %q is taken", svc.Name).WithHint("choose another name")))
+	}
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(tr.verb, "")); err != nil {
 		return tr, err
 	}
 	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
@@ -170,6 +159,12 @@ func (p *Platform) createMore(ctx context.Context, svc pave.Service, want pave.W
 		return tr, err
 	}
 	have := rev.Wanted
+	have.Team = svc.Team // as it is called now, and whose it is now
+	if team, found, err := p.Access.TeamNamed(ctx, p.DB, want.Team); err != nil {
+		return tr, err
+	} else if found {
+		want.Team = team.Name
+	}
 	if have.Nothing() {
 		return tr, pave.Errorf(pave.Conflict, "service %q is being deleted", svc.Name).
 			WithHint("pave watch %.16s", svc.LastRun)

@@ -13,7 +13,7 @@ func (p *Platform) resolveDelete(ctx context.Context, r pave.DeleteService) (tra
 	if err != nil {
 		return transition{}, err
 	}
-	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(r.Verb(), "")); err != nil {
 		return transition{}, err
 	}
 	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)

@@ -63,7 +63,7 @@ func (p *Platform) ofService(ctx context.Context, name, verb string) (transition
 	if err != nil {
 		return transition{}, err
 	}
-	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(verb, "")); err != nil {
 		return transition{}, err
 	}
 	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/catalog"
-	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/store"
 	"github.com/pave-platform/pave/internal/workflow"
 	"sigs.k8s.io/yaml"
@@ -140,7 +139,7 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 	if err != nil {
 		return nil, err
 	}
-	if pipe, err := pipeline.Detect(tree, overrideOf(rev.Wanted)); err != nil {
+	if pipe, err := detect(tree, rev.Wanted); err != nil {
 		repo.Err = err.Error()
 	} else if pipe.Language != "" {
 		repo.Facts = append(repo.Facts, catalog.Fact{Key: "language", Value: pipe.Language, Evidence: at(pipe.Source())})

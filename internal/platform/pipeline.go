@@ -82,9 +82,9 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	start := workflow.Start{ID: pave.NewID("run"), Kind: pave.RunPipeline, Service: svc.ID, Team: string(svc.Team), Parent: parent,
 		Actor: actor, Title: fmt.Sprintf("pipeline of %s at %.7s", svc.Name, commit),
 		Key: fmt.Sprintf("pipeline:%s:%s", svc.ID, commit), Input: pipelineInput{commit}}
-	pipe, err := pipeline.Detect(tree, overrideOf(w))
+	pipe, err := detect(tree, w)
 	if pave.CodeOf(err) == pave.Invalid { // a run that says so, where people look for it
-		start.Steps = []workflow.StepSpec{{Key: "detect", Title: "Pipeline", Handler: stepDetect, Input: detectInput{rec.ExternalID, commit, w.Run}}}
+		start.Steps = []workflow.StepSpec{{Key: "detect", Title: "Pipeline", Handler: stepDetect, Input: detectInput{rec.ExternalID, commit, w.Run, w.Defaults}}}
 		return start, nil
 	}
 	if err != nil {
@@ -109,6 +109,7 @@ type detectInput struct {
 	Repository string         `json:"repository"`
 	Commit     string         `json:"commit"`
 	Run        *pave.Override `json:"run,omitempty"`
+	Defaults   *pave.Override `json:"defaults,omitempty"`
 }
 
 // detectStep fails with what is wrong with the pipeline of a commit.
@@ -121,7 +122,7 @@ func (p *Platform) detectStep(ctx context.Context, t *workflow.Task) (workflow.R
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	_, err = pipeline.Detect(tree, overrideOf(pave.Wanted{Run: in.Run}))
+	_, err = detect(tree, pave.Wanted{Run: in.Run, Defaults: in.Defaults})
 	return workflow.Result{}, err
 }
 
@@ -158,7 +159,7 @@ func (p *Platform) releaseStep(ctx context.Context, t *workflow.Task) (workflow.
 // that was built, and returns its run; ok is false where nothing is to do. It
 // looks at the state, not at the event, so a lost or doubled call does no harm.
 func (p *Platform) Received(ctx context.Context, service string) (run pave.Run, ok bool, err error) {
-	svc, err := p.serviceNamed(ctx, service)
+	svc, err := p.serviceCalled(ctx, service)
 	if err != nil {
 		return run, false, err
 	}

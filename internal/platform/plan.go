@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -251,15 +252,28 @@ func (p *Platform) keepPlan(ctx context.Context, plan pave.Plan) error {
 
 // PlanFor reads a plan made before.
 func (p *Platform) PlanFor(ctx context.Context, id string) (pave.Plan, error) {
-	return p.planWhere(ctx, p.DB, "id = $1", id)
+	plan, err := p.planWhere(ctx, p.DB, "id = $1", id)
+	if err != nil {
+		return plan, err
+	}
+	var actor string
+	if err := p.DB.QueryRow(ctx, `SELECT actor FROM plans WHERE id = $1`, id).Scan(&actor); err != nil {
+		return plan, err
+	}
+	if sees, err := p.seesPlan(ctx, plan, actor); err != nil || !sees {
+		return pave.Plan{}, cmp.Or(err, error(errNoPlan))
+	}
+	return plan, nil
 }
+
+var errNoPlan = pave.Errorf(pave.NotFound, "no such plan").WithHint("pave plan makes one")
 
 func (p *Platform) planWhere(ctx context.Context, q store.Querier, cond string, args ...any) (pave.Plan, error) {
 	var body, run string
 	var plan pave.Plan
 	err := q.QueryRow(ctx, `SELECT body, run FROM plans WHERE `+cond+` ORDER BY id DESC LIMIT 1`, args...).Scan(&body, &run)
 	if errors.Is(err, sql.ErrNoRows) {
-		return plan, pave.Errorf(pave.NotFound, "no such plan").WithHint("pave plan makes one")
+		return plan, errNoPlan
 	}
 	if err != nil {
 		return plan, err

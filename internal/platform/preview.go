@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.
 	if want.Hooks {
 		notes = []string{"programs of the template run, as the user of builds: " + strings.Join(t.HookNames(), ", ")}
 	}
-	pipe, err := pipeline.Detect(tree.FS(), overrideOf(want))
+	pipe, err := detect(tree.FS(), want)
 	if err != nil && want.Hooks { // they may add what is missing
 		return append(notes, "how it is built and run is known after the hooks: "+err.Error()), nil
 	}
@@ -47,12 +48,33 @@ func (p *Platform) varsOf(name pave.Name, want pave.Wanted) template.Vars {
 	return v
 }
 
-// overrideOf is what is said of a service's repository beside what is detected.
-func overrideOf(want pave.Wanted) pave.Override {
-	if want.Run == nil {
-		return pave.Override{}
+// detect reads the pipeline of a service's tree: what was said of it wins, and what
+// its template says counts where nothing is found.
+func detect(tree fs.FS, want pave.Wanted) (pipeline.Pipeline, error) {
+	var over, def pave.Override
+	if want.Run != nil {
+		over = *want.Run
 	}
-	return *want.Run
+	if want.Defaults != nil {
+		def = *want.Defaults
+	}
+	pipe, err := pipeline.Detect(tree, over)
+	if pave.CodeOf(err) == pave.Invalid && (def.Command != "" || def.Folder != "" || def.Port != "") {
+		if over.Command == "" {
+			over.Command, over.Build = def.Command, def.Build
+		}
+		if over.Folder == "" {
+			over.Folder = def.Folder
+		}
+		if over.Port == "" {
+			over.Port = def.Port
+		}
+		pipe, err = pipeline.Detect(tree, over)
+	}
+	if pipe.Ready == pipeline.TCP && over.Ready == "" && def.Ready != "" {
+		pipe.Ready = def.Ready
+	}
+	return pipe, err
 }
 
 // howItRuns is one line about what was detected.

@@ -18,7 +18,7 @@ func (p *Platform) resolveRestore(ctx context.Context, r pave.RestoreService) (t
 	if err != nil {
 		return transition{}, err
 	}
-	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(r.Verb(), "")); err != nil {
 		return transition{}, err
 	}
 	return p.bringBack(ctx, svc, svc.Revision, r.Verb())
@@ -38,7 +38,7 @@ func (p *Platform) bringBack(ctx context.Context, svc pave.Service, below int, v
 	if tr.to.Nothing() {
 		return tr, pave.Errorf(pave.Conflict, "service %q never wanted anything", svc.Name)
 	}
-	_, found, err := p.Access.TeamNamed(ctx, p.DB, tr.to.Team)
+	_, found, err := p.Access.TeamNamed(ctx, p.DB, svc.Team)
 	if err != nil {
 		return tr, err
 	}

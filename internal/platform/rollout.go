@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -118,7 +119,7 @@ func (p *Platform) rolloutStart(ctx context.Context, q store.Querier, svc pave.S
 	if err != nil {
 		return workflow.Start{}, err
 	}
-	in.Start = or(in.Start, starts[env])
+	in.Start = cmp.Or(in.Start, starts[env])
 	nodes, err := p.rolloutNodes(ctx, q, svc, w, env, rel, in.Start)
 	if err != nil {
 		return workflow.Start{}, err

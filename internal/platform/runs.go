@@ -57,8 +57,12 @@ func (p *Platform) Run(ctx context.Context, id string) (pave.Run, error) {
 		return pave.Run{}, pave.BadField("run", id, "is no run id", "pave list runs shows them")
 	}
 	run, err := p.Engine.Get(ctx, id)
-	if pave.CodeOf(err) == pave.NotFound {
-		return run, pave.Errorf(pave.NotFound, "no run %q", id).WithHint("pave list runs")
+	sees := false
+	if err == nil {
+		sees, err = p.seesRun(ctx, run)
+	}
+	if pave.CodeOf(err) == pave.NotFound || err == nil && !sees {
+		return pave.Run{}, pave.Errorf(pave.NotFound, "no run %q", id).WithHint("pave list runs")
 	}
 	return run, err
 }
@@ -72,6 +76,10 @@ func (p *Platform) ListRuns(ctx context.Context, f pave.RunFilter) ([]pave.Run, 
 			return nil, err
 		}
 		w.Service = svc.ID
+	}
+	var err error
+	if w.Services, err = p.visible(ctx); err != nil {
+		return nil, err
 	}
 	return p.Engine.List(ctx, w)
 }
@@ -104,13 +112,17 @@ func (p *Platform) Events(ctx context.Context, f pave.EventFilter) ([]pave.Event
 		}
 		w.Service = svc.ID
 	}
+	var err error
+	if w.Services, err = p.visible(ctx); err != nil {
+		return nil, err
+	}
 	return p.Engine.Events(ctx, w)
 }
 
 // WaitEvents returns when something may have happened, or ctx ends.
 func (p *Platform) WaitEvents(ctx context.Context, after int64) error {
 	changed := p.Engine.Changed()
-	if newer, err := p.Engine.Events(ctx, workflow.EventFilter{After: after, Limit: 1}); err != nil || len(newer) > 0 {
+	if newer, err := p.Events(ctx, pave.EventFilter{After: after, Limit: 1}); err != nil || len(newer) > 0 {
 		return err
 	}
 	select {
@@ -157,7 +169,11 @@ func (p *Platform) mayChange(ctx context.Context, id, action string) (pave.Run, 
 	if err != nil {
 		return run, err
 	}
-	if err := p.Access.May(ctx, access.Write, pave.Name(run.Team)); err != nil {
+	owner, err := p.runOwner(ctx, run)
+	if err != nil {
+		return run, err
+	}
+	if err := p.Access.May(ctx, access.Write, owner.For(action, "")); err != nil {
 		return run, err
 	}
 	return run, p.DB.Tx(ctx, func(tx *store.Tx) error {

@@ -21,14 +21,29 @@ func scanService(row store.Scanner) (pave.Service, error) {
 	return s, err
 }
 
-// serviceNamed returns the service that has a name now. Invalid where it is no
-// name, NotFound with "did you mean" where nothing has it.
-func (p *Platform) serviceNamed(ctx context.Context, name string) (pave.Service, error) {
+// serviceCalled returns the service that has a name now, whoever asks.
+func (p *Platform) serviceCalled(ctx context.Context, name string) (pave.Service, error) {
 	if _, err := pave.ParseName("name", name); err != nil {
 		return pave.Service{}, err
 	}
 	svc, err := scanService(p.DB.QueryRow(ctx, `SELECT `+serviceColumns+` FROM services WHERE name = $1 AND deleted = 0`, name))
-	if !errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return svc, pave.Errorf(pave.NotFound, "no service %q", name).WithHint("pave list services")
+	}
+	return svc, err
+}
+
+// serviceNamed returns the service that has a name now. Invalid where it is no
+// name, NotFound with "did you mean" where nothing has it that the caller may see.
+func (p *Platform) serviceNamed(ctx context.Context, name string) (pave.Service, error) {
+	svc, err := p.serviceCalled(ctx, name)
+	if err == nil {
+		sees, err := p.sees(ctx, svc)
+		if sees || err != nil {
+			return svc, err
+		}
+		svc = pave.Service{}
+	} else if pave.CodeOf(err) != pave.NotFound {
 		return svc, err
 	}
 	missing := pave.Errorf(pave.NotFound, "no service %q", name).WithHint("pave list services")
@@ -56,8 +71,14 @@ func (p *Platform) serviceDeleted(ctx context.Context, name string) (pave.Servic
 	}
 	svc, err := scanService(p.DB.QueryRow(ctx, `SELECT `+serviceColumns+` FROM services
 		WHERE name = $1 AND deleted > 0 ORDER BY deleted DESC LIMIT 1`, name))
-	if errors.Is(err, sql.ErrNoRows) || err == nil && svc.KeptUntil.Before(time.Now()) {
-		return svc, pave.Errorf(pave.NotFound, "no deleted service %q is kept", name).
+	sees := false
+	if err == nil {
+		if sees, err = p.sees(ctx, svc); err != nil {
+			return svc, err
+		}
+	}
+	if errors.Is(err, sql.ErrNoRows) || err == nil && (!sees || svc.KeptUntil.Before(time.Now())) {
+		return pave.Service{}, pave.Errorf(pave.NotFound, "no deleted service %q is kept", name).
 			WithHint("pave list services --deleted")
 	}
 	return svc, err
@@ -84,6 +105,11 @@ func (p *Platform) Services(ctx context.Context, deleted bool) ([]pave.Service, 
 	}
 	out := []pave.Service{}
 	for _, s := range list {
+		if sees, err := p.sees(ctx, s); err != nil {
+			return nil, err
+		} else if !sees {
+			continue
+		}
 		if err := p.fill(ctx, &s); err != nil {
 			return nil, err
 		}
@@ -277,9 +303,10 @@ func (p *Platform) repositoryOf(ctx context.Context, svc pave.Service) (resource
 	return p.Resources.Live(ctx, p.DB, svc.ID, repositoryRef(svc.Name))
 }
 
-// RepositoryName is the name of a service's repository outside.
+// RepositoryName is the name of a service's repository outside. It asks nobody's
+// permission: the git door has asked for that of the verb.
 func (p *Platform) RepositoryName(ctx context.Context, service string) (string, error) {
-	svc, err := p.serviceNamed(ctx, service)
+	svc, err := p.serviceCalled(ctx, service)
 	if err != nil {
 		return "", err
 	}

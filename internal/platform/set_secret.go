@@ -76,7 +76,7 @@ func (p *Platform) SealValue(ctx context.Context, service, name string, value pa
 	if err != nil {
 		return pave.SealedValue{}, err
 	}
-	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For("set secret", "")); err != nil {
 		return pave.SealedValue{}, err
 	}
 	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)

@@ -3,10 +3,12 @@ package platform
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
 	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/resource"
 )
@@ -171,10 +173,16 @@ func (p *Platform) ListResources(ctx context.Context, service string) ([]pave.Re
 		}
 		id = svc.ID
 	}
+	visible, err := p.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
 	records, err := p.Resources.List(ctx, p.DB, id)
 	out := []pave.Resource{}
 	for _, r := range records {
-		out = append(out, r.View())
+		if visible == nil || slices.Contains(visible, r.Service) {
+			out = append(out, r.View())
+		}
 	}
 	return out, err
 }
@@ -198,12 +206,20 @@ func (p *Platform) Entities(ctx context.Context, service string) ([]pave.Entity,
 		}
 		id = svc.ID
 	}
-	return p.Catalog.List(ctx, id)
+	visible, err := p.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.Catalog.List(ctx, id)
+	return slices.DeleteFunc(all, func(e pave.Entity) bool { return visible != nil && !slices.Contains(visible, e.Service) }), err
 }
 
-// Audit returns rows of the audit log after a cursor.
-func (p *Platform) Audit(ctx context.Context, after int64, limit int) ([]pave.AuditEntry, error) {
-	return p.Access.Audit(ctx, after, limit)
+// Audit returns rows of the audit log.
+func (p *Platform) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEntry, error) {
+	if err := p.Access.May(ctx, access.Admin, access.Platform); err != nil {
+		return nil, err
+	}
+	return p.Access.Audit(ctx, f)
 }
 
 // Logs streams what the processes of a service write in one environment.

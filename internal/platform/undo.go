@@ -12,7 +12,7 @@ import (
 // resolveUndo: one more plan, back to what was before a run. Only the newest can
 // be taken back; later ones are named.
 func (p *Platform) resolveUndo(ctx context.Context, r pave.Undo) (transition, error) {
-	run, err := p.Engine.Get(ctx, r.Run)
+	run, err := p.Run(ctx, r.Run)
 	if err != nil {
 		return transition{}, err
 	}
@@ -20,7 +20,7 @@ func (p *Platform) resolveUndo(ctx context.Context, r pave.Undo) (transition, er
 	if err != nil {
 		return transition{}, err
 	}
-	if err := p.Access.May(ctx, access.Write, svc.Team); err != nil {
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(r.Verb(), "")); err != nil {
 		return transition{}, err
 	}
 	if !run.State.Ended() {

@@ -70,7 +70,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	hookToken := key.Derive("hook", c.Home)
-	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL,
+	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL, Address: s.state.URL,
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
 		Git: gitDoor{s, db, repos, hookToken}.handler()})
 	return s, err

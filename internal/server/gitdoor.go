@@ -32,16 +32,16 @@ func (d gitDoor) authorize(r *http.Request, repository string, write bool) (stri
 		return "", err
 	}
 	ctx := pave.WithPrincipal(r.Context(), who)
-	svc, err := d.s.platform.Service(ctx, repository)
+	svc, err := d.s.platform.Service(ctx, repository) // not found where the caller may not see it
 	if err != nil {
-		return "", err
+		return who.User.ID, err
 	}
-	perm := access.Read
+	perm, verb := access.Read, "fetch"
 	if write {
-		perm = access.Write
+		perm, verb = access.Write, "push"
 	}
-	if err := d.s.access.May(ctx, perm, svc.Team); err != nil {
-		return "", err
+	if err := d.s.access.May(ctx, perm, access.Service(svc).For(verb, "")); err != nil {
+		return who.User.ID, err
 	}
 	if write && r.Method == http.MethodPost {
 		err = d.db.Tx(ctx, func(tx *store.Tx) error {

@@ -132,6 +132,18 @@ type EventFilter struct {
 	Service string
 	After   int64 // the cursor: events with greater numbers
 	Limit   int   // default 200, at most 1000
+	// Services are those whose events are wanted, and events of none; nil is all.
+	Services []string
+}
+
+// anyOf is the condition that a column has one of the values.
+func anyOf(column string, values []string, args *[]any) string {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		*args = append(*args, v)
+		marks[i] = fmt.Sprintf("$%d", len(*args))
+	}
+	return column + " IN (" + strings.Join(marks, ", ") + ")"
 }
 
 // Events returns events in the order of their numbers. The number of the last is
@@ -148,6 +160,9 @@ func (e *Engine) Events(ctx context.Context, f EventFilter) ([]pave.Event, error
 	if f.Service != "" {
 		args = append(args, f.Service)
 		where = append(where, fmt.Sprintf("service = $%d", len(args)))
+	}
+	if f.Services != nil {
+		where = append(where, anyOf("service", append([]string{""}, f.Services...), &args))
 	}
 	args = append(args, limit(f.Limit, 200, 1000))
 	query := fmt.Sprintf(`%sSELECT seq, run, service, step, type, actor, at, data FROM events WHERE %s ORDER BY seq LIMIT $%d`,

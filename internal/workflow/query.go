@@ -66,6 +66,8 @@ type Filter struct {
 	State   pave.RunState
 	Limit   int    // default 50, at most 200
 	Before  string // the cursor: runs older than the run of this id
+	// Services are those whose runs are wanted, and runs of none; nil is all.
+	Services []string
 }
 
 // List returns runs without their steps, the newest first. The id of the last is
@@ -83,6 +85,9 @@ func (e *Engine) List(ctx context.Context, f Filter) ([]pave.Run, error) {
 	add("kind = $%d", string(f.Kind))
 	add("state = $%d", string(f.State))
 	add("(created, id) < (SELECT created, id FROM runs WHERE id = $%d)", f.Before)
+	if f.Services != nil {
+		where = append(where, anyOf("service", append([]string{""}, f.Services...), &args))
+	}
 	query := ""
 	if len(where) > 0 {
 		query = " WHERE " + strings.Join(where, " AND ")

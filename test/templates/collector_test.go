@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,16 +76,22 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("{}"))
 }
 
-// wait waits for the spans of a trace until there are n of them.
-func (c *collector) wait(t *testing.T, trace string, n int) []span {
+// wait waits for the spans of a trace until there is one of each name.
+func (c *collector) wait(t *testing.T, trace string, names ...string) []span {
 	t.Helper()
 	var found []span
 	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		missing := map[string]bool{}
+		for _, name := range names {
+			missing[name] = true
+		}
 		c.mu.Lock()
 		found = nil
 		for _, s := range c.spans {
 			if s.TraceID == trace {
+				s.Name = strings.TrimSuffix(s.Name, "{$}") // how Go writes a path that is just that
 				found = append(found, s)
+				delete(missing, s.Name)
 			}
 		}
 		wrong := c.wrong
@@ -92,10 +99,10 @@ func (c *collector) wait(t *testing.T, trace string, n int) []span {
 		if len(wrong) > 0 {
 			t.Fatalf("the collector was sent %v", wrong)
 		}
-		if len(found) >= n {
+		if len(missing) == 0 {
 			return found
 		}
 	}
-	t.Fatalf("got %d spans of the trace, want %d: %+v", len(found), n, found)
+	t.Fatalf("of the spans %q of the trace there are %+v", names, found)
 	return nil
 }

@@ -9,6 +9,28 @@ import (
 	"time"
 )
 
+// tracesJobs adds jobs in a trace, as many as it takes for the replica to get one:
+// others take them too, and have no collector.
+func (l live) tracesJobs(t *testing.T, r *replica, trace string) {
+	t.Helper()
+	for i := range 40 {
+		req, err := http.NewRequest(http.MethodPost, r.url+"/jobs", strings.NewReader(fmt.Sprintf(`{"key": "traced-%d", "payload": {"name": "Ada", "seconds": 0.5}}`, i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("traceparent", "00-"+trace+"-"+caller+"-01")
+		res, err := http.DefaultClient.Do(req)
+		if status, text := body(t, res, err); status != http.StatusAccepted {
+			t.Fatalf("add job: %d %s", status, text)
+		}
+	}
+	l.below(t, l.c.wait(t, trace, "POST /jobs", "job"))
+	r.stop(t)()
+	if log := r.text(); !strings.Contains(log, `"job done"`) || !strings.Contains(log, trace) {
+		t.Errorf("the log does not have the trace:\n%s", log)
+	}
+}
+
 // drainsJobs stops a replica of a worker in the middle of jobs: it finishes those it
 // has, the other replicas do the rest, and each job is done once.
 func (l live) drainsJobs(t *testing.T, r *replica) {

@@ -159,54 +159,50 @@ func (l live) traces(t *testing.T) {
 	t.Helper()
 	r := copyOf(t, l.h, l.name, "OTEL_EXPORTER_OTLP_ENDPOINT="+l.c.url)
 	trace := fmt.Sprintf("%032x", time.Now().UnixNano())
-	l.send(t, r, trace)
-	want := map[string]bool{"GET " + l.path: true}
-	switch {
-	case l.works():
-		want = map[string]bool{"POST /jobs": true, "job": true}
-	case l.template == "worker":
-	default:
-		if l.database {
-			want["record visit"] = true
-		}
-		if l.cache {
-			want["count visit"] = true
-		}
+	if l.works() {
+		l.tracesJobs(t, r, trace)
+		return
 	}
-	spans := l.c.wait(t, trace, len(want))
-	server := slices.IndexFunc(spans, func(s span) bool { return s.ParentID == caller })
-	if server < 0 || spans[server].Kind != 2 {
-		t.Fatalf("no span is below the caller's: %+v", spans)
+	req, err := http.NewRequest(http.MethodGet, r.url+l.path, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, s := range spans {
-		if s.Service != l.name || len(s.SpanID) != 16 || s.End < s.Start || !want[strings.TrimSuffix(s.Name, "{$}")] {
-			t.Errorf("not a good span: %+v", s)
-		}
-		if s.ParentID != caller && s.ParentID != spans[server].SpanID {
-			t.Errorf("%s is not below the request", s.Name)
-		}
+	req.Header.Set("traceparent", "00-"+trace+"-"+caller+"-01")
+	res, err := http.DefaultClient.Do(req)
+	if status, text := body(t, res, err); status != http.StatusOK {
+		t.Fatalf("%s answers %d %s", l.path, status, text)
 	}
+	want := []string{"GET " + strings.TrimSuffix(l.path, "{$}")}
+	if l.database {
+		want = append(want, "record visit")
+	}
+	if l.cache {
+		want = append(want, "count visit")
+	}
+	l.below(t, l.c.wait(t, trace, want...))
 	r.stop(t)()
 	if log := r.text(); !strings.Contains(log, `"trace_id"`) || !strings.Contains(log, trace) {
 		t.Errorf("the log does not have the trace:\n%s", log)
 	}
 }
 
-// send sends the request of a trace.
-func (l live) send(t *testing.T, r *replica, trace string) {
+// below holds spans to be good ones: a request's is below the caller's, all others
+// are below a request's.
+func (l live) below(t *testing.T, spans []span) {
 	t.Helper()
-	method, path, text := http.MethodGet, l.path, ""
-	if l.works() {
-		method, path, text = http.MethodPost, "/jobs", `{"key": "traced", "payload": {"name": "Ada"}}`
+	requests := map[string]bool{}
+	for _, s := range spans {
+		if s.ParentID == caller && s.Kind == 2 {
+			requests[s.SpanID] = true
+		}
 	}
-	req, err := http.NewRequest(method, r.url+path, strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("traceparent", "00-"+trace+"-"+caller+"-01")
-	res, err := http.DefaultClient.Do(req)
-	if status, text := body(t, res, err); status != http.StatusOK && status != http.StatusAccepted {
-		t.Fatalf("%s answers %d %s", path, status, text)
+	for _, s := range spans {
+		if s.Service != l.name || len(s.SpanID) != 16 || s.End < s.Start {
+			t.Errorf("not a good span: %+v", s)
+		}
+		if !requests[s.SpanID] && !requests[s.ParentID] {
+			t.Errorf("%s is below neither the caller nor a request: %+v", s.Name, spans)
+		}
 	}
 }
 

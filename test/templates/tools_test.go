@@ -10,6 +10,7 @@ import (
 
 	"github.com/pave-platform/pave/internal/template"
 	"github.com/pave-platform/pave/templates"
+	"github.com/pave-platform/pave/test/world"
 	"sigs.k8s.io/yaml"
 )
 
@@ -170,5 +171,22 @@ func TestDeveloperChecks(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The workflows call pave ci: it goes well in a new service, without a server.
+func TestCI(t *testing.T) {
+	long(t)
+	pave := world.Build(t).Pave
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), pave, "ci")
+			cmd.Dir = render(t, name, "none", "none")
+			cmd.Env = append(append(os.Environ(), systemFirst()...), "PAVE_HOME="+t.TempDir())
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "[+] test ") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

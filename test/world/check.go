@@ -238,12 +238,12 @@ func (h *Home) checkAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if broken != 0 {
+	if broken.Broken != 0 {
 		return fmt.Errorf("audit: the chain is broken at %d", broken)
 	}
 	got := map[string]int{}
 	for after := int64(0); ; {
-		page, err := log.Audit(ctx, after, 200)
+		page, err := log.Audit(ctx, pave.AuditFilter{After: after})
 		if err != nil {
 			return err
 		}

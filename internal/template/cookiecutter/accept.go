@@ -1,7 +1,9 @@
 package cookiecutter
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -16,9 +18,11 @@ func accept(name string, declared, given any) (any, error) {
 		if strings.HasPrefix(name, "_") {
 			return value, nil
 		}
-		switch value.(type) {
-		case []any, *jinja.Dict:
-			return nil, wrongKind(name, given, "one of "+listed(declared.([]any)))
+		choices := declared.([]any)
+		_, isList := value.([]any)
+		_, isDict := value.(*jinja.Dict)
+		if isDict || isList && !slices.ContainsFunc(choices, func(c any) bool { return kindOf(c) == KindChoice }) {
+			return nil, wrongKind(name, given, "one of "+listed(choices))
 		}
 		return value, nil
 	case KindBoolean:
@@ -30,6 +34,9 @@ func accept(name string, declared, given any) (any, error) {
 		}
 		return nil, wrongKind(name, given, "yes or no")
 	case KindObject:
+		if s, ok := value.(string); ok && json.Valid([]byte(s)) { // as cookiecutter asks for one
+			value, _ = decodeJSON([]byte(s))
+		}
 		if d, ok := value.(*jinja.Dict); ok {
 			return d, nil
 		}

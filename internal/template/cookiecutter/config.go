@@ -36,9 +36,7 @@ func parseConfig(file string, data []byte) (*config, error) {
 	if err := json.Unmarshal(data, &whole); err != nil {
 		return nil, jsonError(file, data, err)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	value, err := decode(d, 0)
+	value, err := decodeJSON(data)
 	if err != nil {
 		return nil, pave.Errorf(pave.Invalid, "%s: %w", file, err)
 	}
@@ -69,7 +67,14 @@ func jsonError(file string, data []byte, err error) error {
 
 var errDeep = errors.New("values are nested too deeply")
 
-// decode reads one value, keeping the order of keys.
+// decodeJSON reads a value, keeping the order of keys. What follows it is left.
+func decodeJSON(data []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return decode(d, 0)
+}
+
+// decode reads one value.
 func decode(d *json.Decoder, depth int) (any, error) {
 	tok, err := d.Token()
 	if err != nil {

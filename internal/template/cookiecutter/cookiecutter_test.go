@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/template/jinja"
 )
 
 // files makes a template in memory; a value that begins with "->" is a link.
@@ -131,12 +132,15 @@ func TestPrompts(t *testing.T) {
 	if d := cmp.Diff([]Choice{{"big-shop-db", "big-shop-db"}, {"none", "No database"}}, p.Choices); d != "" || p.Default != "big-shop-db" {
 		t.Error(d, p.Default)
 	}
-	a, err := tmpl.Answers(t.Context(), map[string]any{"db": "none", "ci": "off", "extra": map[string]any{"b": "2"}}, Options{})
+	a, err := tmpl.Answers(t.Context(), map[string]any{"db": "none", "ci": "off", "extra": `{"b": "2"}`}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := slices.Sorted(maps.Keys(a.Values())); !slices.Equal(got, []string{"ci", "db", "extra", "name", "slug"}) {
 		t.Errorf("values %v", got)
+	}
+	if v, _ := a.Get("extra"); v.(*jinja.Dict).Len() != 2 {
+		t.Errorf("extra is %v", v)
 	}
 	if v, _ := a.Get("ci"); v != false {
 		t.Errorf("ci is %v", v)
@@ -183,6 +187,38 @@ func TestForeign(t *testing.T) {
 	}
 	if got := texts(res)["ci.yml"]; got != "sha: ${{ github.sha }} demo {{ .Values.image }}" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Choices may be numbers or lists, and are given as text, too.
+func TestOddChoices(t *testing.T) {
+	t.Parallel()
+	tmpl, err := Load(files(map[string]string{
+		ConfigName:    `{"slug": "demo", "version": [3.9, 3.1, 12], "tools": [["a"], ["b", "c"]], "on": [true, false]}`,
+		folder + "/a": "",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []map[string]any{
+		{"version": "12", "tools": []any{"b", "c"}, "on": "False"},
+		{"version": 12, "tools": []string{"b", "c"}, "on": false},
+	} {
+		a, err := tmpl.Answers(t.Context(), given, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		version, _ := a.Get("version")
+		tools, _ := a.Get("tools")
+		on, _ := a.Get("on")
+		if d := cmp.Diff([]any{"12", []any{"b", "c"}, false}, []any{version, tools, on}); d != "" {
+			t.Error(d)
+		}
+	}
+	for _, given := range []map[string]any{{"tools": []any{"b"}}, {"version": []any{"b"}}, {"tools": map[string]any{}}, {"on": "maybe"}} {
+		if _, err := tmpl.Answers(t.Context(), given, Options{}); pave.CodeOf(err) != pave.Invalid {
+			t.Errorf("%v: %v", given, err)
+		}
 	}
 }
 

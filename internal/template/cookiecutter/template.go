@@ -144,6 +144,9 @@ func (t *Template) Select(name string) (*Template, error) {
 // nothing itself.
 func (t *Template) Nested() []Nested { return slices.Clone(t.nested) }
 
+// Dir is the folder of the template in its file system.
+func (t *Template) Dir() string { return t.dir }
+
 // Hooks lists the programs the template wants to have run, as paths.
 func (t *Template) Hooks() []string { return slices.Clone(t.hooks) }
 

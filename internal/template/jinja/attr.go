@@ -39,7 +39,7 @@ func (r *renderer) attrOfUndefined(u *undefined, name string, pos int) (any, err
 	if !r.js || u.isRoot {
 		return nil, u.err()
 	}
-	return &undefined{t: u.t, pos: u.pos, msg: u.msg, hint: u.hint}, nil
+	return &undefined{t: u.t, pos: u.pos, msg: u.msg, hint: u.hint, tell: u.tell}, nil
 }
 
 // own returns an attribute or method that values of this kind have.
@@ -105,25 +105,31 @@ type selfRef struct{}
 // noKey stands for a key that base does not have.
 func (r *renderer) noKey(base any, name string, pos int) *undefined {
 	u := &undefined{t: r.t, pos: pos, msg: "unknown key " + strconv.Quote(cutPlace(name))}
-	var known []string
+	var known func() []string
 	switch b := base.(type) {
 	case *Dict:
-		known = b.names()
+		known = b.names
 	case *namespace:
-		known = b.d.names()
+		known = b.d.names
 	case *module:
-		known = sortedKeys(b.top.vars)
+		known = func() []string { return sortedKeys(b.top.vars) }
 	default:
 		u.msg = typeName(base) + " has no " + strconv.Quote(cutPlace(name))
-		known = sortedKeys(r.env.methods.of(base))
-		u.hint = didYouMean(name, known, "")
+		u.tell = func() string { return didYouMean(name, sortedKeys(r.env.methods.of(base)), "") }
 		return u
 	}
-	otherwise := "there are no keys"
-	if len(known) > 0 {
-		otherwise = "known keys are " + clip(known)
+	u.tell = func() string {
+		otherwise := "there are no keys"
+		if names := known(); len(names) > 0 {
+			otherwise = "known keys are " + clip(names)
+		}
+		for _, k := range known() {
+			if strings.HasPrefix(k, name+"-") {
+				return "a name with a hyphen is read as [" + strconv.Quote(cutPlace(k)) + "]"
+			}
+		}
+		return didYouMean(name, known(), otherwise)
 	}
-	u.hint = didYouMean(name, known, otherwise)
 	return u
 }
 
@@ -142,7 +148,7 @@ func (r *renderer) itemOf(base, key any, pos int) (any, error) {
 		}
 	case *list, tuple, string, markup, *intRange:
 		if n, ok := asInt(key); ok {
-			return r.at2(b, n, pos)
+			return r.element(b, n, pos)
 		}
 	}
 	name, ok := asText(key)
@@ -156,8 +162,8 @@ func (r *renderer) itemOf(base, key any, pos int) (any, error) {
 	return r.attr(base, name, pos)
 }
 
-// at2 is the n-th element of a sequence, from the end if n is negative.
-func (r *renderer) at2(base any, n int64, pos int) (any, error) {
+// element is the n-th element of a sequence, from the end if n is negative.
+func (r *renderer) element(base any, n int64, pos int) (any, error) {
 	length, err := r.length(base)
 	if err != nil {
 		return nil, err

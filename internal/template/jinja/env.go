@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -126,12 +127,14 @@ func (l Limits) withDefaults() Limits {
 
 // Parse reads src with the default options; see Env.Parse.
 func Parse(name, src string) (*Template, error) {
-	e, err := New(Options{})
+	e, err := plainEnv()
 	if err != nil {
 		return nil, err
 	}
 	return e.Parse(name, src)
 }
+
+var plainEnv = sync.OnceValues(func() (*Env, error) { return New(Options{}) })
 
 // Parse reads src, whose name is used in errors. The error is Invalid and gives
 // file, line, column and the expression; it also covers unknown tags, filters and

@@ -14,12 +14,23 @@ func (r *renderer) value(x expr) (any, error) {
 	return v, nil
 }
 
-// eval works x out; the result may be undefined. The recursion is as deep as the
-// parser allowed.
+// eval works x out; the result may be undefined.
 func (r *renderer) eval(x expr) (any, error) {
 	if err := r.step(x.at()); err != nil {
 		return nil, err
 	}
+	if r.deep++; r.deep > maxDeep {
+		return nil, r.t.errorAt(x.at(), "expressions are nested deeper than %d levels", maxDeep)
+	}
+	v, err := r.work(x)
+	r.deep--
+	return v, err
+}
+
+// maxDeep bounds the stack that expressions within expressions take, through calls.
+const maxDeep = 20_000
+
+func (r *renderer) work(x expr) (any, error) {
 	switch x := x.(type) {
 	case *litExpr:
 		return x.value, nil

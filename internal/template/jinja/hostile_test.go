@@ -252,3 +252,41 @@ func TestForeignValues(t *testing.T) {
 		}
 	}
 }
+
+// Chains within parentheses within calls: deep, but not deeper than the stack.
+func TestDeepExpressions(t *testing.T) {
+	t.Parallel()
+	src := "m(x)"
+	for range 100 {
+		src = "(" + src + ")" + strings.Repeat("+1", 900)
+	}
+	src = "{% macro m(x) %}{{ " + src + " }}{% endmacro %}{{ m(1) }}"
+	for name, dialect := range dialects {
+		e, _ := New(Options{Dialect: dialect})
+		tmpl, err := e.Parse("t", src)
+		if err == nil {
+			_, err = tmpl.Render(t.Context(), nil)
+		}
+		if pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), "deeper than") {
+			t.Errorf("%s: got %.200v, want an invalid error", name, err)
+		}
+	}
+}
+
+// An error stays short, however long the name in it.
+func TestLongNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("n", 1<<20)
+	for _, src := range []string{"{{ " + long + " }}", "{{ map." + long + " }}", "{{ map['" + long + "'] }}", "{{ 1" + strings.Repeat("1", 1<<20) + " }}", "{% " + long + " %}", "{{ 1|" + long + " }}", "{{ 1 is " + long + " }}", "{{ 1 " + long + " }}"} {
+		for _, dialect := range dialects {
+			e, _ := New(Options{Dialect: dialect})
+			tmpl, err := e.Parse("t", src)
+			if err == nil {
+				_, err = tmpl.Render(t.Context(), map[string]any{"map": map[string]any{"a": 1}})
+			}
+			if pave.CodeOf(err) != pave.Invalid || len(err.Error())+len(pave.HintOf(err)) > 2000 {
+				t.Errorf("%.30s: error has %d bytes: %.200v", src, len(err.Error())+len(pave.HintOf(err)), err)
+			}
+		}
+	}
+}

@@ -251,7 +251,13 @@ func jsRound(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	round := func(f float64) float64 { return math.Copysign(math.Floor(f+0.5), f) }
+	round := func(f float64) float64 {
+		whole := math.Floor(f)
+		if f-whole >= 0.5 {
+			whole++
+		}
+		return math.Copysign(whole, f)
+	}
 	switch method {
 	case "ceil":
 		round = math.Ceil

@@ -29,7 +29,8 @@ func jsStripTags(c *call) (any, error) {
 	}
 	s = strings.TrimFunc(jsTags.ReplaceAllString(s, ""), isSpace)
 	if keep {
-		s = jsBlanks.ReplaceAllString(jsEdges.ReplaceAllString(s, ""), " ")
+		s = jsLines.ReplaceAllStringFunc(s, func(line string) string { return strings.Trim(line, " ") })
+		s = jsBlanks.ReplaceAllString(s, " ")
 		s = jsNewlines.ReplaceAllString(strings.ReplaceAll(s, "\r\n", "\n"), "\n\n")
 	} else {
 		s = jsSpaces.ReplaceAllString(s, " ")

@@ -2,8 +2,8 @@ package jinja
 
 import (
 	"math"
+	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 )
@@ -23,7 +23,11 @@ func jsMethods() *methods {
 		})},
 		pattern: map[string]*filter{"test": fn("text", func(c *call) (any, error) {
 			s, err := c.argText(0, "")
-			return c.value.(*pattern).re.MatchString(s), err
+			p := c.value.(*pattern)
+			if err == nil {
+				err = c.r.scan(p.cost * len(s))
+			}
+			return err == nil && p.re.MatchString(s), err
 		})},
 	}
 }
@@ -37,10 +41,22 @@ func toFixed(c *call) (any, error) {
 		return nil, failf("toFixed takes 0 to 100 digits")
 	}
 	f, _ := number(c.value)
-	if math.Abs(f) >= 1e21 {
+	if math.Abs(f) >= 1e21 || math.IsNaN(f) {
 		return jsFloatText(f), nil
 	}
-	return strconv.FormatFloat(f, 'f', int(n), 64), nil
+	// Of two texts equally near, JavaScript takes that of the larger number.
+	scaled := new(big.Rat).SetFloat64(math.Abs(f))
+	scaled.Mul(scaled, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil)))
+	scaled.Add(scaled, big.NewRat(1, 2))
+	digits := new(big.Int).Div(scaled.Num(), scaled.Denom()).String()
+	digits = strings.Repeat("0", max(0, int(n)+1-len(digits))) + digits
+	if whole := len(digits) - int(n); n > 0 {
+		digits = digits[:whole] + "." + digits[whole:]
+	}
+	if f < 0 {
+		digits = "-" + digits
+	}
+	return digits, nil
 }
 
 func jsMap(f func(string) string) *filter {
@@ -98,10 +114,19 @@ func jsSplit(c *call) (any, error) {
 	case nil:
 		parts = []string{s}
 	case *pattern:
+		if err := c.r.scan(sep.cost * len(s)); err != nil {
+			return nil, err
+		}
+		if err := c.r.spend(40 * len(s)); err != nil {
+			return nil, err
+		}
 		parts = sep.re.Split(s, -1)
 	default:
 		text, err := c.argText(0, "")
 		if err != nil {
+			return nil, err
+		}
+		if err := c.r.spendTimes(16, int64(strings.Count(s, text))); err != nil {
 			return nil, err
 		}
 		parts = strings.Split(s, text)
@@ -143,7 +168,10 @@ func (r *renderer) replacePattern(s string, p *pattern, repl string) (any, error
 	if strings.Contains(p.flag, "g") {
 		n = -1
 	}
-	if err := r.spend(8 * len(s)); err != nil {
+	if err := r.spend(40 * len(s)); err != nil {
+		return nil, err
+	}
+	if err := r.scan(p.cost * len(s)); err != nil {
 		return nil, err
 	}
 	// $1 and $& of JavaScript are ${1} and ${0} of Go.

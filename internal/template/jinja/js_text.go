@@ -176,6 +176,9 @@ func jsIndent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.r.spendLines(s); err != nil {
+		return nil, err
+	}
 	all := strings.Split(s, "\n")
 	if err := c.r.spendTimes(len(all), width); err != nil {
 		return nil, err
@@ -236,8 +239,8 @@ func isBoolOrObject(v any) bool {
 
 var (
 	jsTags     = regexp.MustCompile(`(?is)</?([a-z][a-z0-9]*)\b[^>]*>|<!--.*?-->`)
-	jsSpaces   = regexp.MustCompile(`\s+`)
-	jsEdges    = regexp.MustCompile(`(?m)^ +| +$`)
+	jsSpaces   = regexp.MustCompile(`[\s\p{Z}\x0b\x{feff}]+`)
+	jsLines    = regexp.MustCompile(`[^\n\r\x{2028}\x{2029}]+`)
 	jsBlanks   = regexp.MustCompile(` +`)
 	jsNewlines = regexp.MustCompile(`\n\n\n+`)
 	jsWord     = regexp.MustCompile(`[A-Za-z0-9_]+`)
@@ -299,9 +302,12 @@ func jsWordCount(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.r.spend(24 * len(s)); err != nil {
+		return nil, err
+	}
 	n := len(jsWord.FindAllStringIndex(s, -1))
 	if n == 0 {
-		return nil, c.r.scan(len(s))
+		return nil, nil
 	}
-	return int64(n), c.r.scan(8 * len(s))
+	return int64(n), nil
 }

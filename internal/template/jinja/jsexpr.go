@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -273,7 +274,15 @@ func (p *parser) parseRegex(tok token) (expr, error) {
 	if err != nil {
 		return nil, p.t.errorAt(tok.pos, "regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
+	parsed, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil, p.t.errorAt(tok.pos, "regular expression: %s", err)
+	}
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil || len(prog.Inst) > 2000 {
+		return nil, p.t.errorAt(tok.pos, "regular expression is too large")
+	}
 	letters := []byte(flags)
 	slices.Sort(letters)
-	return &litExpr{pos(tok.pos), &pattern{re, body, string(letters)}}, nil
+	return &litExpr{pos(tok.pos), &pattern{re, body, string(letters), len(prog.Inst)}}, nil
 }

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -209,6 +210,7 @@ func (l *lexer) signAt(i int) byte {
 // returns what the sign of the latter took.
 func (l *lexer) text(s string, pos int, sign byte, next tagKind) (cut string) {
 	var after string
+	stays := l.js && l.isData(s, pos, next)
 	if l.trim {
 		cut := strings.TrimLeftFunc(s, isSpace)
 		after = s[:len(s)-len(cut)]
@@ -236,10 +238,23 @@ func (l *lexer) text(s string, pos int, sign byte, next tagKind) (cut string) {
 			s = s[:line]
 		}
 	}
-	if s != "" {
+	if s != "" || stays {
 		l.add(tokText, s, pos)
 	}
 	return cut
+}
+
+// isData reports whether nunjucks has a piece of text here, even if the signs beside
+// it leave nothing: a case with one does not fall through to the next.
+func (l *lexer) isData(s string, pos int, next tagKind) bool {
+	if l.newline {
+		cut := strings.TrimPrefix(strings.TrimPrefix(s, "\r"), "\n")
+		pos += len(s) - len(cut)
+		s = cut
+	}
+	atLine := pos == 0 || l.t.src[pos-1] == '\n'
+	blank := atLine && l.t.env.opt.LstripBlocks && next == tagBlock && !strings.Contains(s, "\n") && strings.TrimLeftFunc(s, isSpace) == ""
+	return s != "" && !blank
 }
 
 // isSpace is white space to Python's str.strip.
@@ -252,6 +267,7 @@ func isSpace(r rune) bool {
 func (l *lexer) tag(start, i int, end string, endKind tokenKind) error {
 	src := l.t.src
 	var open []byte // brackets
+	from := len(l.tokens)
 	for {
 		i = l.skipBlank(i, end == "" && len(open) == 0)
 		rest := src[i:]
@@ -266,8 +282,8 @@ func (l *lexer) tag(start, i int, end string, endKind tokenKind) error {
 		if end != "" && (len(open) == 0 || l.js) {
 			if sign, ok := l.endAt(i, end, endKind); ok {
 				l.add(endKind, end, i)
-				l.trim = sign == '-'
-				l.newline = sign == 0 && endKind == tokBlockEnd && l.t.env.opt.TrimBlocks
+				l.trim = sign == '-' && !l.isSetBlock(from)
+				l.newline = (sign == 0 || l.js) && endKind == tokBlockEnd && l.t.env.opt.TrimBlocks
 				l.pos = i + len(end)
 				if sign != 0 {
 					l.pos++
@@ -287,6 +303,14 @@ func (l *lexer) tag(start, i int, end string, endKind tokenKind) error {
 		l.tokens = append(l.tokens, tok)
 		i = next
 	}
+}
+
+// isSetBlock reports whether the tokens since from are {% set x %}, whose last sign
+// means nothing in nunjucks.
+func (l *lexer) isSetBlock(from int) bool {
+	tag := l.tokens[from:]
+	return l.js && tag[0].kind == tokName && tag[0].text == "set" &&
+		!slices.ContainsFunc(tag, func(t token) bool { return t.kind == tokOp && t.text == "=" })
 }
 
 func (l *lexer) skipBlank(i int, stopAtLine bool) int {

@@ -33,7 +33,12 @@ func (l *lexer) raw(start, inside int) (bool, error) {
 		}
 		l.trim = sign == '-' && !l.js
 		l.newline = sign != '-' && l.js && l.t.env.opt.TrimBlocks
-		return true, l.rawBody(start, end, word)
+		if err := l.rawBody(start, end, word); err != nil {
+			return true, err
+		}
+		// nunjucks takes the white space after endraw, not that in raw.
+		l.trim = l.trim || sign == '-' && l.js
+		return true, nil
 	}
 	return false, nil
 }

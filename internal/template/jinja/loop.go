@@ -32,7 +32,15 @@ func (r *renderer) runLoop(n *forNode, v any, outer *scope, depth int) error {
 		}
 	}
 	if len(items) == 0 {
-		return r.in(outer.child(), func() error { return r.nodes(n.els) })
+		s := outer.child()
+		if r.js { // the names of the loop hide those outside, without a value
+			names := n.target
+			if names.parts == nil {
+				names = target{pos: names.pos, parts: []target{names}}
+			}
+			_ = r.in(s, func() error { return r.bind(names, &list{}, false) })
+		}
+		return r.in(s, func() error { return r.nodes(n.els) })
 	}
 	l := &loop{node: n, items: items, depth: depth, outer: outer}
 	body := outer.child()

@@ -95,8 +95,7 @@ func (p *parser) parseIf(open token) (node, error) {
 		if end.kind == tokName && (end.text == "elif" || end.text == "elseif") {
 			continue
 		}
-		closer := "endif"
-		n.els, err = p.rest(open, end, closer)
+		n.els, err = p.rest(open, end, "endif")
 		return n, err
 	}
 }

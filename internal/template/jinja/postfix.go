@@ -40,7 +40,7 @@ func (p *parser) parsePostfix(x expr) (expr, error) {
 // parseAttr reads .name, or .0. In nunjucks the ids of steps may have hyphens:
 // steps.create-repo.output.url.
 func (p *parser) parseAttr(x expr, root *nameExpr) (expr, error) {
-	dot := p.take()
+	p.take()
 	tok := p.take()
 	if tok.kind == tokInt && !p.js {
 		n, err := p.parseNumber(tok)
@@ -58,7 +58,6 @@ func (p *parser) parseAttr(x expr, root *nameExpr) (expr, error) {
 			p.i += 2
 		}
 	}
-	_ = dot
 	return &attrExpr{pos(tok.pos), x, name}, nil
 }
 

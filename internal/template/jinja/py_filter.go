@@ -56,7 +56,7 @@ func pyFilters() map[string]*filter {
 	return all
 }
 
-var wordStart = regexp.MustCompile(`[-\s({\[<]+`)
+var wordStart = regexp.MustCompile(`[-\s\p{Z}\x{85}\x0b\x1c-\x1f({\[<]+`)
 
 // titleFilter capitalises what follows white space, a hyphen or an opening bracket.
 func titleFilter(s string) string {
@@ -66,7 +66,8 @@ func titleFilter(s string) string {
 		if i == nil {
 			i = []int{len(s), len(s)}
 		}
-		b.WriteString(capitalize(s[:i[0]]))
+		_, n := utf8.DecodeRuneInString(s[:i[0]])
+		b.WriteString(upper(s[:n]) + strings.ToLower(s[n:i[0]]))
 		b.WriteString(s[i[0]:i[1]])
 		s = s[i[1]:]
 	}
@@ -182,6 +183,9 @@ func filterIndent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.r.spendLines(s); err != nil {
+		return nil, err
+	}
 	all := lines(s+"\n", false)
 	if err := c.r.spendTimes(len(unit), int64(len(all))); err != nil {
 		return nil, err
@@ -294,7 +298,10 @@ func filterWordCount(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return int64(len(word.FindAllStringIndex(s, -1))), c.r.spend(4 * len(s))
+	if err := c.r.spend(24 * len(s)); err != nil {
+		return nil, err
+	}
+	return int64(len(word.FindAllStringIndex(s, -1))), nil
 }
 
 var attrKey = regexp.MustCompile(`[\s/>=]`)

@@ -20,13 +20,13 @@ type verb struct {
 }
 
 // percent is Python's s % args.
-func (r *renderer) percent(s string, arg, like_ any) (any, error) {
+func (r *renderer) percent(s string, arg, format any) (any, error) {
 	args, isTuple := arg.(tuple)
 	if !isTuple {
 		args = tuple{arg}
 	}
 	named, _ := arg.(*Dict)
-	_, safe := like_.(markup)
+	_, safe := format.(markup)
 	f := &percentFormat{r: r, args: args, named: named, safe: safe}
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -50,7 +50,7 @@ func (r *renderer) percent(s string, arg, like_ any) (any, error) {
 	if f.used < len(args) && named == nil && !isList {
 		return nil, failf("the format has fewer places than there are values")
 	}
-	return like(like_, b.String()), r.spend(len(s))
+	return like(format, b.String()), r.spend(len(s))
 }
 
 type percentFormat struct {

@@ -71,11 +71,11 @@ func filterURLEncode(c *call) (any, error) {
 func isTextual(v any) bool { _, ok := asText(v); return ok }
 
 var (
-	urlWords = regexp.MustCompile(`\s+|\S+`)
+	urlWords = regexp.MustCompile(`[\s\p{Z}\x{85}\x0b\x1c-\x1f]+|[^\s\p{Z}\x{85}\x0b\x1c-\x1f]+`)
 	urlHead  = regexp.MustCompile(`^([(<]|&lt;)+`)
 	urlTail  = regexp.MustCompile(`([)>.,\n]|&gt;)+$`)
-	httpLink = regexp.MustCompile(`(?i)^((https?://|www\.)(([\w%-]+\.)+)?([a-z]{2,63}|xn--[\w%]{2,59})|([\w%-]{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|(https?://)((([\d]{1,3})(\.[\d]{1,3}){3})|(\[([\da-f]{0,4}:){2}([\da-f]{0,4}:?){1,6}\])))(?::[\d]{1,5})?(?:[/?#]\S*)?$`)
-	mailLink = regexp.MustCompile(`^\S+@\w[\w.-]*\.\w+$`)
+	httpLink = regexp.MustCompile(`(?i)^((https?://|www\.)(([\pL\pN_%-]+\.)+)?([a-z]{2,63}|xn--[\pL\pN_%]{2,59})|([\pL\pN_%-]{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|(https?://)((([\d]{1,3})(\.[\d]{1,3}){3})|(\[([\da-f]{0,4}:){2}([\da-f]{0,4}:?){1,6}\])))(?::[\d]{1,5})?(?:[/?#]\S*)?$`)
+	mailLink = regexp.MustCompile(`^\S+@[\pL\pN_][\pL\pN_.-]*\.[\pL\pN_]+$`)
 )
 
 func filterURLize(c *call) (any, error) {

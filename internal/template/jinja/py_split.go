@@ -16,6 +16,9 @@ func split(right bool) func(c *call) (any, error) {
 		var parts []string
 		switch {
 		case !c.some(0):
+			if err := c.r.spend(16 * len(s)); err != nil {
+				return nil, err
+			}
 			parts = splitSpace(s, n, right)
 		default:
 			sep, err := c.str(0, "")
@@ -24,6 +27,9 @@ func split(right bool) func(c *call) (any, error) {
 			}
 			if sep == "" {
 				return nil, failf("%s: the separator is empty", c.name)
+			}
+			if err := c.r.spendTimes(32, int64(strings.Count(s, sep))); err != nil {
+				return nil, err
 			}
 			parts = splitSep(s, sep, n, right)
 		}
@@ -69,8 +75,11 @@ func splitSpace(s string, n int64, right bool) []string {
 		return strings.FieldsFunc(s, isSpace)
 	}
 	var parts []string
-	s = strings.TrimFunc(s, isSpace)
-	for ; s != ""; n-- {
+	trim := strings.TrimLeftFunc
+	if right {
+		trim = strings.TrimRightFunc
+	}
+	for s = trim(s, isSpace); s != ""; n-- {
 		i := strings.IndexFunc(s, isSpace)
 		if right {
 			i = strings.LastIndexFunc(s, isSpace)
@@ -94,13 +103,26 @@ func splitSpace(s string, n int64, right bool) []string {
 	return parts
 }
 
+// spendLines counts what cutting s into lines takes.
+func (r *renderer) spendLines(s string) error {
+	n := 0
+	for _, c := range s {
+		if isLineEnd(c) {
+			n++
+		}
+	}
+	return r.spend(len(s) + 16*n)
+}
+
+func isLineEnd(r rune) bool {
+	return r >= '\n' && r <= '\r' || r >= 0x1c && r <= 0x1e || r == 0x85 || r == 0x2028 || r == 0x2029
+}
+
 // lines cuts s as Python's splitlines does.
 func lines(s string, keep bool) []string {
 	var out []string
 	for s != "" {
-		i := strings.IndexFunc(s, func(r rune) bool {
-			return r >= '\n' && r <= '\r' || r >= 0x1c && r <= 0x1e || r == 0x85 || r == 0x2028 || r == 0x2029
-		})
+		i := strings.IndexFunc(s, isLineEnd)
 		if i < 0 {
 			return append(out, s)
 		}
@@ -122,7 +144,7 @@ func splitLines(c *call) (any, error) {
 	s, _ := asText(c.value)
 	keep, err := c.truth(0)
 	if err == nil {
-		err = c.r.spend(len(s))
+		err = c.r.spendLines(s)
 	}
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ func asks(f func(s string) bool) *filter {
 
 func pyStringMethods() map[string]*filter {
 	return map[string]*filter{
-		"lower": self(strings.ToLower), "upper": self(upper), "casefold": self(strings.ToLower),
+		"lower": self(strings.ToLower), "upper": self(upper), "casefold": self(func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "ß", "ss")) }),
 		"title": self(titleString), "capitalize": self(capitalize), "swapcase": self(swapCase),
 		"strip": fn("chars?", strip(true, true)), "lstrip": fn("chars?", strip(true, false)), "rstrip": fn("chars?", strip(false, true)),
 		"startswith": fn("prefix start? end?", pyHasPrefix), "endswith": fn("suffix start? end?", pyHasSuffix),
@@ -63,29 +63,45 @@ func capitalize(s string) string {
 	if n == 0 {
 		return s
 	}
-	return string(unicode.ToTitle(r)) + strings.ToLower(s[n:])
+	return titleOf(r) + strings.ToLower(s[n:])
 }
 
-// titleString is Python's str.title: what follows anything but a letter is a capital.
-func titleString(s string) string {
-	inWord := false
-	return strings.Map(func(r rune) rune {
-		was := inWord
-		inWord = unicode.IsLetter(r)
-		if was {
-			return unicode.ToLower(r)
-		}
-		return unicode.ToTitle(r)
-	}, s)
+// titleOf is a letter at the start of a word.
+func titleOf(r rune) string {
+	if r == 'ß' {
+		return "Ss"
+	}
+	return string(unicode.ToTitle(r))
 }
+
+// titleString is Python's str.title: what follows anything but a letter that has two
+// cases is a capital.
+func titleString(s string) string {
+	var b strings.Builder
+	inWord := false
+	for _, r := range s {
+		if inWord {
+			b.WriteRune(unicode.ToLower(r))
+		} else {
+			b.WriteString(titleOf(r))
+		}
+		inWord = isCased(r)
+	}
+	return b.String()
+}
+
+func isCased(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
 
 func swapCase(s string) string {
-	return strings.Map(func(r rune) rune {
+	var b strings.Builder
+	for _, r := range s {
 		if unicode.IsUpper(r) {
-			return unicode.ToLower(r)
+			b.WriteRune(unicode.ToLower(r))
+		} else {
+			b.WriteString(upper(string(r)))
 		}
-		return unicode.ToUpper(r)
-	}, s)
+	}
+	return b.String()
 }
 
 func isLower(s string) bool {
@@ -97,7 +113,7 @@ func isUpper(s string) bool {
 }
 
 func isTitle(s string) bool {
-	return strings.IndexFunc(s, unicode.IsLetter) >= 0 && titleString(s) == s
+	return strings.IndexFunc(s, isCased) >= 0 && titleString(s) == s
 }
 
 func isIdentifier(s string) bool {

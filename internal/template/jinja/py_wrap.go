@@ -15,7 +15,7 @@ func filterWordWrap(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if width <= 0 {
+	if width <= 0 && s != "" {
 		return nil, failf("wordwrap needs a width above zero")
 	}
 	w := &wrapper{width: int(min(width, 1<<30)), long: true, hyphens: true}
@@ -30,7 +30,7 @@ func filterWordWrap(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.r.spend(16 * len(s)); err != nil {
+	if err := c.r.spend(32 * len(s)); err != nil {
 		return nil, err
 	}
 	var out []string
@@ -117,7 +117,7 @@ func (w *wrapper) cut(word string, room int) (head, tail string) {
 	return word[:n], word[n:]
 }
 
-func isBlank(s string) bool { return strings.Trim(s, " \t\n\v\f\r") == "" }
+func isBlank(s string) bool { return strings.TrimFunc(s, isSpace) == "" }
 
 // chunks cuts text into blanks and words, and words after their hyphens.
 func (w *wrapper) chunks(s string) []string {

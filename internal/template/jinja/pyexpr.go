@@ -275,8 +275,8 @@ func (p *parser) parseNumber(tok token) (expr, error) {
 		}
 		return &litExpr{pos(tok.pos), f}, nil
 	}
-	n, ok := new(big.Int), decimal.MatchString(tok.text)
-	if p.js {
+	n, ok := new(big.Int), len(digits) <= 100 && decimal.MatchString(tok.text)
+	if p.js && len(digits) <= 100 {
 		_, ok = n.SetString(digits, 10)
 	} else if ok {
 		_, ok = n.SetString(digits, 0)
@@ -284,7 +284,7 @@ func (p *parser) parseNumber(tok token) (expr, error) {
 			ok = strings.Trim(digits, "0") == ""
 		}
 	}
-	if !ok || len(digits) > 100 || !n.IsInt64() {
+	if !ok || !n.IsInt64() {
 		return nil, p.t.errorAt(tok.pos, "%q is not a number, or larger than 64 bits", tok.text)
 	}
 	return &litExpr{pos(tok.pos), n.Int64()}, nil

@@ -20,7 +20,8 @@ type renderer struct {
 	loaded map[string]*Template
 	steps  int
 	memory int
-	depth  int
+	depth  int // of calls
+	deep   int // of expressions
 	// blocks are the versions of each block, the most derived first; parent is what
 	// extends named.
 	blocks   map[string][]*blockNode

@@ -39,11 +39,13 @@ func (r *renderer) lookup(name string) (any, bool) {
 }
 
 // names are the variables that can be seen.
-func (r *renderer) names() []string {
+func (s *scope) names() []string {
 	seen := map[string]bool{}
-	for s := r.scope; s != nil; s = s.parent {
+	for ; s != nil; s = s.parent {
 		for name, v := range s.vars {
-			if _, hidden := v.(absent); !hidden && name != "super" && name != "loop" {
+			_, hidden := v.(absent)
+			_, missing := v.(*undefined)
+			if !hidden && !missing && name != "super" && name != "loop" {
 				seen[name] = true
 			}
 		}
@@ -86,8 +88,10 @@ func (r *renderer) assign(t target, v any) error {
 // owner is the scope that set changes in nunjucks: the nearest that has the name.
 func (s *scope) owner(name string) *scope {
 	for o := s; o != nil; o = o.parent {
-		if _, ok := o.vars[name]; ok && o.parent != nil {
-			return o
+		if v, ok := o.vars[name]; ok && o.parent != nil {
+			if _, missing := v.(*undefined); !missing {
+				return o
+			}
 		}
 		if o.isolated {
 			break
@@ -187,19 +191,18 @@ func (r *renderer) with(n *withNode) error {
 
 // unknown stands for a variable that is not there.
 func (r *renderer) unknown(name string, pos int) *undefined {
-	known := r.names()
-	hint := "there are no variables"
-	if len(known) > 0 {
-		hint = "known variables are " + clip(known)
-	}
-	if name == "" {
-		name = "?"
-	}
-	if slices.Contains(r.env.foreign, name) {
-		hint = "an expression of another tool stays as it is when its first name is followed by a dot"
-	}
-	d := r.env.d
-	hint = didYouMean(name, known, hint+"; text that is not for this template goes between "+
-		d.blockStart+" raw "+d.blockEnd+" and "+d.blockStart+" endraw "+d.blockEnd)
-	return &undefined{t: r.t, pos: pos, msg: "unknown variable \"" + name + "\"", hint: hint, isRoot: true}
+	scope := r.scope
+	return &undefined{t: r.t, pos: pos, msg: "unknown variable \"" + name + "\"", isRoot: true, tell: func() string {
+		known := scope.names()
+		hint := "there are no variables"
+		if len(known) > 0 {
+			hint = "known variables are " + clip(known)
+		}
+		if slices.Contains(r.env.foreign, name) {
+			hint = "an expression of another tool stays as it is when its first name is followed by a dot"
+		}
+		d := r.env.d
+		return didYouMean(name, known, hint+"; text that is not for this template goes between "+
+			d.blockStart+" raw "+d.blockEnd+" and "+d.blockStart+" endraw "+d.blockEnd)
+	}}
 }

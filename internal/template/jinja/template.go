@@ -88,6 +88,9 @@ func (t *Template) run(ctx context.Context, vars map[string]any, f func(*rendere
 func (t *Template) errorAt(pos int, format string, args ...any) *pave.Error {
 	line, col := t.position(pos)
 	msg := fmt.Sprintf(format, args...)
+	if len(msg) > 500 {
+		msg = strings.ToValidUTF8(msg[:500], "") + "..."
+	}
 	if expr := t.tagAround(pos); expr != "" {
 		msg += " in " + expr
 	}
@@ -135,6 +138,9 @@ func (t *Template) tagAround(pos int) string {
 
 // didYouMean is the hint of an error about an unknown word.
 func didYouMean(word string, known []string, otherwise string) string {
+	if len(word) > 100 || len(known) > 10_000 {
+		return otherwise
+	}
 	if near := pave.DidYouMean(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
@@ -144,8 +150,14 @@ func didYouMean(word string, known []string, otherwise string) string {
 // clip shortens a list of words for a message.
 func clip(words []string) string {
 	const most = 25
+	more := ""
 	if len(words) > most {
-		return strings.Join(words[:most], ", ") + fmt.Sprintf(" and %d more", len(words)-most)
+		more = fmt.Sprintf(" and %d more", len(words)-most)
+		words = words[:most]
 	}
-	return strings.Join(words, ", ")
+	short := make([]string, len(words))
+	for i, w := range words {
+		short[i] = cutPlace(w)
+	}
+	return strings.Join(short, ", ") + more
 }

@@ -20,8 +20,9 @@ type (
 		t         *Template
 		pos       int
 		msg, hint string
-		isRoot    bool // a variable, not a key of one
-		soft      bool // what "x if false" gives: nothing, where the others are errors
+		tell      func() string // the hint, when it takes work
+		isRoot    bool          // a variable, not a key of one
+		soft      bool          // what "x if false" gives: nothing, where the others are errors
 	}
 	// generator is a list that can be gone through once.
 	generator struct {
@@ -58,12 +59,16 @@ type (
 	pattern struct {
 		re           *regexp.Regexp
 		source, flag string
+		cost         int // of a byte it looks at
 	}
 	absent struct{} // an argument that was not given
 )
 
 func (u *undefined) err() error {
 	err := u.t.errorAt(u.pos, "%s", u.msg)
+	if u.tell != nil {
+		u.hint, u.tell = u.tell(), nil
+	}
 	if u.hint != "" {
 		err = err.WithHint("%s", u.hint)
 	}

@@ -101,7 +101,7 @@ func (p public) compare(t *testing.T, mirrors string) (verdict, detail string) {
 // answerOtherwise takes the last of each list of choices and turns each switch, to
 // see the parts that defaults leave out.
 func (p public) answerOtherwise(root string) {
-	t, err := cookiecutter.LoadAt(os.DirFS(root), p.dir)
+	t, err := first(root, p.dir)
 	if err != nil {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,19 +61,24 @@ func real(tb testing.TB, dir, out string, set map[string]any) (tree, error) {
 	return readTree(tb, out), nil
 }
 
-// ours renders the template in a folder with pave. Of nested templates it takes the
-// first, as cookiecutter does when nobody is asked. out is only told the template.
-func ours(tb testing.TB, root, dir, out string, set map[string]any) (tree, error) {
-	tb.Helper()
+// first loads a template. Of nested ones it takes the first, as cookiecutter does
+// when nobody is asked.
+func first(root, dir string) (*cookiecutter.Template, error) {
 	t, err := cookiecutter.LoadAt(os.DirFS(root), dir)
 	for err == nil && len(t.Nested()) > 0 {
-		dir = path.Join(dir, t.Nested()[0].Path)
 		t, err = t.Select(t.Nested()[0].Name)
 	}
+	return t, err
+}
+
+// ours renders the template in a folder with pave. out is only told the template.
+func ours(tb testing.TB, root, dir, out string, set map[string]any) (tree, error) {
+	tb.Helper()
+	t, err := first(root, dir)
 	if err != nil {
 		return nil, err
 	}
-	at := filepath.Join(root, dir)
+	at := filepath.Join(root, t.Dir())
 	o := cookiecutter.Options{Now: stopped, Random: zeros{}, Template: at, RepoDir: at, OutputDir: out}
 	answers, err := t.Answers(tb.Context(), set, o)
 	if err != nil {

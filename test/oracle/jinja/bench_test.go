@@ -97,7 +97,7 @@ func cookiecutterForty(t testing.TB, files map[string]string, run int) (dir stri
 	cmd := exec.Command("/usr/bin/cookiecutter", "--no-input", "--output-dir", out, root)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "LC_ALL=C.UTF-8")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cookiecutter: %v: run scripts/setup-real\n%s", err, text)
+		t.Fatalf("cookiecutter: %v: run scripts/setup-test\n%s", err, text)
 	}
 	return filepath.Join(out, "pay-api")
 }

@@ -55,7 +55,7 @@ type answer struct {
 func startPython(t testing.TB) *oracle {
 	t.Helper()
 	if err := exec.Command("/usr/bin/python3", "-c", "import jinja2").Run(); err != nil {
-		t.Fatalf("the original jinja2 is missing: run scripts/setup-real (%v)", err)
+		t.Fatalf("the original jinja2 is missing: run scripts/setup-test (%v)", err)
 	}
 	return start(t, exec.Command("/usr/bin/python3", "render.py"))
 }

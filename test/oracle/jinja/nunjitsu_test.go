@@ -46,12 +46,20 @@ func TestNunjitsu(t *testing.T) {
 				refused++
 			case strings.TrimSuffix(got, "\n") == strings.TrimSuffix(want, "\n"):
 				equal++
+			case isDisputed(data):
 			default:
 				t.Errorf("%s: %s\n%s\nours:     %q\nnunjitsu: %q", filepath.Base(file), f.Name, data, want, got)
 			}
 		}
 	}
 	t.Logf("nunjitsu: %d equal, %d refused by it", equal, refused)
+}
+
+// isDisputed tells the snippets in which nunjitsu differs from nunjucks; we follow
+// nunjucks.
+func isDisputed(src string) bool {
+	return strings.Contains(src, "{% set x -%}") || // nunjucks ignores the sign of a set block
+		strings.Contains(src, "{% set q = map.x %}") // nunjucks sets what has no value in the loop only
 }
 
 // Native values have the type that Backstage's engine gives them.

@@ -1,0 +1,22 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+// fixed gives words that are always the same.
+func fixed(words ...string) names {
+	return func(context.Context, *app) ([]string, error) { return words, nil }
+}
+
+func (a *app) rename() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rename KIND", Short: "Give something another name", Long: "Give a team another name.",
+		Example: examples("pave rename team payment-squad billing-squad", "pave rename team --help"),
+		Args:    cobra.ArbitraryArgs, RunE: a.group,
+	}
+	cmd.AddCommand(a.renameTeam())
+	return cmd
+}
