@@ -77,6 +77,7 @@ type Invitation struct {
 	Role    string    `json:"role,omitempty"`
 	Code    string    `json:"code,omitempty"`
 	Expires time.Time `json:"expires,omitzero"`
+	URL     string    `json:"url,omitempty"` // where to sign in
 }
 
 // InviteRequest asks for a user, made where there is none, as a member of a team;
@@ -119,6 +120,12 @@ type PolicyText struct {
 	Changed time.Time `json:"changed,omitzero"`
 }
 
+// EnvironmentChange is what an environment is to ask for.
+type EnvironmentChange struct {
+	Approval string `json:"approval"`          // lead, admin or none
+	Seconds  int64  `json:"seconds,omitempty"` // how long a rollout waits; 0 is a day
+}
+
 // AuditFilter narrows the audit log; zero fields match all.
 type AuditFilter struct {
 	After  int64 // rows with a larger Seq
@@ -155,4 +162,7 @@ type People interface {
 	Can(ctx context.Context, verb, name string) (Decision, error)
 	RenameTeam(ctx context.Context, team, to string) (Team, error)
 	SetTeam(ctx context.Context, service, team string) (Service, error)
+	// ApproveRun lets a rollout go on that waits for approval, or ends it.
+	ApproveRun(ctx context.Context, id string, approved bool, reason string) (Run, error)
+	SetEnvironment(ctx context.Context, name string, r EnvironmentChange) (Environment, error)
 }

@@ -32,11 +32,15 @@ type Team struct {
 // An Environment is a place services run in. Rank orders them: a push goes to the
 // lowest-ranked environment a service has.
 type Environment struct {
-	ID        string    `json:"id"`
-	Name      Name      `json:"name"`
-	Rank      int       `json:"rank"`
-	Protected bool      `json:"protected"`
-	Bindings  []Binding `json:"bindings"`
+	ID        string `json:"id"`
+	Name      Name   `json:"name"`
+	Rank      int    `json:"rank"`
+	Protected bool   `json:"protected"`
+	// Approval is the role that must approve a release that is new there, "" for
+	// none, and ApprovalSeconds how long it is waited for.
+	Approval        string    `json:"approval,omitempty"`
+	ApprovalSeconds int64     `json:"approval_seconds,omitempty"`
+	Bindings        []Binding `json:"bindings"`
 }
 
 // A Binding says which provider makes resources of a kind in an environment.

@@ -45,6 +45,12 @@ func deps(version string) cli.Deps {
 					return err
 				}
 				_, err = fmt.Fprintf(out, "pave is up\n  API     %s\n  router  http://%s\n  state   %s\n", s.URL, s.Router, c.Home)
+				if s.Public != "" {
+					_, err = fmt.Fprintf(out, "  others  %s\n", s.Public)
+				}
+				if s.Fingerprint != "" {
+					_, err = fmt.Fprintf(out, "  CA      SHA-256 %s\n", s.Fingerprint)
+				}
 				return err
 			})
 		},
@@ -80,9 +86,13 @@ func deps(version string) cli.Deps {
 }
 
 func withFlags(c server.Config, f cli.ServerFlags) server.Config {
-	if f.Listen != "" {
-		c.Listen = f.Listen
+	if f.TLS != "" || f.TLSCert != "" || f.TLSKey != "" {
+		c.TLS.Local, c.TLS.Cert, c.TLS.Key = f.TLS == "local", f.TLSCert, f.TLSKey
+		c.TLS.Listen = f.Listen
+	} else if f.Listen != "" {
+		c.Listen, c.TLS = f.Listen, server.TLS{}
 	}
+	c.TLS.Hosts = append(c.TLS.Hosts, f.Hosts...)
 	if f.Router != "" {
 		c.Router = f.Router
 	}

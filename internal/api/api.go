@@ -36,6 +36,8 @@ type Platform interface {
 	Can(ctx context.Context, verb, name string) (pave.Decision, error)
 	RenameTeam(ctx context.Context, team, to string) (pave.Team, error)
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
+	ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error)
+	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
 }
 
 // Options are the parts of the door.

@@ -43,6 +43,27 @@ func (s *server) peopleRoutes() {
 		}) (*one[pave.Decision], error) {
 			return oneOf(p.Can(ctx, in.Verb, in.Name))
 		})
+	for _, r := range []struct {
+		verb, summary string
+		approved      bool
+	}{{"approve", "Let a rollout go on that waits for approval", true}, {"deny", "End a rollout that waits for approval", false}} {
+		handle(s, operation{"POST", "/v1/runs/{id}/" + r.verb, r.verb + "-run", r.summary, access.Approve, 0, nil},
+			func(ctx context.Context, in *struct {
+				ID   string `path:"id"`
+				Body struct {
+					Reason string `json:"reason,omitempty" maxLength:"200"`
+				}
+			}) (*one[pave.Run], error) {
+				return oneOf(p.ApproveRun(ctx, in.ID, r.approved, in.Body.Reason))
+			})
+	}
+	handle(s, operation{"PUT", "/v1/environments/{name}", "set-environment", "What an environment asks for", access.Admin, 0, nil},
+		func(ctx context.Context, in *struct {
+			Name string `path:"name"`
+			Body pave.EnvironmentChange
+		}) (*one[pave.Environment], error) {
+			return oneOf(p.SetEnvironment(ctx, in.Name, in.Body))
+		})
 	handle(s, operation{"GET", "/v1/whoami", "whoami", "Who the caller is", access.Own, 0, nil},
 		func(ctx context.Context, _ *none) (*one[pave.Identity], error) { return oneOf(a.Identity(ctx)) })
 }
@@ -53,7 +74,9 @@ func (s *server) userRoutes() {
 		func(ctx context.Context, _ *none) (*list[pave.User], error) { return listOf(a.Users(ctx)) })
 	handle(s, operation{"POST", "/v1/invitations", "invite", "Make a user, or let one into a team", access.Lead, http.StatusCreated, nil},
 		func(ctx context.Context, in *struct{ Body pave.InviteRequest }) (*one[pave.Invitation], error) {
-			return oneOf(a.Invite(ctx, in.Body))
+			inv, err := a.Invite(ctx, in.Body)
+			inv.URL = s.Address
+			return oneOf(inv, err)
 		})
 	type byUser struct {
 		User string `path:"user" maxLength:"60"`

@@ -8,14 +8,10 @@ import (
 )
 
 func (a *app) add(planOnly bool) *cobra.Command {
-	cmd := a.verbs("add KIND", "Add a database, a cache or an environment to a service, or a member to a team",
+	return withPeople(a.verbs("add KIND", "Add a database, a cache or an environment to a service, or a member to a team",
 		"Add a database, a cache or a further environment to a service, which pave undo takes back;\nor a member to a team.", planOnly,
 		a.addBacking("database", "postgresql", "DATABASE_URL", planOnly), a.addBacking("cache", "redis", "REDIS_URL", planOnly),
-		a.addEnvironment(planOnly))
-	if !planOnly {
-		cmd.AddCommand(a.addMember())
-	}
-	return cmd
+		a.addEnvironment(planOnly)), planOnly, a.addMember())
 }
 
 func (a *app) addBacking(kind, engine, variable string, planOnly bool) *cobra.Command {
@@ -57,13 +53,9 @@ func (a *app) addEnvironment(planOnly bool) *cobra.Command {
 }
 
 func (a *app) remove(planOnly bool) *cobra.Command {
-	cmd := a.verbs("remove KIND", "Set the databases or caches of a service aside, or take a member out of a team",
+	return withPeople(a.verbs("remove KIND", "Set the databases or caches of a service aside, or take a member out of a team",
 		"Set the databases or caches of a service aside: kept 7 days, and pave undo brings them back;\nor take a member out of a team.", planOnly,
-		a.removeBacking("database", planOnly), a.removeBacking("cache", planOnly))
-	if !planOnly {
-		cmd.AddCommand(a.removeMember())
-	}
-	return cmd
+		a.removeBacking("database", planOnly), a.removeBacking("cache", planOnly)), planOnly, a.removeMember())
 }
 
 func (a *app) removeBacking(kind string, planOnly bool) *cobra.Command {

@@ -35,7 +35,7 @@ var goodStory = [][3]string{
 func TestCreateTranscript(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor"}
+	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor", Target: 1}
 	f.story(createRun(pave.RunDone), goodStory...)
 	got := f.pave(t, nil, "", createArgs...)
 	want := `[+] Team            payment-squad (new)                          0.0s
@@ -76,7 +76,7 @@ func badStory() [][3]string {
 func TestCreateThatStops(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor"}
+	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor", Target: 1}
 	run := createRun(pave.RunStopped)
 	run.Reason = "pipeline: test: ended with exit code 1"
 	f.story(run, badStory()...)
@@ -223,7 +223,7 @@ Guards
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor"}
+	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor", Target: 1}
 	f.story(createRun(pave.RunRunning), goodStory[:3]...)
 	got := f.pave(t, nil, "", append(slices.Clone(createArgs), "--no-wait")...)
 	if got.code != 0 || got.out != "run_01JD4T9XK2M7\n" || !strings.Contains(got.err, "pave watch run_01JD4T9XK2M7") {
@@ -244,7 +244,7 @@ func TestWaiting(t *testing.T) {
 func TestStalePlansArePlannedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor", Hash: "same"}
+	f.plan = pave.Plan{ID: "plan_1", Service: "payment-processor", Target: 1, Hash: "same"}
 	f.problems["POST /v1/plans/plan_1/apply"] = pave.Error{Code: pave.Conflict, Message: "the plan no longer fits"}
 	if got := f.pave(t, nil, "", createArgs...); got.code != 5 || f.plans != 2 {
 		t.Errorf("a conflict that another plan does not heal: code %d after %d plans", got.code, f.plans)

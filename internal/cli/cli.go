@@ -45,6 +45,10 @@ type ServerFlags struct {
 	Listen    string   // address of the API, "" for the default
 	Router    string   // address of the router, "" for the default
 	Templates []string // further folders of templates
+	TLS       string   // local: a certificate by a CA of our own
+	TLSCert   string   // or one in files
+	TLSKey    string
+	Hosts     []string // names that the server answers to
 }
 
 // app is one run of the command line.
@@ -126,7 +130,7 @@ func (a *app) root() *cobra.Command {
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())
 	add("change", a.rename())
-	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.invite(), a.suspend(true), a.suspend(false), a.admin())
+	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.approve(true), a.approve(false), a.invite(), a.suspend(true), a.suspend(false), a.admin())
 	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.server())
 	root.AddCommand(a.node(), a.static(), a.gitCredential(), a.hook())
 	root.AddCommand(topics()...)

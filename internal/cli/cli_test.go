@@ -307,7 +307,7 @@ func TestGitCredential(t *testing.T) {
 
 func TestCloneArgs(t *testing.T) {
 	t.Parallel()
-	got, err := cloneArgs("http://127.0.0.1:7070", "shop", "-x", 1)
+	got, err := cloneArgs("http://127.0.0.1:7070", "", "shop", "-x", 1)
 	if err != nil || !strings.HasPrefix(got[4], "credential.http://127.0.0.1:7070.helper=!'") || !strings.HasSuffix(got[4], "' git-credential") {
 		t.Fatalf("%q %v", got, err)
 	}

@@ -41,7 +41,11 @@ func (a *app) clone() *cobra.Command {
 		if len(args) == 2 {
 			dir = args[1]
 		}
-		argv, err := cloneArgs(at.URL, string(svc.Name), dir, *depth)
+		ca, err := a.caFile(at)
+		if err != nil {
+			return err
+		}
+		argv, err := cloneArgs(at.URL, ca, string(svc.Name), dir, *depth)
 		if err != nil {
 			return err
 		}
@@ -64,7 +68,7 @@ func (a *app) clone() *cobra.Command {
 // cloneArgs are the arguments of git. The helper is bound to the server's address
 // and written into the clone; the empty one before it switches off those of the
 // user, which would store the token.
-func cloneArgs(server, name, dir string, depth int) ([]string, error) {
+func cloneArgs(server, ca, name, dir string, depth int) ([]string, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" {
 		return nil, pave.Errorf(pave.Unavailable, "the server has no address: %q", server)
@@ -75,6 +79,9 @@ func cloneArgs(server, name, dir string, depth int) ([]string, error) {
 	}
 	key := "credential." + u.Scheme + "://" + u.Host + ".helper="
 	argv := []string{"clone", "-c", key, "-c", key + "!" + shellQuote(self) + " git-credential"}
+	if ca != "" {
+		argv = append(argv, "-c", "http."+u.Scheme+"://"+u.Host+".sslCAInfo="+ca)
+	}
 	if depth > 0 {
 		argv = append(argv, fmt.Sprintf("--depth=%d", depth))
 	}

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -66,6 +69,24 @@ func (a *app) chosen() (name string, at client.Context, ok bool, err error) {
 		return name, at, false, e
 	}
 	return name, at, true, nil
+}
+
+// caFile is a file with the CA that was trusted for a server, for git; "" where the
+// machine trusts it anyway.
+func (a *app) caFile(at client.Endpoint) (string, error) {
+	if len(at.CA) == 0 {
+		return "", nil
+	}
+	sum := sha256.Sum256([]byte(at.URL))
+	path := filepath.Join(filepath.Dir(a.contextsFile()), "ca", hex.EncodeToString(sum[:8])+".pem")
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = os.WriteFile(path, at.CA, 0o600)
+	}
+	if err != nil {
+		return "", pave.Errorf(pave.Unavailable, "write the CA of %s for git: %w", at.URL, err).WithHint("mend the folder's mode")
+	}
+	return path, nil
 }
 
 // orContext is a finder of servers that looks at the logins first.

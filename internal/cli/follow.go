@@ -44,6 +44,9 @@ func (a *app) follow(ctx context.Context, id string, v *view) (pave.Run, error) 
 	if ctx.Err() != nil {
 		return run, a.leave(run, context.Cause(ctx))
 	}
+	if errors.Is(err, errApproval) {
+		return run, &exitError{code: exitRunning}
+	}
 	if err != nil {
 		if errors.Is(err, client.ErrUnreachable) {
 			a.say("the run goes on when the server is back: pave watch %s", shortID(run.ID))
@@ -85,6 +88,9 @@ func (a *app) wait(ctx context.Context, p *progress, run pave.Run) (pave.Run, er
 		select {
 		case e := <-events:
 			if !p.event(e) {
+				if a.waitsForApproval(ctx, e) {
+					return run, errApproval
+				}
 				continue
 			}
 			now, err := a.api().Run(ctx, run.ID)

@@ -11,6 +11,14 @@ func fixed(words ...string) names {
 	return func(context.Context, *app) ([]string, error) { return words, nil }
 }
 
+// withPeople adds to a group what is about people: no plan, a row of theirs changes.
+func withPeople(group *cobra.Command, planOnly bool, cmds ...*cobra.Command) *cobra.Command {
+	if !planOnly {
+		group.AddCommand(cmds...)
+	}
+	return group
+}
+
 func (a *app) rename() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rename KIND", Short: "Give something another name", Long: "Give a team another name.",

@@ -64,6 +64,8 @@ const environmentHelp = `Environment variables that pave reads:
                      root in ~/.config/pave
   PAVE_CONTEXT       the login that commands mean; local is the server of this machine
   PAVE_LISTEN        address of the API, 127.0.0.1:7070 without
+  PAVE_TLS_LISTEN    address for other machines, with PAVE_TLS=local or PAVE_TLS_CERT and
+                     PAVE_TLS_KEY, and PAVE_HOST, the names they know the server by
   PAVE_ROUTER        address of the router, 127.0.0.1:7080 without
   PAVE_TEMPLATES     further folders of templates, separated as in PATH
   PAVE_LOG           debug: the server's log has every request

@@ -70,11 +70,7 @@ func (a *app) inviting(cmd *cobra.Command, r *pave.InviteRequest) {
 		if inv.Code == "" {
 			return nil
 		}
-		at, err := a.endpoint(cmd.Context())
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(a.out, "  Code   %s   (once, until %s)\n  Login  pave login %s\n", inv.Code, inv.Expires.Format(time.DateTime), at.URL)
+		fmt.Fprintf(a.out, "  Code   %s   (once, until %s)\n  Login  pave login %s\n", inv.Code, inv.Expires.Format(time.DateTime), oneLine(inv.URL))
 		return nil
 	}
 }

@@ -12,13 +12,9 @@ import (
 const rolling = "The processes are started anew, the new ones beside the old: no request fails."
 
 func (a *app) set(planOnly bool) *cobra.Command {
-	cmd := a.verbs("set KIND", "Set variables, secrets, replicas, limits or the team of a service",
-		"Set variables, secrets, the number of processes or the limits of a service. "+rolling+"\npave undo takes the change back. Or hand a service over to another team.",
-		planOnly, a.setVariable(planOnly), a.setSecret(planOnly), a.setReplicas(planOnly), a.setResources(planOnly))
-	if !planOnly {
-		cmd.AddCommand(a.setTeam())
-	}
-	return cmd
+	return withPeople(a.verbs("set KIND", "Set variables, secrets, replicas, limits or the team of a service, or how an environment is guarded",
+		"Set variables, secrets, the number of processes or the limits of a service. "+rolling+"\npave undo takes the change back. Or hand a service to another team, or say what an\nenvironment asks for.",
+		planOnly, a.setVariable(planOnly), a.setSecret(planOnly), a.setReplicas(planOnly), a.setResources(planOnly)), planOnly, a.setTeam(), a.setEnvironment())
 }
 
 func (a *app) unset(planOnly bool) *cobra.Command {

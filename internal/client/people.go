@@ -118,3 +118,17 @@ func (c *Client) StartDevice(ctx context.Context, name string) (pave.Device, err
 func (c *Client) DeviceToken(ctx context.Context, secret string) (pave.NewToken, error) {
 	return send[pave.NewToken](ctx, c, http.MethodPost, "/v1/login/devices/token", map[string]string{"secret": secret})
 }
+
+// ApproveRun lets a rollout go on that waits for approval, or ends it.
+func (c *Client) ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error) {
+	verb := "/deny"
+	if approved {
+		verb = "/approve"
+	}
+	return send[pave.Run](ctx, c, http.MethodPost, run(id)+verb, map[string]string{"reason": reason})
+}
+
+// SetEnvironment changes what an environment asks for.
+func (c *Client) SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error) {
+	return send[pave.Environment](ctx, c, http.MethodPut, "/v1/environments/"+url.PathEscape(name), r)
+}

@@ -76,6 +76,21 @@ func (p *Platform) seesPlan(ctx context.Context, plan pave.Plan, actor string) (
 	return false, nil
 }
 
+// mayRollOut asks again with the verb and each environment that a transition
+// reaches: a policy may tell them apart.
+func (p *Platform) mayRollOut(ctx context.Context, tr transition) error {
+	object := access.Service(tr.service)
+	if tr.service.ID == "" {
+		object = access.Team(tr.service.Team)
+	}
+	for _, env := range tr.rollout {
+		if err := p.Access.May(ctx, access.Write, object.For(tr.verb, env)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // runOwner is the object that decides about a run.
 func (p *Platform) runOwner(ctx context.Context, run pave.Run) (access.Object, error) {
 	if run.Service == "" {

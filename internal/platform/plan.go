@@ -82,6 +82,12 @@ func (p *Platform) work(ctx context.Context, r pave.Request) (work, error) {
 	}
 	w.followChanges()
 	w.describe()
+	if err := p.mayRollOut(ctx, tr); err != nil {
+		return w, err
+	}
+	if err := p.noteApprovals(ctx, &w); err != nil {
+		return w, err
+	}
 	w.plan.Verdicts = guard(w.changes)
 	if err := p.Resources.Preflight(ctx, w.changes); err != nil {
 		return w, err

@@ -126,6 +126,12 @@ func (p *Platform) rolloutStart(ctx context.Context, q store.Querier, svc pave.S
 	}
 	steps := []workflow.StepSpec{{Key: "begin", Title: "Release", Handler: stepRolloutBegin, Input: in, Quiet: true}}
 	last := "begin"
+	if approval, asked, err := p.approvalFor(ctx, svc, env, rel); err != nil {
+		return workflow.Start{}, err
+	} else if asked {
+		steps[0].Needs = []string{approval.Key}
+		steps = []workflow.StepSpec{approval, steps[0]}
+	}
 	for _, n := range nodes {
 		ch := resource.Change{Node: n, Change: pave.Change{Action: pave.ActionUpdate, Ref: n.Ref}}
 		step := resource.Step(svc.ID, ch, []string{last})

@@ -23,6 +23,7 @@ const (
 	stepRollout       = "platform.rollout"
 	stepRolloutBegin  = "platform.rollout.begin"
 	stepRolloutSettle = "platform.rollout.settle"
+	stepApproval      = "platform.approval"
 	stepCatalog       = "platform.catalog"
 	stepQuiesce       = "platform.quiesce"
 	stepForget        = "platform.forget"

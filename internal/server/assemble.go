@@ -29,7 +29,7 @@ import (
 
 // assemble wires every part to every other. Read it to learn what a server is
 // made of.
-func assemble(ctx context.Context, c Config, db *store.DB, address string, log *slog.Logger) (*instance, error) {
+func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slog.Logger) (*instance, error) {
 	key, err := c.openKey()
 	if err != nil {
 		return nil, err
@@ -40,7 +40,8 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 	if err != nil {
 		return nil, err
 	}
-	s.state = State{PID: os.Getpid(), URL: "http://" + address, Token: token.Reveal(), Version: c.Version}
+	s.state = state
+	s.state.PID, s.state.Token, s.state.Version = os.Getpid(), token.Reveal(), c.Version
 	if err := s.startNode(ctx); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, address string, log *
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	hookToken := key.Derive("hook", c.Home)
-	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL, Address: s.state.URL,
+	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
 		Git: gitDoor{s, db, repos, hookToken}.handler()})
 	return s, err

@@ -31,6 +31,7 @@ type Config struct {
 	Store     string   // URL of the store; "" is SQLite in Home
 	Postgres  string   // URL of a superuser on the tenants' server; "" is ours
 	Version   string
+	TLS       TLS // for other machines
 	// Allow lists private addresses that templates may be fetched from; see
 	// httpc.Options.
 	Allow []string
@@ -40,12 +41,15 @@ type Config struct {
 
 // FromEnvironment is the configuration of this machine and user: PAVE_HOME,
 // PAVE_CONFIG, PAVE_LISTEN, PAVE_ROUTER, PAVE_TEMPLATES, PAVE_STORE_URL,
-// PAVE_POSTGRES_URL, PAVE_ALLOW and PAVE_CREDENTIALS over the folders that are usual.
+// PAVE_POSTGRES_URL, PAVE_ALLOW, PAVE_CREDENTIALS, PAVE_TLS_LISTEN, PAVE_TLS,
+// PAVE_TLS_CERT, PAVE_TLS_KEY and PAVE_HOST over the folders that are usual.
 func FromEnvironment(version string) (Config, error) {
 	c := Config{Version: version, Home: os.Getenv("PAVE_HOME"), Listen: or(os.Getenv("PAVE_LISTEN"), DefaultListen),
 		Router: or(os.Getenv("PAVE_ROUTER"), DefaultRouter), Templates: filepath.SplitList(os.Getenv("PAVE_TEMPLATES")),
 		Store: os.Getenv("PAVE_STORE_URL"), Postgres: os.Getenv("PAVE_POSTGRES_URL"),
 		Allow: strings.FieldsFunc(os.Getenv("PAVE_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' }), Credentials: os.Getenv("PAVE_CREDENTIALS")}
+	c.TLS = TLS{Listen: os.Getenv("PAVE_TLS_LISTEN"), Local: os.Getenv("PAVE_TLS") == "local", Cert: os.Getenv("PAVE_TLS_CERT"),
+		Key: os.Getenv("PAVE_TLS_KEY"), Hosts: strings.FieldsFunc(os.Getenv("PAVE_HOST"), func(r rune) bool { return r == ',' || r == ' ' })}
 	home, config := "/var/lib/pave", "/etc/pave"
 	if os.Geteuid() != 0 {
 		user, err := os.UserHomeDir()

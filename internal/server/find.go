@@ -160,8 +160,12 @@ func (c Config) environment() []string {
 	env := os.Environ()
 	for k, v := range map[string]string{"PAVE_HOME": c.Home, "PAVE_LISTEN": c.Listen, "PAVE_ROUTER": c.Router,
 		"PAVE_TEMPLATES": strings.Join(c.Templates, string(os.PathListSeparator)), "PAVE_STORE_URL": c.Store,
-		"PAVE_POSTGRES_URL": c.Postgres, "PAVE_ALLOW": strings.Join(c.Allow, ","), "PAVE_CREDENTIALS": c.Credentials} {
+		"PAVE_POSTGRES_URL": c.Postgres, "PAVE_ALLOW": strings.Join(c.Allow, ","), "PAVE_CREDENTIALS": c.Credentials,
+		"PAVE_TLS_LISTEN": c.TLS.Listen, "PAVE_TLS_CERT": c.TLS.Cert, "PAVE_TLS_KEY": c.TLS.Key, "PAVE_HOST": strings.Join(c.TLS.Hosts, ",")} {
 		env = append(env, k+"="+v)
+	}
+	if c.TLS.Local {
+		env = append(env, "PAVE_TLS=local")
 	}
 	return env
 }

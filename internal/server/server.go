@@ -28,6 +28,9 @@ const localToken = "local"
 // Run runs the server until ctx ends. One server runs for a home: a second one is
 // a Conflict, unless the first no longer answers; then it is ended.
 func Run(ctx context.Context, c Config, out io.Writer) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	if err := c.prepare(); err != nil {
 		return err
 	}
@@ -51,11 +54,21 @@ func Run(ctx context.Context, c Config, out io.Writer) error {
 		return err
 	}
 	defer db.Close()
-	s, err := assemble(ctx, c, db, listener.Addr().String(), log)
+	listeners := []net.Listener{listener}
+	public, fingerprint := "", ""
+	if c.TLS.on() {
+		other, print, err := c.listenTLS()
+		if err != nil {
+			return err
+		}
+		defer other.Close()
+		listeners, public, fingerprint = append(listeners, other), c.TLS.address(other), print
+	}
+	s, err := assemble(ctx, c, db, State{URL: "http://" + listener.Addr().String(), Public: public, Fingerprint: fingerprint}, log)
 	if err != nil {
 		return err
 	}
-	return s.serve(ctx, listener)
+	return s.serve(ctx, listeners)
 }
 
 // logLevel is info, or debug with PAVE_LOG=debug.
@@ -101,7 +114,7 @@ func takeOver(ctx context.Context, c Config) (*os.File, error) {
 func (c Config) listen() (net.Listener, error) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return nil, pave.BadField("listen", c.Listen, "is not a loopback address with a port", "for example 127.0.0.1:7070")
+		return nil, pave.BadField("PAVE_LISTEN", c.Listen, "is not a loopback address with a port", "for example 127.0.0.1:7070")
 	}
 	if s, ok, serr := c.readState(); port == "0" && ok && serr == nil {
 		if l, err := net.Listen("tcp", addressOf(s.URL)); err == nil {
@@ -130,19 +143,21 @@ type instance struct {
 
 // serve answers requests and carries out runs until ctx ends, then lets requests
 // end within 5 s.
-func (s *instance) serve(ctx context.Context, l net.Listener) error {
+func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var group sync.WaitGroup
 	defer group.Wait()
-	failed := make(chan error, 2)
+	failed := make(chan error, len(listeners)+1)
 	srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), BaseContext: func(net.Listener) context.Context { return ctx }}
-	group.Go(func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			failed <- err
-		}
-	})
+	for _, l := range listeners {
+		group.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
 	group.Go(func() { s.watchNode(ctx) })
 	group.Go(func() {
 		if err := s.engine.Run(ctx); err != nil {
@@ -155,6 +170,9 @@ func (s *instance) serve(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	s.log.Info("ready", "url", s.state.URL, "version", s.cfg.Version, "pid", s.state.PID)
+	if s.state.Public != "" {
+		s.log.Info("reachable from other machines", "url", s.state.Public, "ca_sha256", s.state.Fingerprint)
+	}
 	group.Go(func() { s.platform.Upkeep(ctx) })
 	var err error
 	select {

@@ -24,6 +24,10 @@ type State struct {
 	Token   string `json:"token"`
 	Version string `json:"version"`
 	Router  string `json:"router"` // address of the router
+	// Public is where other machines reach the server, "" for nowhere; Fingerprint
+	// is that of its own CA.
+	Public      string `json:"public,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 // readState returns the last server's state; ok is false where none was written.

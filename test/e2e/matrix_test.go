@@ -95,7 +95,9 @@ func rows() map[string]row {
 
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
-		"GET /services/{name}/runs": {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
+		"GET /v1/services/{name}/variables": {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
+		"POST /v1/services/{name}/secrets": {want: writes, body: `{"name":"KEY","value":"x"}`},
+		"GET /services/{name}/runs":        {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
 		"GET /v1/plans/{id}":                    {want: reads, before: plan},
 		"GET /git/{name}.git/info/refs":         {want: reads, query: "service=git-upload-pack"},
 		"POST /git/{name}.git/git-upload-pack":  {want: reads, form: "0000", accept: "application/x-git-upload-pack-request"},
@@ -115,7 +117,9 @@ func rows() map[string]row {
 		"PUT /v1/services/{name}/team":           {want: leads, body: `{"team":"web"}`},
 		"POST /v1/invitations":                   {want: invites, body: `{"name":"victim","team":"web","role":"viewer"}`},
 
-		"GET /v1/users": {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
+		"POST /v1/runs/{id}/approve": {want: leads, body: `{}`}, "POST /v1/runs/{id}/deny": {want: leads, body: `{"reason":"x"}`},
+		"PUT /v1/environments/{name}": {want: admins, body: `{"approval":"none"}`, before: named("staging")},
+		"GET /v1/users":               {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
 		"GET /v1/policy": {want: admins}, "PUT /v1/policy": {want: admins, body: `{"text":""}`},
 		"GET /v1/audit": {want: admins}, "GET /v1/audit/verify": {want: admins},
 		"POST /v1/template-sources":   {want: admins, body: `{"address":"x"}`},
@@ -176,7 +180,7 @@ func (m *matrix) call(method, path, body, kind, token string) (int, string) {
 
 // firstEvents reads what a stream says within half a second.
 func firstEvents(body io.ReadCloser) string {
-	timer := time.AfterFunc(500*time.Millisecond, func() { body.Close() })
+	timer := time.AfterFunc(200*time.Millisecond, func() { body.Close() })
 	defer timer.Stop()
 	data, _ := io.ReadAll(body) // it ends by being closed
 	return string(data)
