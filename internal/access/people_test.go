@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -452,4 +453,45 @@ func TestAuditFilter(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDocs: the policies that the docs show can be read and say what is said of them.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/people.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(page), "```\n@id(")
+	text, _, _ := strings.Cut(rest, "```")
+	set, err := parsePolicy(defaultPolicy + "@id(" + text)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	shop := Object{Team: "web", Service: "svc_1", Name: "shop"}
+	dev := pave.Principal{User: pave.User{ID: "usr_d"}, Teams: []pave.Membership{{Team: "web", Role: "developer"}}}
+	lead := pave.Principal{User: pave.User{ID: "usr_l"}, Teams: []pave.Membership{{Team: "web", Role: "lead"}}}
+	other := pave.Principal{User: pave.User{ID: "usr_o"}}
+	for i, c := range []struct {
+		who  pave.Principal
+		perm Permission
+		o    Object
+		want bool
+	}{{other, Read, shop, true}, {other, Write, shop, false}, {dev, Write, shop.For("deploy", "staging"), true},
+		{dev, Write, shop.For("deploy", "production"), false}, {lead, Write, shop.For("deploy", "production"), true}} {
+		if got, why := judge(set, c.who, c.perm, c.o); got != c.want {
+			t.Errorf("case %d: %v by %v", i, got, why)
+		}
+	}
+}
+
+func BenchmarkMay(b *testing.B) {
+	set, err := parsePolicy(defaultPolicy)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := pave.Principal{User: pave.User{ID: "usr_d", Name: "dora"}, Teams: []pave.Membership{{Team: "web", Role: "developer"}, {Team: "ops", Role: "lead"}}}
+	for b.Loop() {
+		judge(set, p, Write, Object{Team: "web", Service: "svc_1", Name: "shop", Verb: "deploy", Env: "production"})
+	}
 }

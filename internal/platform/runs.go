@@ -112,9 +112,11 @@ func (p *Platform) Events(ctx context.Context, f pave.EventFilter) ([]pave.Event
 		}
 		w.Service = svc.ID
 	}
-	var err error
-	if w.Services, err = p.visible(ctx); err != nil {
-		return nil, err
+	if f.Run == "" && f.Service == "" { // else the caller was asked already
+		var err error
+		if w.Services, err = p.visible(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return p.Engine.Events(ctx, w)
 }
