@@ -122,8 +122,11 @@ func (a *app) describeService(ctx context.Context, s pave.Service) error {
 	a.deployments(st)
 	a.heading("Resources")
 	a.indented(resourceTable(st.Infrastructure))
-	a.heading("Revisions")
 	slices.SortFunc(revs, func(x, y pave.Revision) int { return y.Number - x.Number })
+	if len(revs) > 0 {
+		a.describeSettings(revs[0].Wanted)
+	}
+	a.heading("Revisions")
 	var t table
 	for _, r := range revs[:min(10, len(revs))] {
 		row := []any{}

@@ -141,7 +141,7 @@ func (a *app) setResources(planOnly bool) *cobra.Command {
 			"set resources --service payment-processor --memory none --env staging"},
 		args: exactly(), complete: none, service: true, env: "all of the service",
 		flags: func(cmd *cobra.Command) {
-			cmd.Flags().StringVar(&r.Memory, "memory", "", "`AMOUNT` of each process, 64Mi or more: 512Mi, 2Gi or none")
+			cmd.Flags().StringVar(&r.Memory, "memory", "", "`AMOUNT` of each process, 128Mi or more: 512Mi, 2Gi or none")
 			cmd.Flags().StringVar(&r.CPU, "cpu", "", "`AMOUNT` of each process: 500m, 1.5 or none")
 		},
 		request: func(_ context.Context, to target, _ []string) (pave.Request, error) {

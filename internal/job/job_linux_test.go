@@ -41,6 +41,12 @@ func program(mode string) {
 		_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &nofile)
 		_ = syscall.Getrlimit(syscall.RLIMIT_CORE, &core)
 		fmt.Println(os.Getuid(), os.Getgid(), len(groups), int(sid) == os.Getpid(), syscall.Getpgrp() == os.Getpid(), nofile.Max, core.Max)
+	case "eat":
+		eaten := make([]byte, 400<<20)
+		for i := 0; i < len(eaten); i += 4096 {
+			eaten[i] = 1
+		}
+		fmt.Println("ate", len(eaten)>>20)
 	case "lines":
 		fmt.Print("first\n\nsecret=", os.Getenv("TOKEN"), "\r\n", strings.Repeat("x", 100), "\nlast")
 	case "straddle":
@@ -184,6 +190,28 @@ func TestOwnSessionUserAndLimits(t *testing.T) {
 	got := strings.Join(out.all(), " ")
 	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "true true 100 0") {
 		t.Errorf("got %q, want %q ... and own session, own group, 100 files, no core", got, want)
+	}
+}
+
+// A process that wants more memory than it may have is refused it; what a runtime
+// only reserves does not count.
+func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
+	for limit, ok := range map[int]bool{0: true, 1024: true, 256: false} {
+		var out record
+		s := spec("eat", &out)
+		s.Limits.MemoryMB = limit
+		if os.Geteuid() == 0 {
+			s.UID = 70077
+			s.Command = []string{copyOfTestBinary(t)}
+		}
+		res, err := Run(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(out.all(), "\n"); res.OK() != ok || strings.Contains(text, "ate 400") != ok {
+			t.Errorf("%d MB: %s, %.300s", limit, res.Reason(), text)
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func (l *Library) Import(ctx context.Context, address, actor string) (pave.Templ
 	if err != nil {
 		return pave.TemplateImport{}, err
 	}
-	in := &importing{source: a.String(), commit: tree.Commit, loaded: map[string]*template.Template{}, broken: map[string]error{}}
+	in := &importing{source: a.String(), commit: tree.Commit, names: namesOf(folders), loaded: map[string]*template.Template{}, broken: map[string]error{}}
 	for _, folder := range folders {
 		if ctx.Err() != nil {
 			return pave.TemplateImport{}, pave.Errorf(pave.Unavailable, "the import was stopped: %w", context.Cause(ctx))
@@ -65,27 +65,46 @@ func (l *Library) Import(ctx context.Context, address, actor string) (pave.Templ
 // importing is what one import found, by folder.
 type importing struct {
 	source, commit string
+	names          map[string]string // by folder, for templates that do not say
 	loaded         map[string]*template.Template
 	broken         map[string]error
 }
 
 func (in *importing) add(a source.Address, fsys fs.FS, folder string) {
-	within := a
+	called := unnamed(a, in.commit)
 	if folder != "." {
-		within.Folder = path.Join(a.Folder, folder)
+		called.Name = in.names[folder]
 	}
 	sub, err := fs.Sub(fsys, folder)
 	if err == nil {
 		var archive []byte
 		if archive, err = template.Pack(sub); err == nil {
 			var t *template.Template
-			if t, err = template.Open(archive, unnamed(within, in.commit)); err == nil {
+			if t, err = template.Open(archive, called); err == nil {
 				in.loaded[folder] = t
 				return
 			}
 		}
 	}
 	in.broken[folder] = err
+}
+
+// namesOf calls each folder by its own name, or, where several have the same, by its
+// whole path.
+func namesOf(folders []string) map[string]string {
+	count := map[string]int{}
+	for _, f := range folders {
+		count[template.NameOf(path.Base(f))]++
+	}
+	out := map[string]string{}
+	for _, f := range folders {
+		name := template.NameOf(path.Base(f))
+		if count[name] > 1 {
+			name = template.NameOf(strings.ReplaceAll(f, "/", "-"))
+		}
+		out[f] = name
+	}
+	return out
 }
 
 // find returns the folders that hold a template. One within another is part of it.

@@ -246,3 +246,14 @@ func TestGetFromAnAddress(t *testing.T) {
 		t.Errorf("no such branch: %v", err)
 	}
 }
+
+func TestNamesOf(t *testing.T) {
+	t.Parallel()
+	got := namesOf([]string{"go/hello", "rust/hello", "go/web", "Deep/er/hello"})
+	want := map[string]string{"go/hello": "go-hello", "rust/hello": "rust-hello", "go/web": "web", "Deep/er/hello": "deep-er-hello"}
+	for folder, name := range want {
+		if got[folder] != name {
+			t.Errorf("%s is called %q, want %q", folder, got[folder], name)
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 
 // The least and the most that a process may be limited to.
 const (
-	minMemoryMB, maxMemoryMB = 64, 1 << 20
+	minMemoryMB, maxMemoryMB = 128, 1 << 20 // a Go program does not start with much less
 	minCPU, maxCPU           = 10, 256_000
 )
 

@@ -14,8 +14,8 @@ func TestAmounts(t *testing.T) {
 		text string
 		want int
 	}{
-		{memoryMB, "512Mi", 512}, {memoryMB, "2Gi", 2048}, {memoryMB, "none", 0}, {memoryMB, "", 0}, {memoryMB, "64Mi", 64},
-		{memoryMB, "63Mi", invalid}, {memoryMB, "512", invalid}, {memoryMB, "512MB", invalid}, {memoryMB, "-1Mi", invalid},
+		{memoryMB, "512Mi", 512}, {memoryMB, "2Gi", 2048}, {memoryMB, "none", 0}, {memoryMB, "", 0}, {memoryMB, "128Mi", 128},
+		{memoryMB, "127Mi", invalid}, {memoryMB, "512", invalid}, {memoryMB, "512MB", invalid}, {memoryMB, "-1Mi", invalid},
 		{memoryMB, "9999999Gi", invalid}, {memoryMB, "0Mi", invalid}, {memoryMB, "1.5Gi", invalid}, {memoryMB, "99999999999999999999Mi", invalid},
 		{milliCPU, "500m", 500}, {milliCPU, "1.5", 1500}, {milliCPU, "2", 2000}, {milliCPU, "0.25", 250}, {milliCPU, "none", 0}, {milliCPU, "", 0},
 		{milliCPU, "9m", invalid}, {milliCPU, "257", invalid}, {milliCPU, "1,5", invalid}, {milliCPU, "1e3", invalid}, {milliCPU, "NaN", invalid}, {milliCPU, "0", invalid},

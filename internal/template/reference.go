@@ -9,24 +9,17 @@ import (
 	"github.com/pave-platform/pave"
 )
 
-var (
-	variablePattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
-	checkPattern    = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$`)
-)
-
-// ownVariables are set by the platform; a template cannot.
-var ownVariables = []string{"PORT", "HOST", "SERVICE_NAME", "SERVICE_VERSION", "PATH", "HOME", "DATABASE_URL", "REDIS_URL"}
+var checkPattern = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$`)
 
 // checkVariables holds variables to their rules; what they refer to must be among
 // the template's resources.
 func (t *Template) checkVariables() error {
 	for _, name := range slices.Sorted(maps.Keys(t.Variables)) {
 		field, value := "variables."+name, t.Variables[name]
+		if err := pave.CheckVariable(name); err != nil {
+			return err
+		}
 		switch ref, isRef := pave.ParseReference(value); {
-		case !variablePattern.MatchString(name):
-			return pave.BadField(field, name, "must be a name of A-Z, 0-9 and '_'", "for example: PGHOST")
-		case slices.Contains(ownVariables, name) || strings.HasPrefix(name, "PAVE_"):
-			return pave.BadField(field, name, "is set by the platform", "choose another name")
 		case isRef:
 			if err := t.checkReference(field, ref); err != nil {
 				return err
