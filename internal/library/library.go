@@ -125,7 +125,7 @@ func (l *Library) elsewhere(ctx context.Context, ref string) (Found, error) {
 	}
 	if a.Form == source.Folder {
 		return Found{}, pave.BadField("template", ref, "is a folder, which the server does not read",
-			"use the command line, which sends it, or import it from a repository")
+			"pave template lint and render read a folder, and pave create service sends it; others take the name of a template")
 	}
 	tree, err := l.fetch.Fetch(ctx, a)
 	if err != nil {
