@@ -160,7 +160,8 @@ func Unpack(data []byte) (fs.FS, error) {
 			return nil, bad(f.Name, "is neither file nor folder")
 		}
 		seen[name] = mode.IsDir()
-		if total += f.UncompressedSize64; total > MaxBytes || len(seen) > MaxFiles {
+		// A size near the end of its range would turn the sum around.
+		if total += min(f.UncompressedSize64, MaxBytes+1); total > MaxBytes || len(seen) > MaxFiles {
 			return nil, tooLarge()
 		}
 	}

@@ -98,6 +98,26 @@ func zipOf(t *testing.T, names ...string) []byte {
 	return out.Bytes()
 }
 
+// overflow is an archive whose sizes add up to little, because the last one turns
+// the sum around.
+func overflow(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	w, err := z.Create("first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.Write(make([]byte, 100))
+	if _, err := z.CreateRaw(&zip.FileHeader{Name: "last", Method: zip.Deflate, UncompressedSize64: ^uint64(0) - 9}); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func TestUnpackRefuses(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer
@@ -111,7 +131,7 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 	z.Close()
 	for name, data := range map[string][]byte{
-		"no zip": []byte("PK"), "empty": nil, "bomb": bomb.Bytes(),
+		"no zip": []byte("PK"), "empty": nil, "bomb": bomb.Bytes(), "a sum that turns around": overflow(t),
 		"dotdot": zipOf(t, "../x"), "inside dotdot": zipOf(t, "a/../../x"), "absolute": zipOf(t, "/x"), "backslash": zipOf(t, `a\..\x`),
 		"twice": zipOf(t, "x", "x"), "link": zipOf(t, "x->/etc"), "file and folder": zipOf(t, "x", "x/y"), "NUL": zipOf(t, "x\x00y"), "empty name": zipOf(t, ""),
 	} {
