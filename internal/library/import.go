@@ -51,7 +51,7 @@ func (l *Library) Import(ctx context.Context, address, actor string) (pave.Templ
 		in.add(a, tree.FS, folder)
 	}
 	for _, t := range in.loaded {
-		if err := l.keep(ctx, Found{Template: t, Source: in.source, Commit: in.commit}); err != nil {
+		if err := l.keep(ctx, Found{Template: t, Source: in.source, Commit: in.commit}, true); err != nil {
 			return pave.TemplateImport{}, err
 		}
 	}
