@@ -76,6 +76,38 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
+// An endless folder holds ten folders, each of which holds ten.
+type endless struct{ opened int }
+
+func (e *endless) Open(string) (fs.File, error) { return nil, fs.ErrNotExist }
+func (e *endless) Stat(string) (fs.FileInfo, error) {
+	return fs.Stat(fstest.MapFS{"d": {Mode: fs.ModeDir | 0o755}}, "d")
+}
+func (e *endless) ReadDir(name string) ([]fs.DirEntry, error) {
+	if e.opened++; e.opened > 10*maxFolders {
+		return nil, fs.ErrInvalid
+	}
+	var many fstest.MapFS = map[string]*fstest.MapFile{}
+	for i := range 10 {
+		many[fmt.Sprint(i)] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+	}
+	return fs.ReadDir(many, ".")
+}
+
+func TestPackEnds(t *testing.T) {
+	t.Parallel()
+	if _, err := Pack(&endless{}); pave.CodeOf(err) != pave.Invalid {
+		t.Errorf("folders without an end: %v", err)
+	}
+	wide := fstest.MapFS{}
+	for i := range maxFolders + 1 {
+		wide[fmt.Sprintf("d%d", i)] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+	}
+	if _, err := Pack(wide); pave.CodeOf(err) != pave.Invalid {
+		t.Errorf("many folders: %v", err)
+	}
+}
+
 // zipOf makes an archive of names; a name with -> is a link.
 func zipOf(t *testing.T, names ...string) []byte {
 	t.Helper()
