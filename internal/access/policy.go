@@ -21,7 +21,7 @@ var defaultPolicy string
 
 const (
 	// maxPolicy bounds the text of the policies, in bytes.
-	maxPolicy = 256 << 10
+	maxPolicy = 64 << 10
 	// policyAge is how old a policy may be that another server has changed.
 	policyAge = 2 * time.Second
 )

@@ -31,7 +31,7 @@ func (s *server) peopleRoutes() {
 	handle(s, operation{"PUT", "/v1/policy", "set-policy", "Let another text of policies serve; an empty one is the default", access.Admin, 0, nil},
 		func(ctx context.Context, in *struct {
 			Body struct {
-				Text string `json:"text" maxLength:"262144"`
+				Text string `json:"text" maxLength:"65536"`
 			}
 		}) (*one[pave.PolicyText], error) {
 			return oneOf(a.SetPolicy(ctx, in.Body.Text))

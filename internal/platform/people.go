@@ -53,13 +53,9 @@ func (p *Platform) seesRun(ctx context.Context, run pave.Run) (bool, error) {
 	return p.sees(ctx, svc)
 }
 
-// seesPlan reports whether the caller may know of a plan: who made it does, and
-// who sees its service or, where that is new, its team.
+// seesPlan reports whether the caller may know of a plan: who sees its service
+// does; where that is new, who made the plan and who sees the team.
 func (p *Platform) seesPlan(ctx context.Context, plan pave.Plan, actor string) (bool, error) {
-	who, ok := pave.PrincipalFrom(ctx)
-	if !ok || !who.Anonymous() && who.User.ID == actor && who.Scope == pave.ScopeAll {
-		return true, nil
-	}
 	svc, err := p.serviceCalled(ctx, string(plan.Service))
 	if pave.CodeOf(err) == pave.NotFound {
 		svc, err = p.serviceDeleted(ctx, string(plan.Service))
@@ -69,6 +65,10 @@ func (p *Platform) seesPlan(ctx context.Context, plan pave.Plan, actor string) (
 	}
 	if pave.CodeOf(err) != pave.NotFound {
 		return false, err
+	}
+	who, ok := pave.PrincipalFrom(ctx)
+	if !ok || !who.Anonymous() && who.User.ID == actor && who.Scope == pave.ScopeAll {
+		return true, nil
 	}
 	if create, ok := plan.Request.Request.(pave.CreateService); ok {
 		return p.Access.Sees(ctx, access.Team(pave.Name(create.Team)))

@@ -33,6 +33,9 @@ func (p *Platform) Plan(ctx context.Context, r pave.Request) (pave.Plan, error) 
 	if who.Idempotency != "" {
 		before, err := p.planWhere(ctx, p.DB, "actor = $1 AND idem_key = $2", who.User.ID, who.Idempotency)
 		if err == nil {
+			if before, err = p.PlanFor(ctx, before.ID); err != nil { // what they may see may be less now
+				return before, err
+			}
 			return before, sameRequest(before, r, who.Idempotency)
 		}
 		if pave.CodeOf(err) != pave.NotFound {

@@ -311,7 +311,8 @@ func (m *matrix) routes() []string {
 }
 
 // TestMatrix asks every route of the server as every principal about what a team
-// owns, and compares each answer with a table written by hand.
+// owns, and compares each answer with a table written by hand; then for the same by
+// names and ids in queries and bodies.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	m := newMatrix(t)
@@ -333,6 +334,7 @@ func TestMatrix(t *testing.T) {
 		t.Errorf("route %s is in the matrix and not in the server", route)
 	}
 	t.Logf("%d cells", cells)
+	m.pairs(t)
 }
 
 func (m *matrix) cell(route string, r row, who string) {
