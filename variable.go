@@ -20,6 +20,12 @@ func ParseReference(value string) (r Reference, ok bool) {
 	return Reference{m[1], m[2]}, true
 }
 
+// Engines are what a kind of resource may be made of; the first is the usual one.
+var Engines = map[string][]string{
+	KindDatabase: {"postgresql"},
+	KindCache:    {"redis"},
+}
+
 // Outputs are what a resource gives its service, by kind, for variables to refer to.
 var Outputs = map[string][]string{
 	KindDatabase: {"url", "host", "port", "name", "user", "password"},

@@ -162,3 +162,25 @@ func TestAuditChain(t *testing.T) {
 		}
 	})
 }
+
+func TestDeed(t *testing.T) {
+	t.Parallel()
+	service := Object{Service: "svc_1", Name: "shop", Team: "web"}
+	for _, c := range []struct {
+		perm Permission
+		verb string
+		of   Object
+		want string
+	}{
+		{Write, "scale", service, `scale service "shop"`},
+		{Write, "delete service", service, `delete service "shop"`},
+		{Write, "set variable", service, `set variable for service "shop"`},
+		{Write, "create service", Object{Team: "web"}, `create service for team "web"`},
+		{Admin, "", Platform, "administer the platform"},
+	} {
+		c.of.Verb = c.verb
+		if got := deed(c.perm, c.of); got != c.want {
+			t.Errorf("%s %q: got %q, want %q", c.perm, c.verb, got, c.want)
+		}
+	}
+}

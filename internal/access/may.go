@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cedar-policy/cedar-go"
 	pave "github.com/pave-platform/pave"
@@ -85,7 +86,7 @@ func (a *Access) May(ctx context.Context, perm Permission, o Object) error {
 		return nil
 	}
 	if !inScope(p, perm, o) {
-		return pave.Errorf(pave.Denied, "this token's scope is %q: it may not %s %s", p.Scope, verbOr(perm, o), o).
+		return pave.Errorf(pave.Denied, "this token's scope is %q: it may not %s", p.Scope, deed(perm, o)).
 			WithHint("pave create token --scope write makes another one")
 	}
 	if perm == Bring {
@@ -95,9 +96,9 @@ func (a *Access) May(ctx context.Context, perm Permission, o Object) error {
 	if err != nil || allowed {
 		return err
 	}
-	e := pave.Errorf(pave.Denied, "%s may not %s %s", p.User.Name, verbOr(perm, o), o).WithHint("%s", who(o))
+	e := pave.Errorf(pave.Denied, "%s may not %s", p.User.Name, deed(perm, o)).WithHint("%s", who(o))
 	if len(why) > 0 {
-		e = pave.Errorf(pave.Denied, "%s may not %s %s: policy %s forbids it", p.User.Name, verbOr(perm, o), o, why[0]).WithHint("%s", who(o))
+		e = pave.Errorf(pave.Denied, "%s may not %s: policy %s forbids it", p.User.Name, deed(perm, o), why[0]).WithHint("%s", who(o))
 	}
 	return e
 }
@@ -107,6 +108,21 @@ func who(o Object) string {
 		return fmt.Sprintf("ask a lead of %s: pave add member USER --team %s --role ROLE", o.Team, o.Team)
 	}
 	return "ask an admin"
+}
+
+// deed is what was to be done, as one says it.
+func deed(perm Permission, o Object) string {
+	verb := verbOr(perm, o)
+	if o.Service != "" {
+		verb = strings.TrimSuffix(verb, " service")
+	}
+	switch {
+	case verb == string(Admin):
+		return "administer " + o.String()
+	case strings.Contains(verb, " "):
+		return verb + " for " + o.String()
+	}
+	return verb + " " + o.String()
 }
 
 func verbOr(perm Permission, o Object) string {

@@ -230,7 +230,7 @@ func (s *server) fallback(mux *http.ServeMux) http.Handler {
 			writeJSONProblem(w, http.StatusMethodNotAllowed, pave.Errorf(pave.Invalid, "method %s is not allowed here", r.Method))
 			return
 		}
-		s.writeProblem(w, r, pave.Errorf(pave.NotFound, "no route %s", r.URL.Path).WithHint("GET /openapi.json lists all routes"))
+		s.writeProblem(w, r, pave.Errorf(pave.NotFound, "no route %s", r.URL.Path).WithHint("pave api GET /openapi.json lists all routes"))
 	})
 }
 

@@ -41,6 +41,10 @@ func (a *app) clone() *cobra.Command {
 		if len(args) == 2 {
 			dir = args[1]
 		}
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+			return pave.Errorf(pave.Conflict, "the folder %s is not empty", oneLine(dir)).
+				WithHint("cd %s && git pull, where it is the clone; else name another: pave clone %s DIR", oneLine(dir), svc.Name)
+		}
 		ca, err := a.caFile(at)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -111,6 +112,9 @@ func usagef(format string, args ...any) *pave.Error {
 
 var flagInError = regexp.MustCompile(`-{1,2}[a-zA-Z][-a-zA-Z0-9]*`)
 
+// otherNames are what people call a flag who know it from another command.
+var otherNames = map[string]string{"set": "input", "input": "set", "inputs": "input", "lines": "tail"}
+
 // flagError says which flag was meant.
 func flagError(cmd *cobra.Command, err error) error {
 	e := usagef("%s", strings.TrimSuffix(err.Error(), "\n")).WithHint("%s --help", cmd.CommandPath())
@@ -130,7 +134,11 @@ func flagError(cmd *cobra.Command, err error) error {
 			flags = append(flags, f.Name)
 		}
 	})
-	if near := pave.DidYouMean(given, flags); near != "" {
+	near := pave.DidYouMean(given, flags)
+	if other := otherNames[given]; slices.Contains(flags, other) {
+		near = other
+	}
+	if near != "" {
 		return e.WithHint("did you mean --%s?", near)
 	}
 	return e
@@ -175,5 +183,9 @@ func runArg(id string) error {
 	if pave.IsIDPrefix("run", id) {
 		return nil
 	}
-	return pave.BadField("run", id, "is not the id of a run, or too short a part of one", "pave list runs")
+	hint := "pave list runs"
+	if serviceName.MatchString(id) {
+		hint += " --service " + id
+	}
+	return pave.BadField("run", id, "is not the id of a run, or too short a part of one", hint)
 }

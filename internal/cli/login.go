@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -43,10 +44,21 @@ func (a *app) login() *cobra.Command {
 	return cmd
 }
 
+// addressHint is the address with the scheme it lacks, or an example.
+func addressHint(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil && host != "" {
+		if ip := net.ParseIP(host); host == "localhost" || ip.IsLoopback() {
+			return "did you mean http://" + address + "?"
+		}
+		return "did you mean https://" + address + "?"
+	}
+	return "for example: https://pave.example.com:7443"
+}
+
 func (a *app) signIn(ctx context.Context, address string, l loginFlags) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" {
-		return pave.BadField("url", address, "is not the address of a server", "for example: https://pave.example.com:7443")
+		return pave.BadField("url", address, "is not the address of a server", addressHint(address))
 	}
 	at := client.Context{URL: u.Scheme + "://" + u.Host}
 	name := l.name
@@ -186,6 +198,9 @@ func (a *app) logout() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(a.out, "Signed out of %s.\n", at.URL)
+			if all.Current == "" {
+				a.say("From now on commands mean the server of this machine.")
+			}
 			return nil
 		},
 	}

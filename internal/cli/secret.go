@@ -12,7 +12,7 @@ import (
 
 // readSecret reads a value: at a terminal from a prompt that does not show it, else
 // all of stdin without its last line end.
-func (a *app) readSecret(name string) (pave.Secret, error) {
+func (a *app) readSecret(name, service string) (pave.Secret, error) {
 	var text []byte
 	var err error
 	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -29,7 +29,7 @@ func (a *app) readSecret(name string) (pave.Secret, error) {
 	switch {
 	case value == "":
 		return pave.Secret{}, usagef("the value of %s is empty: it comes from stdin or a prompt", name).
-			WithHint("pave set secret %s --service NAME < FILE", name)
+			WithHint("pave set secret %s --service %s < FILE", name, service)
 	case len(value) > pave.MaxValue:
 		return pave.Secret{}, usagef("the value of %s is longer than %d bytes", name, pave.MaxValue).WithHint("give a shorter one")
 	}

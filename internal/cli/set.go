@@ -73,10 +73,14 @@ func (a *app) setSecret(planOnly bool) *cobra.Command {
 			"set secret STRIPE_KEY --service payment-processor --env production < stripe.key"},
 		args: exactly("the name of a secret"), complete: a.settingNames(secretNames), service: true, env: "all of the service",
 		request: func(ctx context.Context, to target, args []string) (pave.Request, error) {
+			if name, _, given := strings.Cut(args[0], "="); given {
+				return nil, usagef("the value of a secret is not an argument: other users see it, and the shell keeps it").
+					WithHint("pave set secret %s --service %s < FILE; if the value is a real one, let it be replaced", oneLine(name), to.service)
+			}
 			if err := pave.CheckVariable(args[0]); err != nil {
 				return nil, err
 			}
-			value, err := a.readSecret(args[0])
+			value, err := a.readSecret(args[0], to.service)
 			if err != nil {
 				return nil, err
 			}

@@ -107,9 +107,13 @@ func (a *app) deployments(st pave.Status) {
 }
 
 func instance(i pave.Instance) string {
-	words := []string{oneLine(i.Name), fmt.Sprintf("pid %d", i.PID), fmt.Sprintf("port %d", i.Port), map[bool]string{true: "ready", false: "not ready"}[i.Ready]}
+	words := []string{oneLine(i.Name)}
+	if i.PID > 0 {
+		words = append(words, fmt.Sprintf("pid %d", i.PID), fmt.Sprintf("port %d", i.Port))
+	}
+	words = append(words, map[bool]string{true: "ready", false: "not ready"}[i.Ready])
 	if i.Restarts > 0 {
-		words = append(words, fmt.Sprintf("%d restarts", i.Restarts))
+		words = append(words, plural(i.Restarts, "restart"))
 	}
 	if i.LastExit != "" {
 		words = append(words, "last exit: "+oneLine(i.LastExit))

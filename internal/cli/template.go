@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -38,7 +39,11 @@ func (a *app) template() *cobra.Command {
 // loadTemplate brings a template here, without a server.
 func (a *app) loadTemplate(ctx context.Context, ref string) (*template.Template, error) {
 	if !source.IsAddress(ref) {
-		return a.localTemplates().Get(ref)
+		t, err := a.localTemplates().Get(ref)
+		if info, e := os.Stat(filepath.Join(ref, "template.yaml")); err != nil && e == nil && info.Mode().IsRegular() {
+			return nil, pave.BadField("template", ref, "is not a template", "a folder is written with a slash: ./"+filepath.ToSlash(ref))
+		}
+		return t, err
 	}
 	archive, unnamed, err := a.packTemplate(ctx, ref)
 	if err != nil {

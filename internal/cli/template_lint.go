@@ -15,7 +15,7 @@ func (a *app) templateLint() *cobra.Command {
 		Long: "Check a template as the server does before it serves one: keys, names, versions, inputs,\n" +
 			"conditions, every expression, paths; then what is probably not meant: inputs that nothing\n" +
 			"uses, expressions in files that are not rendered, a tree that nothing says how to build.\n" +
-			"Exit code 1 for an error, or, with --strict, for a note.",
+			"Exit code 2 for an error and, with --strict, 1 for a note.",
 		Example: examples("pave template lint ./web-service", "pave template lint gh:team/templates//service@main --strict"),
 		Args:    sourceArg(),
 	}
@@ -33,7 +33,7 @@ func (a *app) templateLint() *cobra.Command {
 		for _, note := range notes {
 			fmt.Fprintf(a.out, "%s %s\n", a.paint(yellow, "[!]"), oneLine(note))
 		}
-		a.say("%s %s (%s): no errors, %d notes", t.Name, t.Version, t.Format, len(notes))
+		a.say("%s %s (%s): no errors, %s", t.Name, t.Version, t.Format, plural(len(notes), "note"))
 		if *strict && len(notes) > 0 {
 			return &exitError{code: exitFailed}
 		}

@@ -110,3 +110,11 @@ func joined[T ~string](values []T) string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// plural is a number with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -101,9 +101,14 @@ func receive(ctx context.Context, session transport.UploadPackSession, refs *pac
 		return err
 	}
 	defer resp.Close()
+	pack, err := checkedPack(dir, demuxed(req.Capabilities, resp))
+	if err != nil {
+		return err
+	}
+	defer pack.Close()
 	s := openStorage(dir)
 	defer s.Close()
-	return packfile.UpdateObjectStorage(s, demuxed(req.Capabilities, resp))
+	return packfile.UpdateObjectStorage(s, pack)
 }
 
 // demuxed is the pack out of an answer that carries progress beside it.

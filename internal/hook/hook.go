@@ -45,25 +45,60 @@ func Render(ctx context.Context, t *template.Template, v template.Vars, work str
 	if err != nil || len(scripts) == 0 {
 		return tree, err
 	}
-	r := &rendering{work: work, dir: filepath.Join(work, project, path.Base(v.Name)), at: at}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+	r := &rendering{work: work, folder: path.Join(project, path.Base(v.Name)), template: t.Name, at: at}
+	if err := os.MkdirAll(r.dir(), 0o755); err != nil {
 		return nil, pave.Errorf(pave.Unavailable, "make a folder for hooks: %w", err)
 	}
 	if err := r.stage(ctx, "pre_gen_project", scripts); err != nil {
 		return nil, err
 	}
-	if err := fill(r.dir, tree.Files); err != nil {
+	into, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	err = fill(into, tree.Files)
+	if err = errors.Join(err, into.Close()); err != nil {
 		return nil, err
 	}
 	if err := r.stage(ctx, "post_gen_project", scripts); err != nil {
 		return nil, err
 	}
-	return r.read(t.Name, tree.Notes)
+	return r.read(tree.Notes)
 }
 
 type rendering struct {
-	work, dir string
-	at        Place
+	work     string
+	folder   string // of the project, within work
+	template string
+	at       Place
+}
+
+func (r *rendering) dir() string { return filepath.Join(r.work, r.folder) }
+
+// open opens the project's folder after a hook, which may have put a link in its
+// place or in that of the one above: what they lead to belongs to somebody else.
+func (r *rendering) open() (*os.Root, error) {
+	work, err := os.OpenRoot(r.work)
+	if err != nil {
+		return nil, pave.Errorf(pave.Unavailable, "open the folder of a hook: %w", err)
+	}
+	defer work.Close()
+	for _, name := range []string{path.Dir(r.folder), r.folder} {
+		info, err := work.Lstat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, pave.Errorf(pave.Invalid, "the hooks of template %s removed the project", r.template)
+		case err != nil:
+			return nil, pave.Errorf(pave.Unavailable, "open the folder of a hook: %w", err)
+		case !info.IsDir():
+			return nil, pave.Errorf(pave.Invalid, "the hooks of template %s put something else in the place of the project's folder", r.template)
+		}
+	}
+	root, err := work.OpenRoot(r.folder)
+	if err != nil {
+		return nil, pave.Errorf(pave.Unavailable, "open the folder of a hook: %w", err)
+	}
+	return root, nil
 }
 
 // stage runs the hooks of one moment.
@@ -73,18 +108,34 @@ func (r *rendering) stage(ctx context.Context, stage string, scripts []template.
 		if strings.TrimSuffix(name, path.Ext(name)) != stage {
 			continue
 		}
-		if err := fill(r.work, []template.File{{Path: name, Mode: 0o755, Data: s.Data}}); err != nil {
+		if err := r.script(template.File{Path: name, Mode: 0o755, Data: s.Data}); err != nil {
 			return err
 		}
 		if err := r.at.Give(ctx, r.work); err != nil {
 			return err
 		}
-		err := r.at.Run(ctx, r.dir, commandOf(filepath.Join(r.work, name), s.Data))
+		err := r.at.Run(ctx, r.dir(), commandOf(filepath.Join(r.work, name), s.Data))
 		if err = errors.Join(err, r.at.Take(ctx, r.work)); err != nil {
 			return pave.Errorf(pave.Invalid, "hook %s failed: %w", s.Path, err).WithHint("leave --allow-hooks out, or give other inputs")
 		}
 	}
 	return nil
+}
+
+// script writes a hook beside the project. Where a hook ran before, the folder it is
+// to run in is looked at too.
+func (r *rendering) script(f template.File) error {
+	into, err := r.open()
+	if err != nil {
+		return err
+	}
+	into.Close()
+	work, err := os.OpenRoot(r.work)
+	if err != nil {
+		return pave.Errorf(pave.Unavailable, "open the folder of a hook: %w", err)
+	}
+	defer work.Close()
+	return fill(work, []template.File{f})
 }
 
 // commandOf is how cookiecutter runs a script: Python ones by Python, others by
@@ -100,12 +151,7 @@ func commandOf(script string, data []byte) []string {
 }
 
 // fill writes files below a folder, and nowhere else.
-func fill(dir string, files []template.File) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return pave.Errorf(pave.Unavailable, "open the folder of a hook: %w", err)
-	}
-	defer root.Close()
+func fill(root *os.Root, files []template.File) error {
 	for _, f := range files {
 		if err := root.MkdirAll(path.Dir(f.Path), 0o755); err != nil {
 			return pave.Errorf(pave.Unavailable, "write %s: %w", f.Path, err)
@@ -122,16 +168,13 @@ func fill(dir string, files []template.File) error {
 }
 
 // read is the tree that the hooks left.
-func (r *rendering) read(name string, notes []string) (*template.Tree, error) {
-	root, err := os.OpenRoot(r.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, pave.Errorf(pave.Invalid, "the hooks of template %s removed the project", name)
-	}
+func (r *rendering) read(notes []string) (*template.Tree, error) {
+	root, err := r.open()
 	if err != nil {
-		return nil, pave.Errorf(pave.Unavailable, "open the folder of a hook: %w", err)
+		return nil, err
 	}
 	defer root.Close()
-	tree, err := template.ReadTree(name, root.FS())
+	tree, err := template.ReadTree(r.template, root.FS())
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,11 @@ func TestHooksThatFailOrMisbehave(t *testing.T) {
 		"fails":             {"pre_gen_project.sh", "#!/bin/sh\necho bad name; exit 3", "bad name"},
 		"link out":          {"post_gen_project.sh", "#!/bin/sh\nln -s " + secret + " stolen", "leads out"},
 		"link before files": {"pre_gen_project.sh", "#!/bin/sh\nln -s " + filepath.Dir(secret) + " README.md\nmkdir LICENCE; touch LICENCE/x", "cannot be written"},
+		"link as project":   {"post_gen_project.sh", "#!/bin/sh\nrm -r \"$PWD\"; ln -s " + filepath.Dir(secret) + " \"$PWD\"", "in the place of the project"},
+		"link, then files":  {"pre_gen_project.sh", "#!/bin/sh\nrmdir \"$PWD\"; ln -s " + filepath.Dir(secret) + " \"$PWD\"", "in the place of the project"},
+		"link above":        {"post_gen_project.sh", "#!/bin/sh\ncd ../..; mv project away; ln -s away project", "in the place of the project"},
+		"link to a sibling": {"post_gen_project.sh", "#!/bin/sh\ncd ..; mv shop away; ln -s away shop", "in the place of the project"},
+		"file as project":   {"pre_gen_project.sh", "#!/bin/sh\nrmdir \"$PWD\"; echo x > \"$PWD\"", "in the place of the project"},
 		"removes all":       {"post_gen_project.sh", "#!/bin/sh\nrm -rf \"$PWD\"", "removed the project"},
 		"pipe":              {"post_gen_project.sh", "#!/bin/sh\nmkfifo p", "neither file nor folder"},
 		"a name of git":     {"post_gen_project.sh", "#!/bin/sh\nmkdir .GIT; touch .GIT/x", "belongs to git"},
@@ -98,5 +103,8 @@ func TestHooksThatFailOrMisbehave(t *testing.T) {
 	}
 	if data, err := os.ReadFile(secret); string(data) != "pvcnry-hook" {
 		t.Errorf("a file outside was changed: %q, %v", data, err)
+	}
+	if all, err := os.ReadDir(filepath.Dir(secret)); len(all) != 1 || err != nil {
+		t.Errorf("files were written outside: %v, %v", all, err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 const (
 	maxDepth     = 6
 	maxTemplates = 500
+	maxFolders   = 20_000 // looked into
 )
 
 // Import brings every template that lies at an address and lets those that work
@@ -51,7 +52,7 @@ func (l *Library) Import(ctx context.Context, address, actor string) (pave.Templ
 		in.add(a, tree.FS, folder)
 	}
 	for _, t := range in.loaded {
-		if err := l.keep(ctx, Found{Template: t, Source: in.source, Commit: in.commit}); err != nil {
+		if err := l.keep(ctx, Found{Template: t, Source: in.source, Commit: in.commit}, true); err != nil {
 			return pave.TemplateImport{}, err
 		}
 	}
@@ -110,6 +111,7 @@ func namesOf(folders []string) map[string]string {
 // find returns the folders that hold a template. One within another is part of it.
 func find(fsys fs.FS) ([]string, error) {
 	var out []string
+	folders := 0
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
@@ -117,6 +119,9 @@ func find(fsys fs.FS) ([]string, error) {
 		base := path.Base(name)
 		if strings.HasPrefix(base, ".") && name != "." || base == "node_modules" || strings.Count(name, "/") >= maxDepth {
 			return fs.SkipDir
+		}
+		if folders++; folders > maxFolders {
+			return pave.Errorf(pave.Invalid, "there are more than %d folders", maxFolders).WithHint("import a folder of it: ADDRESS//FOLDER")
 		}
 		if template.Here(fsys, name) {
 			if nested := template.Nested(fsys, name); len(nested) > 0 {

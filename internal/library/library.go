@@ -11,6 +11,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -53,7 +54,9 @@ type Found struct {
 }
 
 // Get finds the template that a name, alias, NAME@VERSION, digest or address means,
-// and keeps its version. Errors: Invalid for what is no template, and those of
+// and keeps its version. NAME@VERSION is one that served: whoever sends or names a
+// template of their own decides what that says of itself, and takes nobody's name by
+// it. Errors: Invalid for what is no template, and those of
 // source.Fetch for an address.
 func (l *Library) Get(ctx context.Context, ref string) (Found, error) {
 	name, version, versioned := strings.Cut(ref, "@")
@@ -63,7 +66,7 @@ func (l *Library) Get(ctx context.Context, ref string) (Found, error) {
 	case source.IsAddress(ref):
 		return l.elsewhere(ctx, ref)
 	case versioned:
-		return l.version(ctx, "name = $1 AND version = $2", name, version)
+		return l.version(ctx, "name = $1 AND version = $2 AND served = 1", name, version)
 	}
 	l.Reload(ctx)
 	t, err := l.set.Get(ref)
@@ -97,7 +100,7 @@ func (l *Library) version(ctx context.Context, cond string, args ...any) (Found,
 	var f Found
 	var digest, name, version string
 	err := l.db.QueryRow(ctx, `SELECT digest, name, version, source, commit_id FROM template_versions WHERE `+cond+
-		` ORDER BY created DESC LIMIT 1`, args...).Scan(&digest, &name, &version, &f.Source, &f.Commit)
+		` ORDER BY served DESC, created DESC LIMIT 1`, args...).Scan(&digest, &name, &version, &f.Source, &f.Commit)
 	if errors.Is(err, sql.ErrNoRows) {
 		what, _ := args[0].(string)
 		return f, pave.BadField("template", what, "is not a version that is kept here", "pave describe template NAME lists the versions of one")
@@ -125,7 +128,7 @@ func (l *Library) elsewhere(ctx context.Context, ref string) (Found, error) {
 	}
 	if a.Form == source.Folder {
 		return Found{}, pave.BadField("template", ref, "is a folder, which the server does not read",
-			"use the command line, which sends it, or import it from a repository")
+			"pave template lint and render read a folder, and pave create service sends it; others take the name of a template")
 	}
 	tree, err := l.fetch.Fetch(ctx, a)
 	if err != nil {
@@ -140,7 +143,7 @@ func (l *Library) elsewhere(ctx context.Context, ref string) (Found, error) {
 	if f.Template, err = template.Open(archive, unnamed(a, tree.Commit)); err != nil {
 		return f, err
 	}
-	return f, l.keep(ctx, f)
+	return f, l.keep(ctx, f, false)
 }
 
 // unnamed is what a template at an address is called if it does not say.
@@ -155,14 +158,14 @@ func (l *Library) Upload(ctx context.Context, archive []byte, name, by string) (
 		return Found{}, err
 	}
 	f := Found{Template: t, Source: "upload by " + by}
-	return f, l.keep(ctx, f)
+	return f, l.keep(ctx, f, false)
 }
 
 // Reload reads the sources of this machine again and keeps what serves.
 func (l *Library) Reload(ctx context.Context) {
 	l.set.Reload()
 	for _, t := range l.set.List() {
-		if err := l.keep(ctx, Found{Template: t, Source: l.set.Source(t)}); err != nil && ctx.Err() == nil {
+		if err := l.keep(ctx, Found{Template: t, Source: l.set.Source(t)}, true); err != nil && ctx.Err() == nil {
 			l.log.Warn("keep template", "template", t.Name, "version", t.Version, "err", err)
 		}
 	}
@@ -172,9 +175,10 @@ func (l *Library) file(digest string) string {
 	return filepath.Join(l.dir, strings.TrimPrefix(digest, DigestPrefix)+".zip")
 }
 
-// keep writes archive and row of a version, unless they are there.
-func (l *Library) keep(ctx context.Context, f Found) error {
-	key := f.Digest() + " " + f.Name
+// keep writes archive and row of a version, unless they are there. One that was
+// brought along before it serves gets the row of one that serves.
+func (l *Library) keep(ctx context.Context, f Found, serves bool) error {
+	key := fmt.Sprint(f.Digest(), " ", f.Name, " ", serves)
 	l.mu.Lock()
 	known := l.kept[key]
 	l.mu.Unlock()
@@ -184,15 +188,23 @@ func (l *Library) keep(ctx context.Context, f Found) error {
 	if err := writeOnce(l.file(f.Digest()), f.Archive()); err != nil {
 		return pave.Errorf(pave.Unavailable, "keep template %s: %w", f.Name, err).WithHint("pave doctor")
 	}
-	_, err := l.db.Exec(ctx, `INSERT INTO template_versions (digest, name, version, format, source, commit_id, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest, name) DO NOTHING`,
-		f.Digest(), f.Name, f.Version, f.Format, f.Source, f.Commit, store.Micros(time.Now()))
+	_, err := l.db.Exec(ctx, `INSERT INTO template_versions (digest, name, version, format, source, commit_id, created, served)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (digest, name) DO UPDATE SET version = excluded.version,
+		source = excluded.source, commit_id = excluded.commit_id, served = 1 WHERE template_versions.served = 0 AND excluded.served = 1`,
+		f.Digest(), f.Name, f.Version, f.Format, f.Source, f.Commit, store.Micros(time.Now()), served(serves))
 	if err == nil {
 		l.mu.Lock()
 		l.kept[key] = true
 		l.mu.Unlock()
 	}
 	return err
+}
+
+func served(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // writeOnce writes a file that is whole or not there.

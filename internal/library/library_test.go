@@ -257,3 +257,58 @@ func TestNamesOf(t *testing.T) {
 		}
 	}
 }
+
+// Somebody who brings a template along decides its name and version: that takes
+// nobody's place, neither before nor after the right one serves.
+func TestBroughtAlongTakesNoName(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *store.DB) {
+		l, set := open(t, db, t.TempDir(), template.Source{Name: "disk", FS: fstest.MapFS{
+			"web/template.yaml": {Data: manifest("web", "1.0")}, "web/skeleton/version.jinja": {Data: []byte("{{ name }} of {{ template.version }}")}}})
+		send := func(version string) Found {
+			fsys := folder("web", version)
+			fsys["skeleton/version.jinja"] = &fstest.MapFile{Data: []byte("another's")}
+			archive, err := template.Pack(fsys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := l.Upload(t.Context(), archive, "", "mallory")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
+		fake := send("1.0")
+		send("2.0")
+		if f, err := l.Get(t.Context(), "web@1.0"); err != nil || rendered(t, f.Template) != "shop of 1.0" {
+			t.Errorf("the one that serves: %v", err)
+		}
+		if _, err := l.Get(t.Context(), "web@2.0"); pave.CodeOf(err) != pave.Invalid {
+			t.Errorf("one that never served: %v", err)
+		}
+		if f, err := l.Get(t.Context(), fake.Digest()); err != nil || rendered(t, f.Template) != "another's" {
+			t.Errorf("by its digest it is there: %v", err)
+		}
+		archive, err := template.Pack(folder("web", "2.0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := l.Upload(t.Context(), archive, "", "ada") // tried out first, then it serves
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Serve("later", map[string]*template.Template{"web": next.Template}, nil)
+		if _, err := l.Get(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := l.Get(t.Context(), "web@2.0"); err != nil || rendered(t, f.Template) != "shop of 2.0" || f.Source != "later" {
+			t.Errorf("one that came to serve: %+v, %v", f, err)
+		}
+		send("3.0")
+		set.Serve("later", nil, nil)
+		set.Serve("disk", nil, nil)
+		if f, err := l.Kept(t.Context(), "web"); err != nil || rendered(t, f.Template) == "another's" {
+			t.Errorf("a name that serves no longer: %v", err)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // engines are those that a backing may have, by its kind.
-var engines = map[string][]string{pave.KindDatabase: {"postgresql"}, pave.KindCache: {"redis"}}
+var engines = pave.Engines
 
 // resolveCreate: nothing -> revision 1; or, for a service with the same team and
 // template, a further environment; or nothing new, and the run that did it.
@@ -230,6 +231,13 @@ func wantedDiff(have, want pave.Wanted) []string {
 	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
 		add(kind, cmp.Or(have.Engine(kind), "none"), cmp.Or(want.Engine(kind), "none"))
 	}
-	add("inputs", have.Inputs, want.Inputs)
+	all := maps.Clone(have.Inputs)
+	if all == nil {
+		all = map[string]any{}
+	}
+	maps.Copy(all, want.Inputs)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		add("input "+name, cmp.Or(have.Inputs[name], any("none")), cmp.Or(want.Inputs[name], any("none")))
+	}
 	return out
 }

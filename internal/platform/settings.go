@@ -85,7 +85,7 @@ func isSet(w pave.Wanted, env pave.Name, kind, name string, of func(pave.Setting
 	case len(in) > 0:
 		return pave.BadField(kind, name, "is set in "+strings.Join(in, ", "), "--env "+in[0])
 	}
-	e := pave.Errorf(pave.NotFound, "no %s %q is set", kind, name).WithHint("pave list %ss shows what is", kind)
+	e := pave.Errorf(pave.NotFound, "no %s %q is set", kind, name).WithHint("pave list %ss --service NAME shows what is", kind)
 	if near := pave.DidYouMean(name, known); near != "" {
 		e = e.WithHint("did you mean %s?", near)
 	}

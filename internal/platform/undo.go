@@ -1,8 +1,11 @@
 package platform
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -33,6 +36,26 @@ func (p *Platform) resolveUndo(ctx context.Context, r pave.Undo) (transition, er
 	return p.undoRollout(ctx, svc, run)
 }
 
+// undoneBy returns which of the later runs of a service took a run back, and was
+// not taken back itself; "" for none.
+func (p *Platform) undoneBy(ctx context.Context, id string, later []string) (string, error) {
+	undone := map[string]string{}
+	for _, run := range slices.Backward(later) {
+		if _, gone := undone[run]; gone {
+			continue
+		}
+		r, err := p.Run(ctx, run)
+		if err != nil {
+			return "", err
+		}
+		var in applyInput
+		if json.Unmarshal(r.Input, &in) == nil && in.Undoes != "" {
+			undone[in.Undoes] = run
+		}
+	}
+	return undone[id], nil
+}
+
 func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run) (transition, error) {
 	revs, err := p.revisionsOf(ctx, svc.ID)
 	if err != nil {
@@ -40,16 +63,22 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 	}
 	var mine pave.Revision
 	var later []string
+	var laterRuns []string
 	for _, rev := range revs {
 		switch {
 		case rev.Run == run.ID:
 			mine = rev
 		case mine.Number > 0:
 			later = append(later, fmt.Sprintf("%.16s", rev.Run))
+			laterRuns = append(laterRuns, rev.Run)
 		}
 	}
 	if mine.Number == 0 {
 		return transition{}, pave.Errorf(pave.Conflict, "run %.16s changed nothing that could be taken back", run.ID)
+	}
+	if by, err := p.undoneBy(ctx, run.ID, laterRuns); err != nil || by != "" {
+		return transition{}, cmp.Or(err, error(pave.Errorf(pave.Conflict, "run %.16s is undone already, by run %.16s", run.ID, by).
+			WithHint("pave undo %.16s takes that back", by)))
 	}
 	if len(later) > 0 {
 		return transition{}, pave.Errorf(pave.Conflict, "run %.16s is not the newest of %s: later ones are %s",

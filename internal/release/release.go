@@ -149,7 +149,7 @@ func (s *Releases) Find(ctx context.Context, service, name string) (pave.Release
 		}
 	}
 	return pave.Release{}, pave.BadField("release", name, "is no release of this service",
-		fmt.Sprintf("the newest is %d; pave get releases lists them", all[0].Number))
+		fmt.Sprintf("the newest is %d; pave list releases --service NAME shows them", all[0].Number))
 }
 
 // whole returns r if its tree is still there.

@@ -139,7 +139,8 @@ func openZip(name string, data []byte) (fs.FS, error) {
 		if !fs.ValidPath(clean) || strings.Contains(clean, "\\") {
 			return nil, pave.Errorf(pave.Invalid, "%s holds %.200q, which leads outside of it", name, e.Name)
 		}
-		if total += e.UncompressedSize64; total > maxUnpacked || i >= maxEntries {
+		// A size near the end of its range would turn the sum around.
+		if total += min(e.UncompressedSize64, maxUnpacked+1); total > maxUnpacked || i >= maxEntries {
 			return nil, pave.Errorf(pave.Invalid, "%s unpacks to more than %d files or %d MiB", name, maxEntries, maxUnpacked>>20)
 		}
 		top, inside, _ := strings.Cut(e.Name, "/")

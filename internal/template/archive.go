@@ -16,14 +16,20 @@ import (
 	"github.com/pave-platform/pave"
 )
 
-// maxLinks is how many symbolic links may lead from one to the next.
-const maxLinks = 10
+const (
+	// maxLinks is how many symbolic links may lead from one to the next.
+	maxLinks = 10
+	// maxFolders and maxNested bound a tree of folders: a repository of a few objects
+	// can hold the same folder within itself a million times, without a file.
+	maxFolders = 20_000
+	maxNested  = 100
+)
 
 // Pack reads a folder into an archive, a zip whose bytes depend on names, contents
 // and executable bits alone. A symbolic link to a file inside becomes that file, one
 // to a folder is left out, and what belongs to git is left out. The error is Invalid
-// for a link that leads outside or nowhere, for what is no file, and beyond MaxFiles
-// and MaxBytes.
+// for a link that leads outside or nowhere, for what is no file, beyond MaxFiles and
+// MaxBytes, and for too many folders.
 func Pack(fsys fs.FS) ([]byte, error) {
 	var out bytes.Buffer
 	p := packer{fsys: fsys, zip: zip.NewWriter(&out)}
@@ -42,10 +48,11 @@ func Pack(fsys fs.FS) ([]byte, error) {
 }
 
 type packer struct {
-	fsys  fs.FS
-	zip   *zip.Writer
-	files int
-	bytes int64
+	fsys    fs.FS
+	zip     *zip.Writer
+	files   int
+	folders int
+	bytes   int64
 }
 
 func (p *packer) add(name string, d fs.DirEntry, err error) error {
@@ -54,7 +61,12 @@ func (p *packer) add(name string, d fs.DirEntry, err error) error {
 		return err
 	case path.Base(name) == ".git" && d.IsDir():
 		return fs.SkipDir
-	case d.IsDir() || path.Base(name) == ".git":
+	case d.IsDir():
+		if p.folders++; p.folders > maxFolders || strings.Count(name, "/") >= maxNested {
+			return tooManyFolders()
+		}
+		return nil
+	case path.Base(name) == ".git":
 		return nil
 	}
 	from := name
@@ -78,6 +90,11 @@ func (p *packer) add(name string, d fs.DirEntry, err error) error {
 
 func tooLarge() error {
 	return pave.Errorf(pave.Invalid, "the template has more than %d files or %d MiB", MaxFiles, MaxBytes>>20).
+		WithHint("name the folder that holds the template: ADDRESS//FOLDER")
+}
+
+func tooManyFolders() error {
+	return pave.Errorf(pave.Invalid, "the template has more than %d folders, or %d within each other", maxFolders, maxNested).
 		WithHint("name the folder that holds the template: ADDRESS//FOLDER")
 }
 
@@ -160,7 +177,8 @@ func Unpack(data []byte) (fs.FS, error) {
 			return nil, bad(f.Name, "is neither file nor folder")
 		}
 		seen[name] = mode.IsDir()
-		if total += f.UncompressedSize64; total > MaxBytes || len(seen) > MaxFiles {
+		// A size near the end of its range would turn the sum around.
+		if total += min(f.UncompressedSize64, MaxBytes+1); total > MaxBytes || len(seen) > MaxFiles {
 			return nil, tooLarge()
 		}
 	}

@@ -76,6 +76,38 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
+// An endless folder holds ten folders, each of which holds ten.
+type endless struct{ opened int }
+
+func (e *endless) Open(string) (fs.File, error) { return nil, fs.ErrNotExist }
+func (e *endless) Stat(string) (fs.FileInfo, error) {
+	return fs.Stat(fstest.MapFS{"d": {Mode: fs.ModeDir | 0o755}}, "d")
+}
+func (e *endless) ReadDir(name string) ([]fs.DirEntry, error) {
+	if e.opened++; e.opened > 10*maxFolders {
+		return nil, fs.ErrInvalid
+	}
+	var many fstest.MapFS = map[string]*fstest.MapFile{}
+	for i := range 10 {
+		many[fmt.Sprint(i)] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+	}
+	return fs.ReadDir(many, ".")
+}
+
+func TestPackEnds(t *testing.T) {
+	t.Parallel()
+	if _, err := Pack(&endless{}); pave.CodeOf(err) != pave.Invalid {
+		t.Errorf("folders without an end: %v", err)
+	}
+	wide := fstest.MapFS{}
+	for i := range maxFolders + 1 {
+		wide[fmt.Sprintf("d%d", i)] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+	}
+	if _, err := Pack(wide); pave.CodeOf(err) != pave.Invalid {
+		t.Errorf("many folders: %v", err)
+	}
+}
+
 // zipOf makes an archive of names; a name with -> is a link.
 func zipOf(t *testing.T, names ...string) []byte {
 	t.Helper()
@@ -98,6 +130,26 @@ func zipOf(t *testing.T, names ...string) []byte {
 	return out.Bytes()
 }
 
+// overflow is an archive whose sizes add up to little, because the last one turns
+// the sum around.
+func overflow(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	w, err := z.Create("first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.Write(make([]byte, 100))
+	if _, err := z.CreateRaw(&zip.FileHeader{Name: "last", Method: zip.Deflate, UncompressedSize64: ^uint64(0) - 9}); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func TestUnpackRefuses(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer
@@ -111,7 +163,7 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 	z.Close()
 	for name, data := range map[string][]byte{
-		"no zip": []byte("PK"), "empty": nil, "bomb": bomb.Bytes(),
+		"no zip": []byte("PK"), "empty": nil, "bomb": bomb.Bytes(), "a sum that turns around": overflow(t),
 		"dotdot": zipOf(t, "../x"), "inside dotdot": zipOf(t, "a/../../x"), "absolute": zipOf(t, "/x"), "backslash": zipOf(t, `a\..\x`),
 		"twice": zipOf(t, "x", "x"), "link": zipOf(t, "x->/etc"), "file and folder": zipOf(t, "x", "x/y"), "NUL": zipOf(t, "x\x00y"), "empty name": zipOf(t, ""),
 	} {

@@ -17,7 +17,7 @@ var looksRendered = regexp.MustCompile(`(?:^|[^$])(\{\{-?\s*(?:name|team|descrip
 func (t *Template) Lint() []string {
 	var out []string
 	for _, name := range t.Inputs.names() {
-		if !t.uses(name) {
+		if t.cookie == nil && !t.uses(name) { // cookiecutter's own way to use them is another
 			out = append(out, fmt.Sprintf("%s: input %q is used by no file and no condition", manifestName, name))
 		}
 	}

@@ -121,8 +121,8 @@ func (t *Template) check() error {
 		return pave.Errorf(pave.Invalid, "%s needs a title, a description and an owner", manifestName)
 	}
 	for _, r := range t.Resources {
-		if r.Kind == "" {
-			return pave.BadField("resources.kind", r.Kind, "must name a kind of resource", "for example: kind: database")
+		if err := r.check(); err != nil {
+			return err
 		}
 	}
 	if p := t.Run.Ready; p != "" && p != "tcp" && !strings.HasPrefix(p, "/") {

@@ -51,6 +51,29 @@ func (t *Template) checkReference(field string, ref pave.Reference) error {
 	return nil
 }
 
+// check refuses what nothing can make: a service would silently be without it.
+func (r Resource) check() error {
+	kinds := slices.Sorted(maps.Keys(pave.Engines))
+	if !slices.Contains(kinds, r.Kind) {
+		return pave.BadField("resources.kind", r.Kind, "is no kind of resource", meantOr(r.Kind, kinds))
+	}
+	if engines := pave.Engines[r.Kind]; !slices.Contains(engines, r.Engine) {
+		return pave.BadField("resources.engine", r.Engine, "is no engine of a "+r.Kind, meantOr(r.Engine, engines))
+	}
+	return nil
+}
+
+// meantOr is a hint: the choice that was probably meant, else all.
+func meantOr(value string, choices []string) string {
+	if near := pave.DidYouMean(value, choices); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "one of " + strings.Join(choices, ", ")
+}
+
+// settable are the names that a check may set beside the inputs.
+var settable = []string{"name", "team", "description", "database", "cache", "environments", "inputs"}
+
 // checkChecks holds the checks to their rules.
 func (t *Template) checkChecks() error {
 	seen := map[string]bool{}
@@ -62,6 +85,11 @@ func (t *Template) checkChecks() error {
 			return pave.BadField("checks.name", c.Name, "stands there twice", "give each check a name of its own")
 		}
 		seen[c.Name] = true
+		for _, name := range slices.Sorted(maps.Keys(c.Set)) {
+			if known := append(t.Inputs.names(), settable...); !slices.Contains(known, strings.TrimPrefix(name, "inputs.")) {
+				return pave.BadField("checks.set", name, "is not an input of this template", meantOr(name, known))
+			}
+		}
 		for _, r := range c.Requests {
 			if !strings.HasPrefix(r.Path, "/") {
 				return pave.BadField("checks.requests.path", r.Path, "must begin with /", "for example: path: /")

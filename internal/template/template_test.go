@@ -181,6 +181,8 @@ func TestLoadErrors(t *testing.T) {
 		"bad name":             {edit("name: web", "name: Web"), `name "Web" must be`, ""},
 		"bad alias":            {edit("[web-service]", "[-x]"), `name "-x" must be`, ""},
 		"no owner":             {edit("owner: platform", "owner:"), "needs a title, a description and an owner", ""},
+		"kind misspelt":        {edit("kind: database", "kind: databse"), `resources.kind "databse" is no kind`, "did you mean database?"},
+		"unknown engine":       {edit("engine: postgresql", "engine: mysql"), `resources.engine "mysql" is no engine of a database`, "one of postgresql"},
 		"bad type":             {edit("type: boolean", "type: bool"), `inputs.properties.probe.type "bool" must be string`, ""},
 		"bad default":          {edit("default: 8080", "default: 80"), `port.default "80" must be a whole number of at least 1024`, ""},
 		"bad pattern":          {edit("^[A-Z]{3}$", "["), `code.pattern "[" is not a regular expression`, ""},
