@@ -34,6 +34,7 @@ var hosts = map[string]string{"gh": "https://github.com/", "gl": "https://gitlab
 var (
 	shortForm = regexp.MustCompile(`^([a-z]{2}):(.*)$`)
 	scheme    = regexp.MustCompile(`^[a-z+]+://`)
+	helper    = regexp.MustCompile(`^[\w+-]+::`) // git's own word for programs that bring a repository
 	sshForm   = regexp.MustCompile(`^[\w.-]+@[\w.-]+:`)
 )
 
@@ -58,7 +59,7 @@ func Parse(s string) (Address, error) {
 		return bad("is not an address", examples)
 	case sshForm.MatchString(text) || strings.HasPrefix(text, "ssh://") || strings.HasPrefix(text, "git://"):
 		return bad("needs a protocol that is not spoken", "use the https:// address of the repository")
-	case strings.Contains(text, "::"):
+	case helper.MatchString(text):
 		return bad("is not an address", examples)
 	}
 	if m := shortForm.FindStringSubmatch(text); m != nil {

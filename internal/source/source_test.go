@@ -31,6 +31,7 @@ func TestParse(t *testing.T) {
 		"https://example.com/a/template.zip":          {Zip, "https://example.com/a/template.zip", "", ""},
 		"https://example.com/a/template.zip?x=1":      {Zip, "https://example.com/a/template.zip?x=1", "", ""},
 		"https://example.com/a.zip//inner":            {Zip, "https://example.com/a.zip", "inner", ""},
+		"https://[2001:db8::1]:8443/t/x.git@v1":       {Git, "https://[2001:db8::1]:8443/t/x.git", "", "v1"},
 		"./templates/go":                              {Folder, "./templates/go", "", ""},
 		"/srv/templates":                              {Folder, "/srv/templates", "", ""},
 	} {
