@@ -36,6 +36,9 @@ func TestMovedPort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if _, err := exec.LookPath(c.program); err != nil {
+				if os.Getenv("CI") != "" {
+					t.Fatalf("%s is not installed: make setup-test", c.program)
+				}
 				t.Skipf("%s is not installed", c.program)
 			}
 			p, err := Detect(c.tree, Override{})
