@@ -8,7 +8,7 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/cli"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 	"github.com/pave-platform/pave/internal/server"
 )
 

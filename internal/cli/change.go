@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 	"github.com/spf13/cobra"
 )
 

@@ -1,5 +1,5 @@
 // Package cli is the command line of pave: every command, one file each, that
-// parses, calls the server through internal/client, and prints. Answers go to
+// parses, calls the server through client, and prints. Answers go to
 // stdout, messages to stderr; ornaments and questions are for terminals only.
 //
 // It knows neither how a server is found or started (Deps says) nor what a
@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 	"github.com/spf13/cobra"
 )
 

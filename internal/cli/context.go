@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 )
 
 // localContext is the name of the server of this machine, which needs no login.

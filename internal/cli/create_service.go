@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )

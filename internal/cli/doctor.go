@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 	"github.com/spf13/cobra"
 )
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 )
 
 const (

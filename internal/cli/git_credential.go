@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 	"github.com/spf13/cobra"
 )
 

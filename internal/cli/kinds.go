@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 )
 
 // scope says how a kind belongs to a service.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/client"
+	"github.com/pave-platform/pave/client"
 	"github.com/pave-platform/pave/internal/source"
 	"github.com/spf13/cobra"
 )

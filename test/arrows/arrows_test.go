@@ -15,9 +15,9 @@ const module = "github.com/pave-platform/pave"
 // A package that is not listed fails.
 var arrows = map[string]string{
 	"":                               "",
-	"cmd/pave":                       "internal/cli internal/client internal/server",
-	"internal/cli":                   "internal/client internal/template internal/pipeline internal/job internal/git internal/source internal/httpc internal/hook templates",
-	"internal/client":                "",
+	"cmd/pave":                       "internal/cli client internal/server",
+	"internal/cli":                   "client internal/template internal/pipeline internal/job internal/git internal/source internal/httpc internal/hook templates",
+	"client":                         "",
 	"internal/server":                "*",
 	"internal/api":                   "internal/access internal/git",
 	"internal/access":                "internal/store",

@@ -173,10 +173,8 @@ func (r *renderer) formatSpec(v any, spec string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	n, isInt := v.(int64)
-	if _, isBool := v.(bool); isBool && s.kind != 0 && s.kind != 's' {
-		n, isInt = asInt(v)
-	}
+	// True and false are numbers here, as in Python.
+	n, isInt := asInt(v)
 	x, isFloat := v.(float64)
 	if isInt && s.kind != 0 && strings.IndexByte("eEfFgG%", s.kind) >= 0 {
 		x, isFloat, isInt = float64(n), true, false
@@ -207,14 +205,11 @@ func (r *renderer) formatSpec(v any, spec string) (string, error) {
 	return r.formatText(v, s, spec)
 }
 
-// formatText formats a string, or true and false.
+// formatText formats a string.
 func (r *renderer) formatText(v any, s verb, spec string) (string, error) {
 	text, isText := asText(v)
 	if err := r.spend(4 * len(text)); err != nil {
 		return "", err
-	}
-	if b, ok := v.(bool); ok {
-		text, isText = map[bool]string{true: "True", false: "False"}[b], true
 	}
 	if !isText || s.kind != 0 && s.kind != 's' || s.align == '=' {
 		return "", failf("the format %q does not go with %s", cutPlace(spec), typeName(v))

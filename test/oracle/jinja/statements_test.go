@@ -98,11 +98,7 @@ func (s *statements) special(inner func() string) string {
 }
 
 func compareStatements(t *testing.T, name string, d jinja.Dialect, o *oracle) {
-	seed := rand.Uint64()
-	if v := os.Getenv("SEED"); v != "" {
-		seed, _ = strconv.ParseUint(v, 10, 64)
-	}
-	t.Logf("%s: SEED=%d", name, seed)
+	seed := drawn(t, name)
 	s := &statements{r: rand.New(rand.NewPCG(seed, 0)), js: d == jinja.Nunjucks}
 	n := 3000
 	if v := os.Getenv("GENERATED"); v != "" {

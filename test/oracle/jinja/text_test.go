@@ -34,11 +34,7 @@ var scriptUses = []string{
 }
 
 func texts(t *testing.T, name string, uses []string, d jinja.Dialect, o *oracle) {
-	seed := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		seed, _ = strconv.ParseUint(s, 10, 64)
-	}
-	t.Logf("%s: SEED=%d", name, seed)
+	seed := drawn(t, name)
 	r := rand.New(rand.NewPCG(seed, 0))
 	n := 4000
 	if s := os.Getenv("GENERATED"); s != "" {
