@@ -28,6 +28,8 @@ type Home struct {
 	Binaries
 	Dir  string // PAVE_HOME
 	Keys string // PAVE_CONFIG
+	// Store is the URL of the store.
+	Store string
 	// Patience is how long anything may take that needs no human.
 	Patience time.Duration
 
@@ -69,6 +71,12 @@ func New(t testing.TB, env ...string) *Home {
 		}
 	}
 	h.env = append(h.env, env...)
+	h.Store = "sqlite:" + filepath.Join(h.Dir, "pave.db")
+	for _, v := range env {
+		if url, ok := strings.CutPrefix(v, "PAVE_STORE_URL="); ok {
+			h.Store = url
+		}
+	}
 	t.Cleanup(h.close)
 	if err := os.Mkdir(h.Dir, 0o711); err != nil {
 		t.Fatal(err)
