@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/store/storetest"
+	"github.com/pave-platform/pave/test/world"
 )
 
 // A storage is the PostgreSQL that holds the stores of labs.
@@ -25,6 +27,47 @@ func newStorage(t *testing.T) *storage { return &storage{Server: storetest.NewSe
 func (s *storage) lab(t *testing.T, r *rand.Rand, env ...string) *lab {
 	s.homes++
 	return newLab(t, r, append(env, "PAVE_STORE_URL="+s.Database(t, fmt.Sprintf("pave%d", s.homes)))...)
+}
+
+// The life of a service with the store in PostgreSQL, and a kill in the middle;
+// as the user of the tests, and as one without rights.
+func TestLifeOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	r := dice(t)
+	t.Run("own user", func(t *testing.T) { newStorage(t).lab(t, r).life(t) })
+	t.Run("ordinary user", func(t *testing.T) {
+		long(t)
+		if os.Getuid() != 0 {
+			t.Skip("the test before ran as an ordinary user")
+		}
+		l := labOf(t, r, world.NewAs(t, "nobody", "PAVE_STORE_URL="+newStorage(t).Database(t, "pave")))
+		l.life(t)
+		l.hunt(10, []victim{{"server", func(l *lab) int { return l.KillServer() }, ""}, {"node", func(l *lab) int { return killed(l.NodePID()) }, ""}})
+	})
+}
+
+// life does each transition once.
+func (l *lab) life(t *testing.T) {
+	name := l.fresh()
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"create", func() error { return withDatabase(l, name) }},
+		{"push", func() error { return l.push(name) }},
+		{"deploy", func() error { _, err := l.deploy(name, "1"); return err }},
+		{"create, killed", func() error { l.Arm("apply/database:staging/after-effect"); return withDatabase(l, l.fresh()) }},
+		{"delete", func() error { return l.remove(name) }},
+		{"restore", func() error { return l.restore(name) }},
+	} {
+		err := step.do()
+		if err == nil {
+			err = l.check()
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", step.what, err)
+		}
+	}
 }
 
 // Every point of a create with the store in PostgreSQL.

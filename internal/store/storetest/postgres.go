@@ -83,15 +83,17 @@ func startPostgres(options ...string) (*Server, error) {
 	return p, nil
 }
 
-func (p *Server) data() string { return filepath.Join(p.dir, "data") }
+func (p *Server) data() string    { return filepath.Join(p.dir, "data") }
+func (p *Server) sockets() string { return filepath.Join(p.dir, "run") } // open to all users
 
 func (p *Server) initialize() error {
 	data, cred := p.data(), p.cred
-	if err := errors.Join(os.Chmod(p.dir, 0o711), os.Mkdir(data, 0o700)); err != nil {
+	if err := errors.Join(os.Chmod(p.dir, 0o711), os.Mkdir(data, 0o700), os.Mkdir(p.sockets(), 0o755)); err != nil {
 		return err
 	}
 	if cred != nil {
-		if err := os.Chown(data, int(cred.Uid), int(cred.Gid)); err != nil {
+		uid, gid := int(cred.Uid), int(cred.Gid)
+		if err := errors.Join(os.Chown(data, uid, gid), os.Chown(p.sockets(), uid, gid)); err != nil {
 			return err
 		}
 	}
@@ -118,7 +120,7 @@ func (p *Server) Start() error {
 func (p *Server) startOnce() error {
 	var log bytes.Buffer
 	data := p.data()
-	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), append([]string{"-D", data, "-k", data, "-h", "",
+	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), append([]string{"-D", data, "-k", p.sockets(), "-h", "",
 		"-c", "max_connections=300", "-c", "shared_buffers=32MB"}, p.options...)...)
 	p.cmd.Dir, p.cmd.Stderr, p.exited = data, &log, make(chan struct{})
 	p.cmd.SysProcAttr = dieWithTests(p.cred)
@@ -184,7 +186,7 @@ func (p *Server) Shutdown() { p.end(syscall.SIGINT) }
 
 // URL is that of a superuser in a database.
 func (p *Server) URL(database string) string {
-	return "postgres:///" + database + "?user=postgres&host=" + p.data()
+	return "postgres:///" + database + "?user=postgres&host=" + p.sockets()
 }
 
 // Database makes a database and returns its URL.
