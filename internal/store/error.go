@@ -130,6 +130,8 @@ func mapPostgreSQL(state string, err error) error {
 		return unavailable("too many connections", err)
 	case "55P03":
 		return unavailable("database locked", err)
+	case "25P03": // postgresPause
+		return unavailable("connection lost", err)
 	case "25006":
 		return unavailable("database read-only", err)
 	case "57014":
