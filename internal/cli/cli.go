@@ -38,6 +38,8 @@ type Deps struct {
 	LocalChecks func(ctx context.Context) []pave.Check
 	// Getenv reads an environment variable; nil is os.Getenv.
 	Getenv func(string) string
+	// Environ lists all of them as KEY=value; nil is os.Environ.
+	Environ func() []string
 }
 
 // ServerFlags are the flags of "pave server".
@@ -71,6 +73,9 @@ type app struct {
 func Main(ctx context.Context, deps Deps, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if deps.Getenv == nil {
 		deps.Getenv = os.Getenv
+	}
+	if deps.Environ == nil {
+		deps.Environ = os.Environ
 	}
 	a := &app{deps: deps, in: stdin, out: stdout, err: stderr}
 	a.localServer = deps.Find
