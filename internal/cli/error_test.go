@@ -56,7 +56,7 @@ func TestEveryErrorHasANextStep(t *testing.T) {
 	}
 }
 
-var commandInHint = regexp.MustCompile("\\bpave ((?:[a-z]+(?:-[a-z]+)*)(?: [a-z]+(?:-[a-z]+)*)*)((?: +--[a-z][a-z-]*)*)")
+var commandInHint = regexp.MustCompile(`\bpave ((?:[a-z]+(?:-[a-z]+)*)(?: [a-z]+(?:-[a-z]+)*)*)((?: +--[a-z][a-z-]*)*)`)
 
 // A hint that names a command names one that there is, with flags that it has.
 func TestHintsNameCommandsThatExist(t *testing.T) {
