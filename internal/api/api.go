@@ -29,6 +29,7 @@ type Platform interface {
 	pave.Runs
 	pave.Reader
 	pave.Templates
+	pave.Sources
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)

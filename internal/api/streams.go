@@ -50,6 +50,7 @@ func (s *server) rawRoutes() {
 	s.rawRoute("GET /v1/services/{name}/logs", access.Read, s.serviceLogs)
 	s.rawRoute("GET /v1/runs/{id}/logs", access.Read, s.runLogs)
 	s.rawRoute("GET /services/{name}/runs", access.Read, s.runsPage)
+	s.upload("PUT /v1/repositories", access.Bring, maxRepository, s.sendRepository)
 	s.rawRoute("GET /openapi.json", access.Public, func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
 		return json.NewEncoder(w).Encode(s.huma.OpenAPI())
@@ -80,6 +81,11 @@ func (s *server) rawRoutes() {
 
 // rawRoute adds a route outside OpenAPI, with the same door as all others.
 func (s *server) rawRoute(pattern string, perm access.Permission, h func(http.ResponseWriter, *http.Request) error) {
+	s.upload(pattern, perm, maxBody, h)
+}
+
+// upload is rawRoute for a body of at most limit bytes.
+func (s *server) upload(pattern string, perm access.Permission, limit int64, h func(http.ResponseWriter, *http.Request) error) {
 	s.raw[pattern] = perm
 	method, path, _ := strings.Cut(pattern, " ")
 	s.describe(method, path, perm)
@@ -87,7 +93,7 @@ func (s *server) rawRoute(pattern string, perm access.Permission, h func(http.Re
 		ctx, leave, err := s.enter(r, perm)
 		defer leave()
 		if err == nil {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			sw := &startWriter{ResponseWriter: w}
 			if err = h(sw, r.WithContext(ctx)); sw.started {
 				return // a stream that broke off: its reader goes on from its cursor

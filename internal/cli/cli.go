@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,8 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	tty      terminals
-	command  string // what was called, "create service"
+	answers  *bufio.Reader // of the terminal, once something was asked
+	command  string        // what was called, "create service"
 	noColor  bool
 	quiet    bool
 	verbose  bool
@@ -129,7 +131,7 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("change", a.create(), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
+	add("change", a.create(), a.adopt(false), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
 		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.undo(), a.plan(), a.apply())
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall())
 	add("write", a.template(), a.ci())
