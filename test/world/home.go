@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/test/contract"
 )
 
 // A Home is a platform of its own: state, keys, server, node. It is ended and
@@ -31,8 +32,9 @@ type Home struct {
 	// Patience is how long anything may take that needs no human.
 	Patience time.Duration
 
-	t   testing.TB
-	env []string
+	t        testing.TB
+	env      []string
+	contract *contract.Transport
 
 	mu      sync.Mutex
 	starts  map[string]int // audit rows wanted, by action and object
@@ -69,6 +71,7 @@ func New(t testing.TB, env ...string) *Home {
 		}
 	}
 	h.env = append(h.env, env...)
+	h.contract = &contract.Transport{Base: plain.Transport, Report: func(err error) { t.Error(err) }}
 	t.Cleanup(h.close)
 	if err := os.Mkdir(h.Dir, 0o711); err != nil {
 		t.Fatal(err)
