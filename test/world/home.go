@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/test/contract"
 )
 
 // A Home is a platform of its own: state, keys, server, node. It is ended and
@@ -35,9 +36,10 @@ type Home struct {
 	// Patience is how long anything may take that needs no human.
 	Patience time.Duration
 
-	t   testing.TB
-	env []string
-	as  *syscall.Credential // whom pave runs as; nil is the user of the tests
+	t        testing.TB
+	env      []string
+	as       *syscall.Credential // whom pave runs as; nil is the user of the tests
+	contract *contract.Transport
 
 	mu      sync.Mutex
 	server  string         // name of the one that is called
@@ -101,6 +103,7 @@ func newHome(t testing.TB, as *syscall.Credential, env []string) *Home {
 			h.Store = url
 		}
 	}
+	h.contract = &contract.Transport{Base: plain.Transport, Report: func(err error) { t.Error(err) }}
 	t.Cleanup(h.close)
 	if err := os.Mkdir(h.Dir, 0o711); err != nil {
 		t.Fatal(err)
