@@ -58,7 +58,7 @@ func unavailable(reason string, err error) *pave.Error {
 	case "disk full":
 		e = e.WithHint("free space on the disk of the store; work goes on by itself")
 	case "connection lost":
-		e = e.WithHint("try again in a moment; work goes on by itself when the database answers")
+		e = e.WithHint("try again in a moment; work goes on by itself when the database of PAVE_STORE_URL answers")
 	}
 	return e
 }
