@@ -35,6 +35,11 @@ type Deps struct {
 	Node func(ctx context.Context) error
 	// Static serves the files of the first folder that has an index.html until ctx ends.
 	Static func(ctx context.Context, folders []string) error
+	// Backup writes the state of the platform into a file, and its keys into another
+	// where keys is not "", and tells what it did.
+	Backup func(ctx context.Context, out io.Writer, file, keys string) error
+	// Restore makes the state of the platform from a backup.
+	Restore func(ctx context.Context, out io.Writer, file, keys string, replace bool) error
 	// LocalChecks are the doctor's checks that need no server.
 	LocalChecks func(ctx context.Context) []pave.Check
 	// Getenv reads an environment variable; nil is os.Getenv.

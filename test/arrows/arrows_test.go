@@ -23,6 +23,7 @@ var arrows = map[string]string{
 	"internal/access":                "internal/store",
 	"internal/once":                  "internal/seal internal/store",
 	"internal/platform":              "internal/resource internal/workflow internal/release internal/library internal/template internal/pipeline internal/node internal/catalog internal/access internal/store",
+	"internal/backup":                "internal/git internal/store",
 	"internal/library":               "internal/template internal/source internal/store",
 	"internal/hook":                  "internal/template",
 	"internal/source":                "internal/git",
