@@ -7,8 +7,8 @@ import (
 	"os"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/cli"
 	"github.com/pave-platform/pave/client"
+	"github.com/pave-platform/pave/internal/cli"
 	"github.com/pave-platform/pave/internal/server"
 )
 

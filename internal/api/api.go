@@ -41,6 +41,7 @@ type Platform interface {
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
 	ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error)
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
+	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 
 // Options are the parts of the door.
