@@ -47,6 +47,7 @@ type Deps struct {
 type ServerFlags struct {
 	Listen    string   // address of the API, "" for the default
 	Router    string   // address of the router, "" for the default
+	Name      string   // of a further server of the home
 	Templates []string // further folders of templates
 	TLS       string   // local: a certificate by a CA of our own
 	TLSCert   string   // or one in files
