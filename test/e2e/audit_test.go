@@ -68,6 +68,10 @@ func deeds() []deed {
 		{"POST /v1/runs/{id}/retry", "retry run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/retry", "", "" }},
 		{"POST /v1/runs/{id}/cancel", "cancel run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/cancel", "", "" }},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
+		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
+		{"PUT /v1/repositories", "bring repository", func(*matrix, int) (string, string, string) {
+			return "/v1/repositories", `{"address":"x"}` + "\n", "application/x-pave-repository"
+		}},
 		{"POST /v1/template-sources", "import templates", plain("/v1/template-sources", `{"address":"x"}`)},
 		{"DELETE /v1/template-sources", "forget templates", plain("/v1/template-sources?address=https://example.invalid/x", "")},
 		{"POST /git/{name}.git/git-receive-pack", "push", func(*matrix, int) (string, string, string) {

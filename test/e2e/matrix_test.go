@@ -109,6 +109,8 @@ func rows() map[string]row {
 		"POST /v1/runs/{id}/retry":  {want: writes}, "POST /v1/runs/{id}/cancel": {want: writes},
 
 		"GET /v1/template":                       {want: brings, query: "ref=fixture"},
+		"POST /v1/repositories":                  {want: brings, body: `{"address":"x"}`},
+		"PUT /v1/repositories":                   {want: brings, form: "x", accept: "application/x-pave-repository"},
 		"POST /v1/templates":                     {want: brings, form: "x", accept: "application/zip"},
 		"GET /v1/teams/{name}/members":           {want: teamReads, before: named("web")},
 		"PUT /v1/teams/{name}/members/{user}":    {want: leads, body: `{"role":"viewer"}`, before: named("web")},
