@@ -32,6 +32,7 @@ type Platform interface {
 	pave.Reader
 	pave.Templates
 	pave.Sources
+	pave.Developers
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)

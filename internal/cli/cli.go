@@ -138,6 +138,7 @@ func (a *app) root() *cobra.Command {
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())
 	add("change", a.rename(false))
+	add("machine", a.run())
 	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.approve(true), a.approve(false), a.invite(), a.suspend(true), a.suspend(false), a.admin())
 	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.man(), a.server())
 	root.AddCommand(a.node(), a.static(), a.gitCredential(), a.hook())

@@ -172,6 +172,9 @@ func (p *Platform) prune(ctx context.Context) error {
 	if err := p.pruneSealed(ctx); err != nil {
 		return err
 	}
+	if err := p.pruneDev(ctx); err != nil {
+		return err
+	}
 	if err := p.Shelf.Prune(time.Now().Add(-keepSources)); err != nil {
 		return err
 	}

@@ -96,6 +96,7 @@ func rows() map[string]row {
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
 		"GET /v1/services/{name}/variables": {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
+		"POST /v1/services/{name}/dev":     {want: writes, body: `{}`},
 		"POST /v1/services/{name}/secrets": {want: writes, body: `{"name":"KEY","value":"x"}`},
 		"GET /services/{name}/runs":        {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
 		"GET /v1/plans/{id}":                    {want: reads, before: plan},
@@ -109,6 +110,8 @@ func rows() map[string]row {
 		"POST /v1/runs/{id}/retry":  {want: writes}, "POST /v1/runs/{id}/cancel": {want: writes},
 
 		"GET /v1/template":                       {want: brings, query: "ref=fixture"},
+		"POST /v1/repositories":                  {want: brings, body: `{"address":"x"}`},
+		"PUT /v1/repositories":                   {want: brings, form: "x", accept: "application/x-pave-repository"},
 		"POST /v1/templates":                     {want: brings, form: "x", accept: "application/zip"},
 		"GET /v1/teams/{name}":                   {want: teamReads, before: named("web")},
 		"GET /v1/environments/{name}":            {want: signed, before: named("staging")},
