@@ -105,6 +105,8 @@ func (p *Platform) Upkeep(ctx context.Context) {
 	seen := "" // service that was looked at last for drift
 	for {
 		p.attempt(ctx, "look at heads", p.lookAtHeads)
+		p.attempt(ctx, "tell the node of environments", p.tellCalls)
+		p.attempt(ctx, "count calls", p.harvestCalls)
 		if time.Since(last) >= deep {
 			last = time.Now()
 			p.attempt(ctx, "sweep", p.sweep)
