@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type Deps struct {
 	LocalChecks func(ctx context.Context) []pave.Check
 	// Getenv reads an environment variable; nil is os.Getenv.
 	Getenv func(string) string
+	// Environ lists all of them as KEY=value; nil is os.Environ.
+	Environ func() []string
 }
 
 // ServerFlags are the flags of "pave server".
@@ -57,7 +60,8 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	tty      terminals
-	command  string // what was called, "create service"
+	answers  *bufio.Reader // of the terminal, once something was asked
+	command  string        // what was called, "create service"
 	noColor  bool
 	quiet    bool
 	verbose  bool
@@ -71,6 +75,9 @@ type app struct {
 func Main(ctx context.Context, deps Deps, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if deps.Getenv == nil {
 		deps.Getenv = os.Getenv
+	}
+	if deps.Environ == nil {
+		deps.Environ = os.Environ
 	}
 	a := &app{deps: deps, in: stdin, out: stdout, err: stderr}
 	a.localServer = deps.Find
@@ -124,7 +131,7 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("change", a.create(), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
+	add("change", a.create(), a.adopt(false), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
 		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall())
 	add("write", a.template(), a.ci())

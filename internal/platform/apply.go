@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -146,7 +145,7 @@ func (p *Platform) start(ctx context.Context, planID string, w work) (pave.Run, 
 			return pave.Errorf(pave.Conflict, "another change of %s is going on: run %.16s", svc.Name, run.ID).
 				WithHint("pave watch %.16s", run.ID)
 		}
-		if w.tr.verb == "create service" && w.tr.service.ID == "" {
+		if w.tr.service.ID == "" {
 			if err := p.noteCreation(ctx, tx, svc, w.tr.to, id, who.User.ID); err != nil {
 				return err
 			}
@@ -254,7 +253,7 @@ func withUID(spec json.RawMessage, uid int) json.RawMessage {
 
 func (p *Platform) noteCreation(ctx context.Context, tx *store.Tx, svc pave.Service, w pave.Wanted, run, actor string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO creations (run, service, team, template, actor, requested, live)
-		VALUES ($1, $2, $3, $4, $5, $6, 0)`, run, svc.ID, string(w.Team), fmt.Sprintf("%s %s", w.Template, w.Version),
+		VALUES ($1, $2, $3, $4, $5, $6, 0)`, run, svc.ID, string(w.Team), templateOf(w),
 		actor, store.Micros(time.Now()))
 	return err
 }

@@ -29,7 +29,7 @@ func (p *Platform) resolveLink(ctx context.Context, r pave.LinkService) (transit
 	if tr.notes, err = p.reaches(tr, target, env); err != nil {
 		return tr, err
 	}
-	if linked := variablesOf(tr.from, env, target.ID); r.Variable == "" && len(linked) > 0 {
+	if linked := linkedAs(tr.from, env, target.ID); r.Variable == "" && len(linked) > 0 {
 		tr.finished = tr.service.LastRun
 		return tr, nil
 	}
@@ -91,9 +91,9 @@ func joinNames(names []pave.Name) string {
 
 func linksOf(s pave.Settings) map[string]string { return s.Links }
 
-// variablesOf are the variables that hold the address of a service, as set for one
+// linkedAs are the variables that hold the address of a service, as set for one
 // environment, or "" for all.
-func variablesOf(w pave.Wanted, env pave.Name, service string) []string {
+func linkedAs(w pave.Wanted, env pave.Name, service string) []string {
 	all := w.Settings.Links
 	if env != "" {
 		all = w.SettingsIn(env).Links
@@ -113,7 +113,7 @@ func checkLinkVariable(tr transition, name string, target pave.Service) error {
 	if err := pave.CheckVariable(name); err != nil {
 		return pave.BadField("variable", name, "cannot hold an address", other)
 	}
-	have := inAny(tr.from, name, linksOf) && !slices.Contains(variablesOf(tr.from, "", target.ID), name)
+	have := inAny(tr.from, name, linksOf) && !slices.Contains(linkedAs(tr.from, "", target.ID), name)
 	if isVariable(tr.from, name) || isSecret(tr.from, name) || have {
 		return pave.Errorf(pave.Conflict, "%s is set for %s already", name, tr.service.Name).WithHint("%s", other)
 	}
@@ -140,7 +140,7 @@ func (p *Platform) resolveUnlink(ctx context.Context, r pave.UnlinkService) (tra
 			}
 		}
 	}
-	if len(names) == 0 && len(variablesOf(tr.from, env, target.ID)) > 0 {
+	if len(names) == 0 && len(linkedAs(tr.from, env, target.ID)) > 0 {
 		return tr, pave.BadField("env", r.Environment, fmt.Sprintf("has no link to %s of its own", target.Name), "leave --env out")
 	}
 	if len(names) == 0 {

@@ -170,7 +170,7 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 
 // describe adds the rows a plan makes and the runs it starts.
 func (w *work) describe() {
-	w.plan.Notes = w.tr.notes
+	w.plan.Notes, w.plan.Findings = w.tr.notes, w.tr.findings
 	if w.tr.rename != "" {
 		w.plan.Rows = append(w.plan.Rows, fmt.Sprintf("service %s is called %s", w.tr.service.Name, w.tr.rename))
 	}
@@ -179,7 +179,11 @@ func (w *work) describe() {
 		w.plan.Rows = append(w.plan.Rows, fmt.Sprintf("team %s (new)", team))
 	}
 	if w.tr.build {
-		w.plan.Runs = append(w.plan.Runs, "pipeline of the first commit")
+		what := "pipeline of the first commit"
+		if a := w.tr.to.Adopted; a != nil {
+			what = fmt.Sprintf("pipeline of commit %.7s", a.Commit)
+		}
+		w.plan.Runs = append(w.plan.Runs, what)
 	}
 	for _, env := range w.tr.rollout {
 		text := fmt.Sprintf("rollout to %s", env)

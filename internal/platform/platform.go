@@ -10,6 +10,7 @@ package platform
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -43,6 +44,18 @@ type Repositories interface {
 	Tree(ctx context.Context, external, commit string) (fs.FS, error)
 }
 
+// A Shelf keeps the histories of repositories that were brought to be adopted.
+type Shelf interface {
+	// Fetch brings one from an address, Receive takes one that is sent.
+	Fetch(ctx context.Context, address, revision, actor string) (pave.Repository, error)
+	Receive(ctx context.Context, r pave.Repository, actor string, pack io.Reader) (pave.Repository, error)
+	// Find returns what was brought under an id, Tree the files of its commit.
+	Find(id string) (pave.Repository, error)
+	Tree(ctx context.Context, id, commit string) (fs.FS, error)
+	// Prune forgets what was brought before.
+	Prune(before time.Time) error
+}
+
 // Addresses says where people find things; they change with the server's port.
 type Addresses interface {
 	Git(service pave.Name) string
@@ -61,6 +74,7 @@ type Deps struct {
 	Catalog      *catalog.Catalog
 	Access       *access.Access
 	Templates    *library.Library
+	Shelf        Shelf
 	Seed         func(service pave.Name) [32]byte // of the dice of templates; the same at each call
 	Pipeline     *pipeline.Runner
 	Repositories Repositories
@@ -152,6 +166,9 @@ func (p *Platform) prune(ctx context.Context) error {
 		return err
 	}
 	if err := p.pruneSealed(ctx); err != nil {
+		return err
+	}
+	if err := p.Shelf.Prune(time.Now().Add(-keepSources)); err != nil {
 		return err
 	}
 	if _, err := p.Engine.Prune(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {

@@ -150,8 +150,8 @@ func (p *Platform) fill(ctx context.Context, s *pave.Service) error {
 		return err
 	}
 	s.Environments = rev.Wanted.Environments
-	if rev.Wanted.Template != "" {
-		s.Template = rev.Wanted.Template + " " + rev.Wanted.Version
+	if !rev.Wanted.Nothing() {
+		s.Template = templateOf(rev.Wanted)
 	}
 	return nil
 }

@@ -102,7 +102,11 @@ func (b *builder) resources() {
 		}
 		b.out = append(b.out, resource.Step(b.svc.ID, ch, b.known(needs)))
 		if ch.Ref.Kind == pave.KindRepository && ch.Action == pave.ActionCreate {
-			b.add("template", "Template", stepTemplate, serviceInput{b.svc.ID}, "repository")
+			title := "Template"
+			if b.w.tr.to.Adopted != nil {
+				title = "History"
+			}
+			b.add("template", title, stepTemplate, serviceInput{b.svc.ID}, "repository")
 		}
 	}
 }
@@ -185,6 +189,10 @@ func (p *Platform) templateStep(ctx context.Context, t *workflow.Task) (workflow
 		return workflow.Result{}, err
 	}
 	files, err := p.countFiles(ctx, rec.ExternalID, commit)
+	if a := rev.Wanted.Adopted; a != nil {
+		return workflow.Result{Output: map[string]any{"commit": commit},
+			Summary: fmt.Sprintf("%s at %.7s (%d files)", a.Address, commit, files)}, err
+	}
 	return workflow.Result{Output: map[string]any{"commit": commit},
 		Summary: fmt.Sprintf("%s %s (%d files, first commit %.7s)", rev.Wanted.Template, rev.Wanted.Version, files, commit)}, err
 }

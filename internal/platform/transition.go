@@ -27,6 +27,7 @@ type transition struct {
 	rollout  []pave.Name         // environments that get a release by this transition
 	undoes   string              // run it takes back
 	notes    []string            // for the plan
+	findings []pave.Finding      // likewise
 	finished string              // run that has done, or is doing, just this
 }
 
@@ -42,6 +43,8 @@ func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, err
 	switch r := r.(type) {
 	case pave.CreateService:
 		return p.resolveCreate(ctx, r)
+	case pave.Adopt:
+		return p.resolveAdopt(ctx, r)
 	case pave.DeleteService:
 		return p.resolveDelete(ctx, r)
 	case pave.RestoreService:

@@ -91,6 +91,9 @@ func (x *expansion) add(ref pave.Ref, spec func(settings map[string]string) any,
 func (x *expansion) repository() {
 	spec := RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template, Version: x.w.Version, Digest: x.w.Digest, Hooks: x.w.Hooks,
 		Inputs: x.w.Inputs, Database: x.w.Engine(pave.KindDatabase), Cache: x.w.Engine(pave.KindCache), Environments: x.w.Environments}
+	if a := x.w.Adopted; a != nil {
+		spec.Source, spec.Commit = a.Source, a.Commit
+	}
 	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any { return spec })
 }
 

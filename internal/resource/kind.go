@@ -12,7 +12,8 @@ import (
 // The specs of the kinds. They are provider-neutral: a driver for a cluster and
 // one for a laptop read the same. All of them are small data without secrets.
 
-// RepositorySpec is a git repository whose first commit is a rendered template.
+// RepositorySpec is a git repository whose first commit is a rendered template, or
+// which begins with a history that was brought.
 // What it is made from counts once, at creation.
 type RepositorySpec struct {
 	Service  pave.Name      `json:"service"`
@@ -27,6 +28,10 @@ type RepositorySpec struct {
 	// Environments at creation, for the texts of the first commit.
 	Environments []pave.Name `json:"environments,omitempty"`
 	Description  string      `json:"description,omitempty"`
+	// Source is what was brought of a repository that no template made, and Commit its
+	// head: it begins with that history.
+	Source string `json:"source,omitempty"`
+	Commit string `json:"commit,omitempty"`
 }
 
 // IdentitySpec is a workload identity.

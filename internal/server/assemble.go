@@ -14,6 +14,7 @@ import (
 	"github.com/pave-platform/pave/internal/api"
 	"github.com/pave-platform/pave/internal/catalog"
 	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/internal/once"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/platform"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
@@ -23,6 +24,7 @@ import (
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/internal/source"
 	"github.com/pave-platform/pave/internal/store"
 	"github.com/pave-platform/pave/internal/workflow"
 )
@@ -54,6 +56,10 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	if err != nil {
 		return nil, err
 	}
+	shelf, err := c.shelf(key.Derive)
+	if err != nil {
+		return nil, err
+	}
 	seed := func(service pave.Name) [32]byte {
 		return sha256.Sum256([]byte(key.Derive("template", string(service)).Reveal()))
 	}
@@ -64,24 +70,24 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
 	vault := resource.NewVault(db, key)
-	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, database, cache,
+	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache,
 		vault, paths, root), log)
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
-		Catalog: catalog.New(db), Access: s.access, Templates: templates, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
+		Catalog: catalog.New(db), Access: s.access, Templates: templates, Shelf: shelf, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	hookToken := key.Derive("hook", c.Home)
-	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Version: c.Version, Issuer: s.state.URL, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
+	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Once: once.New(db, key), Version: c.Version, Issuer: s.state.URL, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
 		Git: gitDoor{s, db, repos, hookToken}.handler()})
 	return s, err
 }
 
 // drivers are all drivers there are, by kind and provider.
-func drivers(n *node.Client, trees process.Trees, repos *repositories, database *postgres.Driver,
+func drivers(n *node.Client, trees process.Trees, repos *repositories, shelf *source.Shelf, database *postgres.Driver,
 	cache *redis.Driver, vault sealed.Vault, paths *addresses, root bool) resource.Drivers {
 	ds := resource.Drivers{}
-	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos})
+	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf})
 	ds.Add(pave.KindIdentity, "jwt", process.Identity{Node: n, Issuer: func() string { return paths.url }, OwnUID: root})
 	ds.Add(pave.KindDatabase, "postgres", database)
 	ds.Add(pave.KindCache, "redis", cache)

@@ -6,6 +6,7 @@ package server
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,9 +97,16 @@ func (c Config) store() string {
 	return "sqlite:" + c.path("pave.db")
 }
 
+// maxSocket is how long the path of a unix socket may be on every system, in bytes.
+const maxSocket = 103
+
 // prepare makes the folders. Home is 0711, so that programs of other users reach
 // their own part of it and list nothing.
 func (c Config) prepare() error {
+	if n := len(c.socket()); n > maxSocket {
+		return pave.BadField("PAVE_HOME", c.Home, fmt.Sprintf("is too long: the node's socket in it would have a path of %d bytes, the system takes %d", n, maxSocket),
+			"set PAVE_HOME to a shorter path")
+	}
 	for _, d := range []struct {
 		path string
 		mode os.FileMode

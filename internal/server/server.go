@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,6 +45,9 @@ func Run(ctx context.Context, c Config, out io.Writer) error {
 	}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel()}))
 	c.clean(log)
+	if _, err := c.openKey(); err != nil { // before there is a store
+		return err
+	}
 	listener, err := c.listen()
 	if err != nil {
 		return err
@@ -224,6 +228,23 @@ func (s *instance) keys(ctx context.Context) (json.RawMessage, error) {
 	return json.Marshal(keys)
 }
 
-// keysOf opens the server's key, which seals secrets and from which credentials
-// are derived.
-func (c Config) openKey() (*seal.Key, error) { return seal.LoadOrCreate(c.serverKey()) }
+// openKey opens the server's key, which seals secrets and from which credentials
+// are derived. The first start makes it; a key that is gone is not made again.
+func (c Config) openKey() (*seal.Key, error) {
+	if err := c.keyLost(); err != nil {
+		return nil, err
+	}
+	return seal.LoadOrCreate(c.serverKey())
+}
+
+// keyLost is an error where the store is there and the key is not.
+func (c Config) keyLost() error {
+	if _, err := os.Stat(c.serverKey()); !errors.Is(err, fs.ErrNotExist) || c.Store != "" {
+		return nil
+	}
+	if info, err := os.Stat(c.path("pave.db")); err != nil || info.Size() == 0 {
+		return nil
+	}
+	return pave.Errorf(pave.Denied, "the key %s is gone, and %s holds secrets that only it opens", c.serverKey(), c.path("pave.db")).
+		WithHint("restore the key from your backup of keys; to begin anew, move %s away", c.Home)
+}

@@ -77,18 +77,7 @@ func Open(ctx context.Context, rawURL string) (*DB, error) {
 }
 
 func open(ctx context.Context, rawURL string, from fs.FS) (*DB, error) {
-	var db *DB
-	var err error
-	switch scheme, rest, _ := strings.Cut(rawURL, ":"); scheme {
-	case "sqlite":
-		db, err = openSQLite(rest)
-	case "postgres", "postgresql":
-		db, err = openPostgreSQL(rawURL)
-	default:
-		// The URL may hold a password: only its scheme is shown.
-		err = pave.BadField("store", scheme+":...", "must start with sqlite: or postgres:",
-			"for example: PAVE_STORE_URL=sqlite:/var/lib/pave/pave.db")
-	}
+	db, err := connect(rawURL)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +86,20 @@ func open(ctx context.Context, rawURL string, from fs.FS) (*DB, error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// connect makes the handle of the database at the URL.
+func connect(rawURL string) (*DB, error) {
+	switch scheme, rest, _ := strings.Cut(rawURL, ":"); scheme {
+	case "sqlite":
+		return openSQLite(rest)
+	case "postgres", "postgresql":
+		return openPostgreSQL(rawURL)
+	default:
+		// The URL may hold a password: only its scheme is shown.
+		return nil, pave.BadField("store", scheme+":...", "is neither sqlite:PATH nor postgres://HOST/NAME",
+			"for example: PAVE_STORE_URL=sqlite:/var/lib/pave/pave.db")
+	}
 }
 
 func openSQLite(path string) (*DB, error) {
