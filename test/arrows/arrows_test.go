@@ -53,6 +53,7 @@ var arrows = map[string]string{
 	"test/fixture/service":           "",
 	"test/contract":                  "",
 	"test/bench":                     "",
+	"test/docs":                      "",
 	"test/world":                     "internal/access internal/job internal/node internal/store test/contract",
 }
 
