@@ -86,6 +86,12 @@ func (a *app) runAdopt(cmd *cobra.Command, in *adoptFlags, ch *change, from stri
 	if in.r.Variables, err = parseSets(in.sets); err != nil {
 		return err
 	}
+	ask := a.asking(ch)
+	if ask && !cmd.Flags().Changed("team") {
+		if err := a.askOwner(cmd, nameFor(at), true); err != nil {
+			return err
+		}
+	}
 	if in.r.Name == "" {
 		in.r.Name = nameFor(at)
 	}
@@ -102,6 +108,11 @@ func (a *app) runAdopt(cmd *cobra.Command, in *adoptFlags, ch *change, from stri
 	in.r.Source = kept.ID
 	if in.over.Set() {
 		in.r.Run = in.over
+	}
+	if ask {
+		if err := a.askGaps(cmd.Context(), in); err != nil {
+			return err
+		}
 	}
 	return a.change(cmd.Context(), in.r, ch)
 }

@@ -105,6 +105,18 @@ func (a *app) report(err error) {
 	}
 }
 
+// fieldsOfError are the inputs that an error names.
+func fieldsOfError(err error) []string {
+	var e *pave.Error
+	var out []string
+	if errors.As(err, &e) {
+		for _, f := range e.Fields {
+			out = append(out, f.Field)
+		}
+	}
+	return out
+}
+
 // usagef is an error about how a command was used.
 func usagef(format string, args ...any) *pave.Error {
 	return pave.Errorf(pave.Invalid, format, args...)
