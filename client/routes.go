@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,7 +16,8 @@ const maxPage = 200
 
 // items is a list as the server answers it.
 type items[T any] struct {
-	Items []T `json:"items"`
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
@@ -24,9 +26,27 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 	return out, err
 }
 
-func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+// page reads one page of a list.
+func page[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
 	out, err := get[items[T]](ctx, c, path, query)
 	return out.Items, err
+}
+
+// list reads a whole list, page after page.
+func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+	var all []T
+	q := url.Values{}
+	maps.Copy(q, query)
+	for {
+		out, err := get[items[T]](ctx, c, path, q)
+		if err != nil {
+			return all, err
+		}
+		if all = append(all, out.Items...); out.Next == "" || out.Next == q.Get("cursor") {
+			return all, nil
+		}
+		q.Set("cursor", out.Next)
+	}
 }
 
 // ofService is the query that narrows a list to a service, "" for all.
@@ -81,7 +101,7 @@ func (c *Client) ListRuns(ctx context.Context, f pave.RunFilter) ([]pave.Run, er
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(min(f.Limit, maxPage)))
 	}
-	return list[pave.Run](ctx, c, "/v1/runs", q)
+	return page[pave.Run](ctx, c, "/v1/runs", q)
 }
 
 // Events returns at most one page of events, in order.
@@ -92,13 +112,13 @@ func (c *Client) Events(ctx context.Context, f pave.EventFilter) ([]pave.Event, 
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(min(f.Limit, maxPage)))
 	}
-	return list[pave.Event](ctx, c, "/v1/events", q)
+	return page[pave.Event](ctx, c, "/v1/events", q)
 }
 
 // WaitEvents returns when an event later than after may exist, or ctx ends.
 func (c *Client) WaitEvents(ctx context.Context, after int64) error {
 	q := url.Values{"after": {strconv.FormatInt(after, 10)}, "limit": {"1"}, "wait": {"30"}}
-	_, err := list[pave.Event](ctx, c, "/v1/events", q)
+	_, err := page[pave.Event](ctx, c, "/v1/events", q)
 	return err
 }
 
@@ -177,6 +197,16 @@ func (c *Client) Doctor(ctx context.Context) ([]pave.Check, error) {
 	return list[pave.Check](ctx, c, "/v1/doctor", nil)
 }
 
+// Adoption says how far people used the platform in the last weeks, at most 12. A zero
+// mark is the middle of them.
+func (c *Client) Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error) {
+	q := url.Values{"weeks": {strconv.Itoa(weeks)}}
+	if !mark.IsZero() {
+		q.Set("mark", mark.UTC().Format(time.RFC3339))
+	}
+	return get[pave.Adoption](ctx, c, "/v1/insight/adoption", q)
+}
+
 // Audit returns rows of the audit log, oldest first.
 func (c *Client) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEntry, error) {
 	q := url.Values{"after": {strconv.FormatInt(f.After, 10)}}
@@ -189,5 +219,5 @@ func (c *Client) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEnt
 	if !f.Since.IsZero() {
 		q.Set("since", f.Since.UTC().Format(time.RFC3339Nano))
 	}
-	return list[pave.AuditEntry](ctx, c, "/v1/audit", q)
+	return page[pave.AuditEntry](ctx, c, "/v1/audit", q)
 }

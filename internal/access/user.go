@@ -25,6 +25,14 @@ func (a *Access) Users(ctx context.Context) ([]pave.User, error) {
 	return store.Collect(rows, err, scanUser)
 }
 
+// User returns one user.
+func (a *Access) User(ctx context.Context, name string) (pave.User, error) {
+	if err := a.May(ctx, Admin, Platform); err != nil {
+		return pave.User{}, err
+	}
+	return userNamed(ctx, a.db, name)
+}
+
 // Invite makes a user where there is none, gives the role, and returns a code for
 // their first login. The code of somebody who is there already would let the
 // caller in as them, so only an admin gets it.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/once"
 )
 
 // Platform is what the handlers call.
@@ -40,12 +42,14 @@ type Platform interface {
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
 	ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error)
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
+	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 
 // Options are the parts of the door.
 type Options struct {
 	Platform Platform
 	Access   *access.Access
+	Once     *once.Keys
 	// Git serves /git/ and asks for its own permissions, by the verb it runs.
 	Git http.Handler
 	// HookToken opens the route of the post-receive hook, and no other.
@@ -77,16 +81,17 @@ var ownErrors sync.Once
 type server struct {
 	Options
 	huma huma.API
-	mux  *http.ServeMux
-	raw  map[string]access.Permission // permission by pattern of routes outside huma
+	mux  *table
 
 	limits limits
+	// changing is held while one version of something becomes the next.
+	changing sync.Mutex
 }
 
 // New returns the handler of all routes. It fails where a route declares no
 // permission.
 func New(o Options) (http.Handler, error) {
-	s := &server{Options: o, mux: http.NewServeMux(), raw: map[string]access.Permission{}}
+	s := &server{Options: o, mux: &table{ServeMux: http.NewServeMux()}}
 	ownErrors.Do(func() { huma.NewError = newProblem })
 	cfg := huma.DefaultConfig("pave", o.Version)
 	cfg.Info.Description = "The API of pave. Every change enters by a plan: POST /v1/plans, then POST /v1/plans/{id}/apply."
@@ -94,7 +99,7 @@ func New(o Options) (http.Handler, error) {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	cfg.Components.Schemas.RegisterTypeAlias(envelopeType, envelopeSchemaType)
 	s.huma = humago.New(s.mux, cfg)
-	s.huma.UseMiddleware(s.permit)
+	s.huma.UseMiddleware(s.permit, s.remember, s.conditional)
 	s.routes()
 	s.rawRoutes()
 	if err := s.declared(); err != nil {
@@ -123,17 +128,19 @@ func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, 
 		MaxBodyBytes: maxBody, BodyReadTimeout: bodyTime, Metadata: map[string]any{"permission": op.permission},
 		Extensions: map[string]any{permissionKey: op.permission},
 		Security:   []map[string][]string{{"token": {}}},
-		Errors:     []int{400, 401, 403, 404, 409, 422, 429, 500, 503},
+		Responses:  map[string]*huma.Response{"default": s.aProblem()},
 	}
 	if op.permission == access.Public {
 		o.Security = nil
+	}
+	o.Parameters = headers(&o)
+	if op.method == http.MethodGet {
+		o.Responses["304"] = &huma.Response{Description: "not changed since If-None-Match"}
 	}
 	if _, ok := op.body.(archiveBody); ok {
 		o.SkipValidateBody, o.MaxBodyBytes = true, maxArchive
 	} else if op.body != nil {
 		o.SkipValidateBody = true
-		schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(op.body), true, op.id+"-body")
-		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
 	}
 	huma.Register(s.huma, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
@@ -142,30 +149,43 @@ func handle[I, O any](s *server, op operation, h func(context.Context, *I) (*O, 
 		}
 		return out, nil
 	})
+	if _, ok := op.body.(archiveBody); !ok && op.body != nil {
+		s.describeBody(op)
+	}
+}
+
+// describeBody tells the shape of a body that the handler reads itself: the library
+// knows that it is bytes.
+func (s *server) describeBody(op operation) {
+	schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(op.body), true, op.id+"-body")
+	item := s.huma.OpenAPI().Paths[op.path]
+	for _, o := range []*huma.Operation{item.Post, item.Put} {
+		if o != nil && o.OperationID == op.id {
+			o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+		}
+	}
+}
+
+// headers are those that routes take beside what is theirs alone.
+func headers(o *huma.Operation) []*huma.Param {
+	text := &huma.Schema{Type: huma.TypeString}
+	if o.Method == http.MethodGet {
+		return []*huma.Param{{Name: "If-None-Match", In: "header", Schema: text, Description: "304 where the ETag is still this one"}}
+	}
+	var out []*huma.Param
+	if takesKey(o) {
+		out = append(out, &huma.Param{Name: "Idempotency-Key", In: "header", Schema: text,
+			Description: "the same key is carried out once and answered the same, for a day; for another call it is 422"})
+	}
+	if versioned[o.OperationID] != "" {
+		out = append(out, &huma.Param{Name: "If-Match", In: "header", Schema: text,
+			Description: "the ETag of GET " + versioned[o.OperationID] + "; 412 where it is another one now"})
+	}
+	return out
 }
 
 // permissionKey is the field of OpenAPI that tells the permission of a route.
 const permissionKey = "x-permission"
-
-// declared fails for a route without a permission.
-func (s *server) declared() error {
-	for path, item := range s.huma.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
-			if p, ok := op.Metadata["permission"].(access.Permission); !ok || p == "" {
-				return fmt.Errorf("api: route %s %s declares no permission", op.Method, path)
-			}
-		}
-	}
-	for pattern, p := range s.raw {
-		if p == "" {
-			return fmt.Errorf("api: route %s declares no permission", pattern)
-		}
-	}
-	return nil
-}
 
 // tokenOf is the bearer token, or the password of basic authentication (git).
 func tokenOf(r *http.Request) string {
@@ -197,6 +217,14 @@ func clean(s string, n int) string {
 	return s[:min(len(s), n)]
 }
 
+// clip cuts a text from outside that is only to be shown.
+func clip(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "..."
+	}
+	return s
+}
+
 // localHost answers only requests for names of this server, so that a page
 // whose name was pointed at 127.0.0.1 reads nothing (DNS rebinding).
 func (s *server) localHost(next http.Handler) http.Handler {
@@ -213,26 +241,21 @@ func (s *server) localHost(next http.Handler) http.Handler {
 	})
 }
 
-// fallback answers unknown paths and methods with problems.
-func (s *server) fallback(mux *http.ServeMux) http.Handler {
+// fallback answers unknown paths and methods with problems. A path that is not clean
+// is unknown: nobody is sent elsewhere.
+func (s *server) fallback(mux *table) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern != "" {
+		if _, pattern := mux.Handler(r); pattern != "" && path.Clean(r.URL.Path) == r.URL.Path {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		for _, m := range []string{"GET", "POST", "PUT", "DELETE"} {
-			probe := r.Clone(r.Context())
-			probe.Method = m
-			if _, pattern := mux.Handler(probe); pattern != "" {
-				w.Header().Add("Allow", m)
-			}
-		}
-		if allow := w.Header().Values("Allow"); len(allow) > 0 {
+		if allow := mux.allowed(r); len(allow) > 0 {
 			w.Header().Set("Allow", strings.Join(allow, ", "))
-			writeJSONProblem(w, http.StatusMethodNotAllowed, pave.Errorf(pave.Invalid, "method %s is not allowed here", r.Method))
+			writeJSONProblem(w, http.StatusMethodNotAllowed, pave.Errorf(pave.Invalid, "method %q is not allowed here", clean(r.Method, 20)).
+				WithHint("use %s", strings.Join(allow, " or ")))
 			return
 		}
-		s.writeProblem(w, r, pave.Errorf(pave.NotFound, "no route %s", r.URL.Path).WithHint("pave api GET /openapi.json lists all routes"))
+		s.writeProblem(w, r, pave.Errorf(pave.NotFound, "no route %q", clip(r.URL.Path, 100)).WithHint("pave api GET /openapi.json lists all routes"))
 	})
 }
 

@@ -17,7 +17,10 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/once"
+	"github.com/pave-platform/pave/internal/seal"
 	"github.com/pave-platform/pave/internal/store"
+	"github.com/pave-platform/pave/test/contract"
 )
 
 // fake answers a few calls; any other one panics, which must be a 500.
@@ -40,6 +43,8 @@ type door struct {
 	http.Handler
 	access        *access.Access
 	token, viewer string
+	contract      *contract.Document // every call is judged by it
+	t             *testing.T
 }
 
 func open(t *testing.T, f fake) door {
@@ -50,7 +55,7 @@ func open(t *testing.T, f fake) door {
 	}
 	t.Cleanup(func() { db.Close() })
 	a := access.New(db)
-	d := door{access: a}
+	d := door{access: a, t: t}
 	for name, admin := range map[string]bool{"root": true, "vera": false} {
 		u, err := a.EnsureUser(t.Context(), name, admin)
 		if err != nil {
@@ -66,9 +71,16 @@ func open(t *testing.T, f fake) door {
 			d.viewer = token.Reveal()
 		}
 	}
-	d.Handler, err = New(Options{Platform: f, Access: a, Git: http.NotFoundHandler(), HookToken: pave.NewSecret("hook"), Version: "1",
+	key, err := seal.LoadOrCreate(filepath.Join(t.TempDir(), "keys", "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Handler, err = New(Options{Platform: f, Access: a, Once: once.New(db, key), Git: http.NotFoundHandler(), HookToken: pave.NewSecret("hook"), Version: "1",
 		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil }})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if d.contract, err = contract.Parse(d.do("GET", "/openapi.json", "").Body.Bytes()); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -77,6 +89,9 @@ func open(t *testing.T, f fake) door {
 func (d door) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "http://127.0.0.1"+path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+d.token)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 		if header[i] == "Host" {
@@ -85,6 +100,11 @@ func (d door) do(method, path, body string, header ...string) *httptest.Response
 	}
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
+	if d.contract != nil {
+		if err := d.contract.Check(r, []byte(body), w.Result(), w.Body.Bytes()); err != nil {
+			d.t.Error(err)
+		}
+	}
 	return w
 }
 
@@ -176,10 +196,16 @@ func TestDeclared(t *testing.T) {
 			t.Errorf("OpenAPI lacks %s", want)
 		}
 	}
-	s := &server{raw: map[string]access.Permission{"GET /new": ""}}
-	s.huma = emptyHuma()
-	if err := s.declared(); err == nil {
-		t.Error("a route without a permission was accepted")
+	for what, add := range map[string]func(*server){
+		"without a permission": func(s *server) { s.describe(rawOp{pattern: "GET /new"}); s.mux.HandleFunc("GET /new", nobody) },
+		"not described":        func(s *server) { s.mux.HandleFunc("GET /new", nobody) },
+		"not there":            func(s *server) { s.describe(rawOp{pattern: "GET /new", permission: access.Read}) },
+	} {
+		s := &server{mux: &table{ServeMux: http.NewServeMux()}}
+		s.huma = humago.New(s.mux, bare())
+		if add(s); s.declared() == nil {
+			t.Errorf("a route %s was accepted", what)
+		}
 	}
 }
 
@@ -325,7 +351,14 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func emptyHuma() huma.API { return humago.New(http.NewServeMux(), huma.DefaultConfig("x", "1")) }
+func nobody(http.ResponseWriter, *http.Request) {}
+
+// bare is a library without routes of its own.
+func bare() huma.Config {
+	c := huma.DefaultConfig("x", "1")
+	c.CreateHooks, c.DocsPath, c.SchemasPath, c.OpenAPIPath = nil, "", "", ""
+	return c
+}
 
 // What OpenAPI says of requests is what pave knows of them.
 func TestVerbs(t *testing.T) {

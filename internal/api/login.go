@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"strings"
 
 	"github.com/pave-platform/pave"
 )
@@ -17,7 +18,7 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 			<input name="code" autofocus autocomplete="off" maxlength="20" required></label><button>Go on</button></form>`)
 	}
 	name, address, err := s.Access.Waiting(r.Context(), code)
-	if pave.CodeOf(err) == pave.NotFound {
+	if pave.CodeOf(err) == pave.NotFound && forPeople(r) {
 		return page(w, http.StatusNotFound, sayError(err))
 	}
 	if err != nil {
@@ -37,14 +38,17 @@ func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
 		return pave.Errorf(pave.Invalid, "the form cannot be read")
 	}
 	err := s.Access.ApproveDevice(r.Context(), r.PostForm.Get("code"), r.PostForm.Get("proof"))
-	switch pave.CodeOf(err) {
-	case "":
+	switch code := pave.CodeOf(err); {
+	case err == nil:
 		return page(w, http.StatusOK, `<p>Done: the program goes on. You can close this page.</p>`)
-	case pave.Denied, pave.NotFound:
-		return page(w, statuses[pave.CodeOf(err)], sayError(err))
+	case forPeople(r) && (code == pave.Denied || code == pave.NotFound):
+		return page(w, statuses[code], sayError(err))
 	}
 	return err
 }
+
+// forPeople reports whether the caller wants a page; programs get problems.
+func forPeople(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
 func sayError(err error) string {
 	return fmt.Sprintf("<p>%s.</p><p>%s</p>", html.EscapeString(err.Error()), html.EscapeString(pave.HintOf(err)))

@@ -17,6 +17,9 @@ type (
 		Name string `path:"name"`
 		User string `path:"user" maxLength:"60"`
 	}
+	byUser struct {
+		User string `path:"user" maxLength:"60"`
+	}
 	noContent struct{}
 )
 
@@ -57,6 +60,10 @@ func (s *server) peopleRoutes() {
 				return oneOf(p.ApproveRun(ctx, in.ID, r.approved, in.Body.Reason))
 			})
 	}
+	handle(s, operation{"GET", "/v1/environments/{name}", "get-environment", "An environment and what is bound there", access.Read, 0, nil},
+		func(ctx context.Context, in *byName) (*one[pave.Environment], error) {
+			return oneOf(s.environment(ctx, in.Name))
+		})
 	handle(s, operation{"PUT", "/v1/environments/{name}", "set-environment", "What an environment asks for", access.Admin, 0, nil},
 		func(ctx context.Context, in *struct {
 			Name string `path:"name"`
@@ -71,16 +78,17 @@ func (s *server) peopleRoutes() {
 func (s *server) userRoutes() {
 	a := s.Access
 	handle(s, operation{"GET", "/v1/users", "list-users", "Users", access.Admin, 0, nil},
-		func(ctx context.Context, _ *none) (*list[pave.User], error) { return listOf(a.Users(ctx)) })
+		func(ctx context.Context, in *pageOnly) (*list[pave.User], error) {
+			return paged(in.Page, byUserName)(a.Users(ctx))
+		})
+	handle(s, operation{"GET", "/v1/users/{user}", "get-user", "A user", access.Admin, 0, nil},
+		func(ctx context.Context, in *byUser) (*one[pave.User], error) { return oneOf(a.User(ctx, in.User)) })
 	handle(s, operation{"POST", "/v1/invitations", "invite", "Make a user, or let one into a team", access.Lead, http.StatusCreated, nil},
 		func(ctx context.Context, in *struct{ Body pave.InviteRequest }) (*one[pave.Invitation], error) {
 			inv, err := a.Invite(ctx, in.Body)
 			inv.URL = s.Address
 			return oneOf(inv, err)
 		})
-	type byUser struct {
-		User string `path:"user" maxLength:"60"`
-	}
 	for _, r := range []struct {
 		verb, summary string
 		suspended     bool
@@ -92,12 +100,42 @@ func (s *server) userRoutes() {
 	}
 }
 
+// environment is one of the few there are.
+func (s *server) environment(ctx context.Context, name string) (pave.Environment, error) {
+	all, err := s.Platform.Environments(ctx)
+	for _, e := range all {
+		if string(e.Name) == name {
+			return e, nil
+		}
+	}
+	if err == nil {
+		err = pave.Errorf(pave.NotFound, "no environment %q", clip(name, 60)).WithHint("pave list environments")
+	}
+	return pave.Environment{}, err
+}
+
+// team is one that the caller may know of, by the name it has.
+func (s *server) team(ctx context.Context, name string) (pave.Team, error) {
+	all, err := s.Platform.Teams(ctx)
+	for _, t := range all {
+		if string(t.Name) == name {
+			return t, nil
+		}
+	}
+	if err == nil {
+		err = pave.Errorf(pave.NotFound, "no team %q", clip(name, 60)).WithHint("pave list teams")
+	}
+	return pave.Team{}, err
+}
+
 func (s *server) teamRoutes() {
 	a, p := s.Access, s.Platform
 	handle(s, operation{"GET", "/v1/teams/{name}/members", "list-members", "Who is in a team", access.Read, 0, nil},
-		func(ctx context.Context, in *byTeam) (*list[pave.Member], error) {
-			return listOf(a.Members(ctx, in.Name))
+		func(ctx context.Context, in *pageNamed) (*list[pave.Member], error) {
+			return paged(in.Page, byMemberName)(a.Members(ctx, in.Name))
 		})
+	handle(s, operation{"GET", "/v1/teams/{name}", "get-team", "A team", access.Read, 0, nil},
+		func(ctx context.Context, in *byTeam) (*one[pave.Team], error) { return oneOf(s.team(ctx, in.Name)) })
 	handle(s, operation{"PUT", "/v1/teams/{name}/members/{user}", "set-member", "Give a user a role in a team", access.Lead, 0, nil},
 		func(ctx context.Context, in *struct {
 			Name string `path:"name"`
@@ -136,7 +174,9 @@ func (s *server) teamRoutes() {
 func (s *server) tokenRoutes() {
 	a, p := s.Access, s.Platform
 	handle(s, operation{"GET", "/v1/tokens", "list-tokens", "The caller's tokens; for an admin all", access.Own, 0, nil},
-		func(ctx context.Context, _ *none) (*list[pave.Token], error) { return listOf(a.Tokens(ctx)) })
+		func(ctx context.Context, in *pageOnly) (*list[pave.Token], error) {
+			return paged(in.Page, byOwner)(a.Tokens(ctx))
+		})
 	handle(s, operation{"POST", "/v1/tokens", "create-token", "Make a token; its value is shown once", access.Own, http.StatusCreated, nil},
 		func(ctx context.Context, in *struct {
 			Body struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -24,14 +25,32 @@ type Problem struct {
 	Hint   string            `json:"hint,omitempty"`
 	Errors []pave.FieldError `json:"errors,omitempty"`
 
-	retryAfter int // seconds; 0 does not say
+	retryAfter int    // seconds; 0 does not say
+	etag       string // the version there is
 }
+
+// unavailableFor is what Retry-After says of what does not answer, in seconds.
+const unavailableFor = 1
 
 func (p *Problem) Error() string               { return p.Detail }
 func (p *Problem) GetStatus() int              { return p.Status }
 func (p *Problem) ContentType(_ string) string { return "application/problem+json" }
 
-var _ huma.StatusError = (*Problem)(nil)
+// GetHeaders tells when to come back, where that is known.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	return h
+}
+
+var (
+	_ huma.StatusError  = (*Problem)(nil)
+	_ huma.HeadersError = (*Problem)(nil)
+)
+
+var problemType = reflect.TypeFor[Problem]()
 
 // statuses is the one table from codes to HTTP.
 var statuses = map[pave.Code]int{
@@ -51,6 +70,9 @@ func asProblem(err error) *Problem {
 	}
 	if code == pave.Internal {
 		p.Detail, p.Hint = "internal error", "the server's log has the cause: pave doctor says where it is"
+	}
+	if code == pave.Unavailable {
+		p.retryAfter = unavailableFor
 	}
 	if code == pave.Denied && strings.HasPrefix(p.Detail, "not signed in") {
 		p.Status = http.StatusUnauthorized
@@ -93,7 +115,7 @@ func newProblem(status int, msg string, errs ...error) huma.StatusError {
 		f := pave.FieldError{Message: err.Error()}
 		var detail *huma.ErrorDetail
 		if errors.As(err, &detail) {
-			f = pave.FieldError{Field: detail.Location, Value: fmt.Sprint(detail.Value), Message: detail.Message}
+			f = fieldError(detail)
 		}
 		p.Errors = append(p.Errors, f)
 	}
@@ -101,6 +123,19 @@ func newProblem(status int, msg string, errs ...error) huma.StatusError {
 		p.Detail += ": " + strings.TrimSpace(p.Errors[0].Field+" "+p.Errors[0].Message)
 	}
 	return p
+}
+
+// fieldError names the input as its caller does.
+func fieldError(d *huma.ErrorDetail) pave.FieldError {
+	_, field, _ := strings.Cut(d.Location, ".")
+	if field == "" {
+		field = d.Location
+	}
+	f := pave.FieldError{Field: field, Value: clip(fmt.Sprint(d.Value), 60), Message: d.Message}
+	if name, ok := strings.CutPrefix(d.Message, "expected required property "); ok {
+		f.Field, f.Value, f.Message = strings.TrimSuffix(name, " to be present"), "", "is missing"
+	}
+	return f
 }
 
 func (s *server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
@@ -123,6 +158,9 @@ func writeJSONProblem(w http.ResponseWriter, status int, err error) {
 func writeProblemBody(w http.ResponseWriter, p *Problem) {
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	if p.etag != "" {
+		w.Header().Set("ETag", p.etag)
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)

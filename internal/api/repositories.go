@@ -57,6 +57,5 @@ func (s *server) sendRepository(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusCreated)
 	return json.NewEncoder(w).Encode(kept)
 }

@@ -14,7 +14,7 @@ import (
 
 // envelopeSchema is how a request is described in OpenAPI.
 type envelopeSchema struct {
-	Verb string         `json:"verb" enum:"add cache,add database,add environment,adopt,create service,delete service,deploy,heal,promote,remove cache,remove database,restart,restore service,rollback,scale,set resources,set secret,set variable,undo,unset secret,unset variable"`
+	Verb string         `json:"verb" enum:"add cache,add database,add environment,adopt,create service,delete service,deploy,heal,promote,remove cache,remove database,rename service,restart,restore service,rollback,scale,set resources,set secret,set variable,undo,unset secret,unset variable"`
 	Spec map[string]any `json:"spec" doc:"the request; its fields depend on the verb"`
 }
 
@@ -31,10 +31,6 @@ type (
 	}
 	byName struct {
 		Name string `path:"name"`
-	}
-	// ofService narrows a list to a service.
-	ofService struct {
-		Service string `query:"service" doc:"name of a service"`
 	}
 	one[T any]  struct{ Body T }
 	list[T any] struct {
@@ -73,38 +69,57 @@ func (s *server) routes() {
 	s.templateRoutes()
 	s.repositoryRoutes()
 	s.peopleRoutes()
+	s.insightRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
-		func(ctx context.Context, in *ofService) (*list[pave.Resource], error) {
-			return listOf(p.ListResources(ctx, in.Service))
+		func(ctx context.Context, in *pageOfService) (*list[pave.Resource], error) {
+			return paged(in.Page, byResourceID)(p.ListResources(ctx, in.Service))
 		})
 	handle(s, operation{"GET", "/v1/environments", "list-environments", "Environments and what is bound there", access.Read, 0, nil},
-		func(ctx context.Context, _ *none) (*list[pave.Environment], error) {
-			return listOf(p.Environments(ctx))
+		func(ctx context.Context, in *pageOnly) (*list[pave.Environment], error) {
+			return paged(in.Page, byRank)(p.Environments(ctx))
 		})
 	handle(s, operation{"GET", "/v1/teams", "list-teams", "Teams", access.Read, 0, nil},
-		func(ctx context.Context, _ *none) (*list[pave.Team], error) { return listOf(p.Teams(ctx)) })
-	handle(s, operation{"GET", "/v1/entities", "list-entities", "What the catalog discovered", access.Read, 0, nil},
-		func(ctx context.Context, in *ofService) (*list[pave.Entity], error) {
-			return listOf(p.Entities(ctx, in.Service))
+		func(ctx context.Context, in *pageOnly) (*list[pave.Team], error) {
+			return paged(in.Page, byTeamName)(p.Teams(ctx))
 		})
-	handle(s, operation{"GET", "/v1/doctor", "doctor", "Checks of everything pave needs", access.Read, 0, nil},
+	handle(s, operation{"GET", "/v1/entities", "list-entities", "What the catalog discovered", access.Read, 0, nil},
+		func(ctx context.Context, in *pageOfService) (*list[pave.Entity], error) {
+			return paged(in.Page, byEntity)(p.Entities(ctx, in.Service))
+		})
+	handle(s, operation{"GET", "/v1/doctor", "doctor", "Checks of everything pave needs, in the order one mends them", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Check], error) { return listOf(p.Doctor(ctx)) })
 	handle(s, operation{"GET", "/v1/audit", "list-audit", "The audit log, oldest first", access.Admin, 0, nil},
 		func(ctx context.Context, in *struct {
-			After  int64     `query:"after" minimum:"0"`
-			Limit  int       `query:"limit" minimum:"0" maximum:"200"`
+			After  int64     `query:"after" minimum:"0" doc:"rows with a larger seq; cursor is the same"`
+			Cursor string    `query:"cursor" maxLength:"30" doc:"next of the page before"`
+			Limit  int       `query:"limit" minimum:"0" maximum:"200" default:"200"`
 			Actor  string    `query:"actor" maxLength:"60" doc:"name or id of a user"`
 			Action string    `query:"action" maxLength:"60" doc:"what it begins with"`
 			Object string    `query:"object" maxLength:"100"`
 			Since  time.Time `query:"since"`
 		}) (*list[pave.AuditEntry], error) {
-			return listOf(p.Audit(ctx, pave.AuditFilter{After: in.After, Limit: in.Limit, Actor: in.Actor,
-				Action: in.Action, Object: in.Object, Since: in.Since}))
+			after, err := cursorOr(in.Cursor, in.After)
+			if err != nil {
+				return nil, err
+			}
+			return pageAfter(in.Limit, func(e pave.AuditEntry) int64 { return e.Seq })(p.Audit(ctx, pave.AuditFilter{After: after,
+				Limit: in.Limit, Actor: in.Actor, Action: in.Action, Object: in.Object, Since: in.Since}))
 		})
 	handle(s, operation{"GET", "/v1/audit/verify", "verify-audit", "Walk the whole audit log and say whether a row was changed or removed", access.Admin, 0, nil},
 		func(ctx context.Context, _ *none) (*one[pave.AuditReport], error) {
 			return oneOf(s.Access.VerifyAudit(ctx))
+		})
+}
+
+// insightRoutes tell figures about the platform itself.
+func (s *server) insightRoutes() {
+	handle(s, operation{"GET", "/v1/insight/adoption", "adoption", "How far people use the platform", access.Read, 0, nil},
+		func(ctx context.Context, in *struct {
+			Weeks int       `query:"weeks" minimum:"1" maximum:"12" default:"8"`
+			Mark  time.Time `query:"mark" doc:"what lies before is compared with what lies after; the middle without"`
+		}) (*one[pave.Adoption], error) {
+			return oneOf(s.Platform.Adoption(ctx, in.Weeks, in.Mark))
 		})
 }
 
@@ -113,7 +128,6 @@ func (s *server) planRoutes() {
 	p := s.Platform
 	handle(s, operation{"POST", "/v1/plans", "plan", "Say what a request would do", access.Write, http.StatusCreated, envelopeSchema{}},
 		func(ctx context.Context, in *struct {
-			Key     string `header:"Idempotency-Key" maxLength:"200" doc:"the same key is the same plan"`
 			RawBody []byte `contentType:"application/json"`
 		}) (*one[pave.Plan], error) {
 			var e pave.Envelope
@@ -152,76 +166,37 @@ func invalidBody(err error) error {
 func (s *server) serviceRoutes() {
 	p := s.Platform
 	handle(s, operation{"POST", "/v1/services", "create-service", "Plan and create a service in one call", access.Write, http.StatusCreated, nil},
-		func(ctx context.Context, in *struct {
-			Body struct {
-				Name         string         `json:"name"`
-				Team         string         `json:"team"`
-				Template     string         `json:"template"`
-				Environments []string       `json:"environments,omitempty" maxItems:"20"`
-				Database     string         `json:"database,omitempty"`
-				Cache        string         `json:"cache,omitempty"`
-				Inputs       map[string]any `json:"inputs,omitempty"`
-			}
-		}) (*created, error) {
-			b := in.Body
-			return s.create(ctx, pave.CreateService{Name: b.Name, Team: b.Team, Template: b.Template,
-				Environments: b.Environments, Database: b.Database, Cache: b.Cache, Inputs: b.Inputs})
+		func(ctx context.Context, in *struct{ Body createBody }) (*created, error) {
+			return s.create(ctx, in.Body)
 		})
 	handle(s, operation{"GET", "/v1/services", "list-services", "Services by name", access.Read, 0, nil},
 		func(ctx context.Context, in *struct {
+			Page
 			Deleted bool `query:"deleted" doc:"those that were deleted and are kept"`
 		}) (*list[pave.Service], error) {
-			return listOf(p.Services(ctx, in.Deleted))
+			return paged(in.Page, byServiceName)(p.Services(ctx, in.Deleted))
 		})
 	handle(s, operation{"GET", "/v1/services/{name}", "get-service", "A service", access.Read, 0, nil},
 		func(ctx context.Context, in *byName) (*one[pave.Service], error) {
 			return oneOf(p.Service(ctx, in.Name))
 		})
 	handle(s, operation{"GET", "/v1/services/{name}/status", "status", "What a service is doing, observed now", access.Read, 0, nil},
-		func(ctx context.Context, in *byName) (*one[pave.Status], error) { return oneOf(p.Status(ctx, in.Name)) })
+		func(ctx context.Context, in *byName) (*one[statusBody], error) {
+			st, err := p.Status(ctx, in.Name)
+			return oneOf(newStatusBody(st), err)
+		})
 	handle(s, operation{"GET", "/v1/services/{name}/explain", "explain", "Each resource of a service, observed now", access.Read, 0, nil},
-		func(ctx context.Context, in *byName) (*list[pave.Resource], error) {
-			return listOf(p.Explain(ctx, in.Name))
+		func(ctx context.Context, in *pageNamed) (*list[pave.Resource], error) {
+			return paged(in.Page, byResourceID)(p.Explain(ctx, in.Name))
 		})
 	handle(s, operation{"GET", "/v1/services/{name}/revisions", "list-revisions", "What was wanted of a service", access.Read, 0, nil},
-		func(ctx context.Context, in *byName) (*list[pave.Revision], error) {
-			return listOf(p.Revisions(ctx, in.Name))
+		func(ctx context.Context, in *pageNamed) (*list[pave.Revision], error) {
+			return paged(in.Page, byRevision)(p.Revisions(ctx, in.Name))
 		})
 	handle(s, operation{"GET", "/v1/services/{name}/releases", "list-releases", "What was built of a service, newest first", access.Read, 0, nil},
-		func(ctx context.Context, in *byName) (*list[pave.Release], error) {
-			return listOf(p.ListReleases(ctx, in.Name))
+		func(ctx context.Context, in *pageNamed) (*list[pave.Release], error) {
+			return paged(in.Page, byRelease)(p.ListReleases(ctx, in.Name))
 		})
-}
-
-// created is the answer to a create in one call.
-type created struct {
-	Location string `header:"Location"`
-	Body     struct {
-		Service      pave.Name     `json:"service"`
-		Environments []pave.Name   `json:"environments"`
-		Resources    []pave.Change `json:"resources"`
-		Status       string        `json:"status"` // provisioning, or live where the run is done
-		Run          pave.Run      `json:"run"`
-	}
-}
-
-func (s *server) create(ctx context.Context, r pave.CreateService) (*created, error) {
-	plan, err := s.Platform.Plan(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	run, err := s.Platform.Apply(ctx, plan.ID)
-	if err != nil {
-		return nil, err
-	}
-	svc, err := s.Platform.Service(ctx, r.Name)
-	out := &created{Location: "/v1/runs/" + run.ID}
-	out.Body.Service, out.Body.Environments, out.Body.Run = svc.Name, svc.Environments, run
-	out.Body.Resources, out.Body.Status = plan.Changes, "provisioning"
-	if run.State == pave.RunDone {
-		out.Body.Status = "live"
-	}
-	return out, err
 }
 
 func (s *server) runRoutes() {
@@ -254,6 +229,10 @@ func (s *server) runRoutes() {
 		})
 	handle(s, operation{"GET", "/v1/events", "list-events", "Events after a cursor; with wait, as soon as there are any", access.Read, 0, nil},
 		func(ctx context.Context, in *eventQuery) (*list[pave.Event], error) {
-			return listOf(s.events(ctx, in))
+			var err error
+			if in.After, err = cursorOr(in.Cursor, in.After); err != nil {
+				return nil, err
+			}
+			return pageAfter(in.Limit, func(e pave.Event) int64 { return e.Seq })(s.events(ctx, in))
 		})
 }

@@ -25,12 +25,12 @@ type secretly[T any] struct {
 func (s *server) settingRoutes() {
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/services/{name}/variables", "list-variables", "Variables of a service's processes", access.Read, 0, nil},
-		func(ctx context.Context, in *byName) (*list[pave.Variable], error) {
-			return listOf(p.Variables(ctx, in.Name))
+		func(ctx context.Context, in *pageNamed) (*list[pave.Variable], error) {
+			return paged(in.Page, byVariable)(p.Variables(ctx, in.Name))
 		})
 	handle(s, operation{"GET", "/v1/services/{name}/secrets", "list-secrets", "Names of a service's secrets, never a value", access.Read, 0, nil},
-		func(ctx context.Context, in *byName) (*list[pave.SecretName], error) {
-			return listOf(p.Secrets(ctx, in.Name))
+		func(ctx context.Context, in *pageNamed) (*list[pave.SecretName], error) {
+			return paged(in.Page, bySecret)(p.Secrets(ctx, in.Name))
 		})
 	handle(s, operation{"POST", "/v1/services/{name}/dev", "dev-environment", "What the service's program needs on the caller's machine, with a database of their own", access.Write, 0, nil},
 		func(ctx context.Context, in *struct {

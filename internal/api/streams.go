@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
 )
@@ -20,7 +19,8 @@ const heartbeat = 15 * time.Second
 type eventQuery struct {
 	Run     string `query:"run" doc:"a run with its child runs"`
 	Service string `query:"service"`
-	After   int64  `query:"after" minimum:"0"`
+	After   int64  `query:"after" minimum:"0" doc:"events with a larger seq; cursor is the same"`
+	Cursor  string `query:"cursor" maxLength:"30" doc:"next of the page before"`
 	Limit   int    `query:"limit" minimum:"0" maximum:"200" default:"200"`
 	Wait    int    `query:"wait" minimum:"0" maximum:"30" doc:"seconds"`
 }
@@ -46,51 +46,51 @@ func (s *server) events(ctx context.Context, in *eventQuery) ([]pave.Event, erro
 
 // rawRoutes are the routes that answer with something else than one JSON value.
 func (s *server) rawRoutes() {
-	s.rawRoute("GET /v1/events/stream", access.Read, s.eventStream)
-	s.rawRoute("GET /v1/services/{name}/logs", access.Read, s.serviceLogs)
-	s.rawRoute("GET /v1/runs/{id}/logs", access.Read, s.runLogs)
-	s.rawRoute("GET /services/{name}/runs", access.Read, s.runsPage)
-	s.upload("PUT /v1/repositories", access.Bring, maxRepository, s.sendRepository)
-	s.rawRoute("GET /openapi.json", access.Public, func(w http.ResponseWriter, r *http.Request) error {
+	text, log := "text/plain", []string{"application/x-ndjson", "text/event-stream"}
+	s.rawRoute(rawOp{"GET /v1/events/stream", access.Read, []string{"text/event-stream"}, []string{"after", "run", "service"}}, s.eventStream)
+	s.rawRoute(rawOp{"GET /v1/services/{name}/logs", access.Read, log, []string{"env", "since", "tail", "follow"}}, s.serviceLogs)
+	s.rawRoute(rawOp{"GET /v1/runs/{id}/logs", access.Read, log, []string{"since", "tail", "follow"}}, s.runLogs)
+	s.rawRoute(rawOp{"GET /services/{name}/runs", access.Read, []string{text}, nil}, s.runsPage)
+	s.upload(rawOp{"PUT /v1/repositories", access.Bring, []string{"application/json"}, nil}, maxRepository, s.sendRepository)
+	s.rawRoute(rawOp{"GET /openapi.json", access.Public, []string{"application/vnd.oai.openapi+json"}, nil}, func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
 		return json.NewEncoder(w).Encode(s.huma.OpenAPI())
 	})
-	s.rawRoute("GET /livez", access.Public, func(w http.ResponseWriter, _ *http.Request) error {
+	s.rawRoute(rawOp{"GET /livez", access.Public, []string{text}, nil}, func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", text)
 		_, err := fmt.Fprintf(w, "ok %s\n", s.Version)
 		return err
 	})
-	s.rawRoute("GET /readyz", access.Public, func(w http.ResponseWriter, r *http.Request) error {
+	s.rawRoute(rawOp{"GET /readyz", access.Public, []string{text}, nil}, func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.Ready(r.Context()); err != nil {
 			return pave.Errorf(pave.Unavailable, "not ready: %w", err)
 		}
+		w.Header().Set("Content-Type", text)
 		_, err := fmt.Fprintln(w, "ok")
 		return err
 	})
-	s.rawRoute("GET /.well-known/jwks.json", access.Public, s.keys)
-	s.rawRoute("GET /.well-known/openid-configuration", access.Public, s.discovery)
-	s.rawRoute("POST /v1/hooks/post-receive", access.Hook, s.postReceive)
-	s.rawRoute("GET /login", access.Public, s.loginPage)
-	s.rawRoute("POST /login", access.Public, s.loginForm)
-	s.raw["/git/"] = access.Verb
-	s.mux.Handle("/git/", s.gitDoor())
-	for path, method := range map[string]string{"/git/{name}.git/info/refs": "GET", "/git/{name}.git/git-upload-pack": "POST",
-		"/git/{name}.git/git-receive-pack": "POST"} {
-		s.describe(method, path, access.Verb)
+	s.rawRoute(rawOp{"GET /.well-known/jwks.json", access.Public, []string{"application/jwk-set+json"}, nil}, s.keys)
+	s.rawRoute(rawOp{"GET /.well-known/openid-configuration", access.Public, []string{"application/json"}, nil}, s.discovery)
+	s.rawRoute(rawOp{"POST /v1/hooks/post-receive", access.Hook, []string{"application/json"}, nil}, s.postReceive)
+	s.rawRoute(rawOp{"GET /login", access.Public, []string{"text/html"}, []string{"code"}}, s.loginPage)
+	s.rawRoute(rawOp{"POST /login", access.Public, []string{"text/html"}, nil}, s.loginForm)
+	s.mux.patterns = append(s.mux.patterns, gitDoor)
+	s.mux.Handle(gitDoor, s.gitDoor())
+	for _, o := range gitRoutes {
+		s.describe(o)
 	}
 }
 
-// rawRoute adds a route outside OpenAPI, with the same door as all others.
-func (s *server) rawRoute(pattern string, perm access.Permission, h func(http.ResponseWriter, *http.Request) error) {
-	s.upload(pattern, perm, maxBody, h)
+// rawRoute adds a route outside OpenAPI's types, with the same door as all others.
+func (s *server) rawRoute(o rawOp, h func(http.ResponseWriter, *http.Request) error) {
+	s.upload(o, maxBody, h)
 }
 
 // upload is rawRoute for a body of at most limit bytes.
-func (s *server) upload(pattern string, perm access.Permission, limit int64, h func(http.ResponseWriter, *http.Request) error) {
-	s.raw[pattern] = perm
-	method, path, _ := strings.Cut(pattern, " ")
-	s.describe(method, path, perm)
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		ctx, leave, err := s.enter(r, perm)
+func (s *server) upload(o rawOp, limit int64, h func(http.ResponseWriter, *http.Request) error) {
+	s.describe(o)
+	s.mux.HandleFunc(o.pattern, func(w http.ResponseWriter, r *http.Request) {
+		ctx, leave, err := s.enter(r, o.permission)
 		defer leave()
 		if err == nil {
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
@@ -103,18 +103,6 @@ func (s *server) upload(pattern string, perm access.Permission, limit int64, h f
 			s.writeProblem(w, r, err)
 		}
 	})
-}
-
-// describe adds a route that is not huma's to the OpenAPI description, so that it
-// has every route there is.
-func (s *server) describe(method, path string, perm access.Permission) {
-	op := &huma.Operation{Method: method, Path: path, OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "", ".", "-").Replace(path),
-		Extensions: map[string]any{permissionKey: perm}, Metadata: map[string]any{"permission": perm},
-		Responses: map[string]*huma.Response{"200": {Description: "not JSON"}, "default": {Description: "a problem"}}}
-	if perm != access.Public {
-		op.Security = []map[string][]string{{"token": {}}}
-	}
-	s.huma.OpenAPI().AddOperation(op)
 }
 
 // gitDoor authenticates callers of git, and ends transfers of those who may no

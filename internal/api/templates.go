@@ -24,7 +24,9 @@ type templateRef struct {
 func (s *server) templateRoutes() {
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/templates", "list-templates", "Golden paths", access.Read, 0, nil},
-		func(ctx context.Context, _ *none) (*list[pave.Template], error) { return listOf(p.ListTemplates(ctx)) })
+		func(ctx context.Context, in *pageOnly) (*list[pave.Template], error) {
+			return paged(in.Page, byTemplate)(p.ListTemplates(ctx))
+		})
 	handle(s, operation{"GET", "/v1/templates/{name}", "get-template", "A golden path: inputs, resources, files, versions, who uses it", access.Read, 0, nil},
 		func(ctx context.Context, in *byName) (*one[pave.TemplateDetail], error) {
 			return oneOf(p.Template(ctx, in.Name))
@@ -41,8 +43,8 @@ func (s *server) templateRoutes() {
 			return oneOf(p.UploadTemplate(ctx, in.Name, in.RawBody))
 		})
 	handle(s, operation{"GET", "/v1/template-sources", "list-template-sources", "Where golden paths were imported from", access.Read, 0, nil},
-		func(ctx context.Context, _ *none) (*list[pave.TemplateSource], error) {
-			return listOf(p.TemplateSources(ctx))
+		func(ctx context.Context, in *pageOnly) (*list[pave.TemplateSource], error) {
+			return paged(in.Page, byAddress)(p.TemplateSources(ctx))
 		})
 	handle(s, operation{"POST", "/v1/template-sources", "import-templates", "Let all templates at an address serve", access.Admin, http.StatusCreated, nil},
 		func(ctx context.Context, in *struct {

@@ -71,10 +71,11 @@ type ReplicaStatus struct {
 
 // A Route leads a host name, and a stable loopback port, to a workload.
 type Route struct {
-	ID       string `json:"id"`
-	Host     string `json:"host"` // for example "shop.production.localhost"; empty: port only
-	Workload string `json:"workload"`
-	Port     int    `json:"port"` // 0: the node picks one and keeps it
+	ID       string   `json:"id"`
+	Host     string   `json:"host"`           // for example "shop.production.localhost"; empty: port only
+	Also     []string `json:"also,omitempty"` // hosts that lead here too, while no other route has them
+	Workload string   `json:"workload"`
+	Port     int      `json:"port"` // 0: the node picks one and keeps it
 }
 
 // RouteStatus is a route with what came of it.

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,7 +124,8 @@ func (p *Platform) start(ctx context.Context, planID string, w work) (pave.Run, 
 		if err != nil {
 			return err
 		}
-		if err := p.Access.AuditTx(ctx, tx, w.tr.verb, "service:"+string(svc.Name), w.plan.Hash); err != nil {
+		object := "service:" + string(cmp.Or(w.tr.service.Name, svc.Name)) // by the name it has before
+		if err := p.Access.AuditTx(ctx, tx, w.tr.verb, object, w.plan.Hash); err != nil {
 			return err
 		}
 		if w.tr.revises() {
@@ -172,6 +174,12 @@ func (p *Platform) claim(ctx context.Context, tx *store.Tx, tr transition, run s
 		if errors.Is(err, store.ErrUnique) {
 			return svc, pave.Errorf(pave.Conflict, "another service is called %q now", svc.Name)
 		}
+		if err == nil {
+			err = forgetName(ctx, tx, svc.Name)
+		}
+	}
+	if err == nil && tr.rename != "" {
+		return now, p.rename(ctx, tx, &now, tr.rename)
 	}
 	return now, err
 }
@@ -181,6 +189,7 @@ type applyInput struct {
 	Verb   string      `json:"verb"`
 	Undoes string      `json:"undoes,omitempty"`
 	To     pave.Wanted `json:"to"`
+	Was    pave.Name   `json:"was,omitempty"` // what the service was called before
 }
 
 // serviceKey keeps changes of one service apart: only one may go on at a time.
@@ -200,6 +209,10 @@ func (p *Platform) runOf(ctx context.Context, tx *store.Tx, svc pave.Service, w 
 	if err != nil {
 		return workflow.Start{}, err
 	}
+	in := applyInput{Verb: w.tr.verb, Undoes: w.tr.undoes, To: w.tr.to}
+	if w.tr.rename != "" {
+		in.Was = w.tr.service.Name
+	}
 	steps := p.steps(svc, w, uid)
 	for _, ch := range w.changes {
 		if wantsRecord(ch) {
@@ -210,7 +223,7 @@ func (p *Platform) runOf(ctx context.Context, tx *store.Tx, svc pave.Service, w 
 	}
 	return workflow.Start{ID: id, Kind: pave.RunApply, Title: w.tr.verb + " " + string(svc.Name), Service: svc.ID,
 		Team: string(svc.Team), Actor: actor, Key: serviceKey(svc.ID), Steps: steps,
-		Input: applyInput{w.tr.verb, w.tr.undoes, w.tr.to}}, nil
+		Input: in}, nil
 }
 
 // wantsRecord reports whether a change needs a journal row before its run

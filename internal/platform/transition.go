@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type transition struct {
 	from, to pave.Wanted
 	releases map[pave.Name]pave.Release // wanted, by environment
 	newTeam  bool
+	rename   pave.Name           // what the service is to be called; "" leaves its name
 	moves    bool                // no revision: releases alone
 	restart  bool                // the processes of what serves are started anew
 	follow   bool                // environments whose processes change get a rollout
@@ -32,6 +34,9 @@ type transition struct {
 // revises reports whether the transition changes what is wanted, and so writes a
 // revision. One that moves a release, or heals, does not.
 func (t transition) revises() bool { return !t.moves && t.heal == nil }
+
+// name is what the service is called once the transition is under way.
+func (t transition) name() pave.Name { return cmp.Or(t.rename, t.service.Name) }
 
 // resolve says what a request means. Each request type has its own file.
 func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, error) {
@@ -56,6 +61,8 @@ func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, err
 		return p.resolveRestart(ctx, r)
 	case pave.Heal:
 		return p.resolveHeal(ctx, r)
+	case pave.RenameService:
+		return p.resolveRename(ctx, r)
 	}
 	return p.resolveSettings(ctx, r)
 }

@@ -112,7 +112,7 @@ func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessag
 	}
 	for _, need := range needs {
 		for _, other := range all {
-			if other.Ref != need || !other.Live() {
+			if !same(need, other.Ref) || !other.Live() {
 				continue
 			}
 			secrets, err := c.secrets(other)

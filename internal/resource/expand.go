@@ -36,7 +36,9 @@ func (g Graph) Find(ref pave.Ref) (Node, bool) {
 // Subject is what Expand needs to know of a service beside what is wanted.
 type Subject struct {
 	Name pave.Name
-	UID  int
+	// Former are names it had whose addresses go on.
+	Former []pave.Name
+	UID    int
 	// Releases are the releases wanted by environment.
 	Releases map[pave.Name]pave.Release
 	// Starts are the runs that restarted what serves, by environment.
@@ -116,9 +118,15 @@ func (x *expansion) environment(env pave.Name) {
 		x.graph[len(x.graph)-1].After = "after pipeline"
 	}
 	x.add(x.ref(pave.KindRoute, env, name), func(map[string]string) any {
-		return RouteSpec{Host: fmt.Sprintf("%s.%s.localhost", name, env), Service: x.s.Name, Env: env}
+		spec := RouteSpec{Host: hostOf(x.s.Name, env), Service: x.s.Name, Env: env}
+		for _, former := range slices.Sorted(slices.Values(x.s.Former)) {
+			spec.Also = append(spec.Also, hostOf(former, env))
+		}
+		return spec
 	}, deployment)
 }
+
+func hostOf(service, env pave.Name) string { return fmt.Sprintf("%s.%s.localhost", service, env) }
 
 // backings adds databases and the like with the secrets that hold their
 // addresses, and returns the refs a deployment needs.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	pave "github.com/pave-platform/pave"
 )
@@ -95,6 +96,7 @@ func (s DeploymentSpec) Generation() string {
 // RouteSpec makes a deployment reachable.
 type RouteSpec struct {
 	Host    string    `json:"host"`
+	Also    []string  `json:"also,omitempty"` // hosts it had, unless another route has them
 	Service pave.Name `json:"service"`
 	Env     pave.Name `json:"env"`
 }
@@ -121,13 +123,20 @@ func Title(k string) string { return kinds[k].title }
 // ExternalName is the name a new resource gets outside: the service's, and for
 // resources of an environment "SERVICE_ENV" ('_' occurs in neither, so no two
 // collide). Long names are cut and closed with a hash: 48 characters at the most.
-func ExternalName(ref pave.Ref) string {
+func ExternalName(ref pave.Ref) string { return externalName(ref, 1) }
+
+// externalName is the nth name for a ref, where the others before it belong to
+// services that were renamed.
+func externalName(ref pave.Ref, n int) string {
 	name := string(ref.Service)
 	if ref.Env != "" {
 		name += "_" + string(ref.Env)
 	}
 	if ref.Kind == pave.KindSecret {
 		name += "_" + ref.Name
+	}
+	if n > 1 {
+		name += fmt.Sprintf("_%d", n)
 	}
 	if len(name) <= 48 {
 		return name

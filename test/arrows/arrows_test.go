@@ -19,8 +19,9 @@ var arrows = map[string]string{
 	"internal/cli":                   "client internal/template internal/pipeline internal/job internal/git internal/source internal/httpc internal/hook templates",
 	"client":                         "",
 	"internal/server":                "*",
-	"internal/api":                   "internal/access internal/git",
+	"internal/api":                   "internal/access internal/git internal/once",
 	"internal/access":                "internal/store",
+	"internal/once":                  "internal/seal internal/store",
 	"internal/platform":              "internal/resource internal/workflow internal/release internal/library internal/template internal/pipeline internal/node internal/catalog internal/access internal/store",
 	"internal/library":               "internal/template internal/source internal/store",
 	"internal/hook":                  "internal/template",
@@ -50,8 +51,9 @@ var arrows = map[string]string{
 	"internal/store/storetest":       "internal/store",
 	"internal/resource/resourcetest": "internal/resource internal/store internal/workflow",
 	"test/fixture/service":           "",
+	"test/contract":                  "",
 	"test/bench":                     "",
-	"test/world":                     "internal/access internal/job internal/node internal/store",
+	"test/world":                     "internal/access internal/job internal/node internal/store test/contract",
 }
 
 // doors to packages that only a few may use, from outside of the module.

@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,11 @@ func TestTransitions(t *testing.T) {
 // matrix does a transition once undisturbed, to learn which points it passes, and
 // then once for each point, with the server killed there. Homes share the points.
 func matrix(t *testing.T, make func() transition, homes int) {
+	matrixOf(t, newLab, make, homes)
+}
+
+// matrixOf is matrix in labs that newLab makes.
+func matrixOf(t *testing.T, newLab func(*testing.T, *rand.Rand, ...string) *lab, make func() transition, homes int) {
 	r := dice(t)
 	first := newLab(t, r)
 	points, err := enumerate(first, make())

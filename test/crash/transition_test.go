@@ -83,8 +83,10 @@ func (l *lab) push(name string) error {
 }
 
 // twoReleases is a service with two releases, the second of which serves.
-func twoReleases(l *lab, name string) error {
-	if err := withDatabase(l, name); err != nil {
+func twoReleases(l *lab, name string) error { return twoReleasesOf(l, name, "postgresql", "redis") }
+
+func twoReleasesOf(l *lab, name, database, cache string) error {
+	if err := l.create(name, database, cache); err != nil {
 		return err
 	}
 	return l.push(name)

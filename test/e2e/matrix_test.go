@@ -76,7 +76,7 @@ func rows() map[string]row {
 	}
 	return map[string]row{
 		"GET /livez": {want: anyone}, "GET /readyz": {want: anyone}, "GET /openapi.json": {want: anyone}, "GET /login": {want: anyone},
-		"POST /login":                {want: all(403), form: "code=ABCD-EFGH&proof=x"},
+		"POST /login":                {want: all(401), form: "code=ABCD-EFGH&proof=x"},
 		"GET /.well-known/jwks.json": {want: anyone}, "GET /.well-known/openid-configuration": {want: anyone},
 		"POST /v1/login": {want: all(401), body: `{"code":"x"}`}, "POST /v1/login/devices": {want: anyone, body: `{"name":"x"}`},
 		"POST /v1/login/devices/token": {want: all(401), body: `{"secret":"x"}`},
@@ -90,8 +90,8 @@ func rows() map[string]row {
 		"GET /v1/events/stream": {want: signed, leaks: true}, "GET /v1/resources": {want: signed, leaks: true}, "GET /v1/entities": {want: signed, leaks: true},
 		"GET /v1/teams": {want: signed, leaks: true}, "GET /v1/environments": {want: signed, leaks: true}, "GET /v1/doctor": {want: signed, leaks: true},
 		"GET /v1/templates": {want: signed, leaks: true}, "GET /v1/templates/{name}": {want: signed, leaks: true, before: named("fixture")},
-		"GET /v1/template-sources": {want: signed, leaks: true},
-		"GET /v1/can":              {want: reads, query: "verb=deploy&name=shop"},
+		"GET /v1/template-sources": {want: signed, leaks: true}, "GET /v1/insight/adoption": {want: signed, leaks: true},
+		"GET /v1/can": {want: reads, query: "verb=deploy&name=shop"},
 
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
@@ -113,6 +113,9 @@ func rows() map[string]row {
 		"POST /v1/repositories":                  {want: brings, body: `{"address":"x"}`},
 		"PUT /v1/repositories":                   {want: brings, form: "x", accept: "application/x-pave-repository"},
 		"POST /v1/templates":                     {want: brings, form: "x", accept: "application/zip"},
+		"GET /v1/teams/{name}":                   {want: teamReads, before: named("web")},
+		"GET /v1/environments/{name}":            {want: signed, before: named("staging")},
+		"GET /v1/users/{user}":                   {want: admins},
 		"GET /v1/teams/{name}/members":           {want: teamReads, before: named("web")},
 		"PUT /v1/teams/{name}/members/{user}":    {want: leads, body: `{"role":"viewer"}`, before: named("web")},
 		"DELETE /v1/teams/{name}/members/{user}": {want: leads, before: func(m *matrix) { member(m); named("web")(m) }},
@@ -168,7 +171,7 @@ func (m *matrix) call(method, path, body, kind, token string) (int, string) {
 	if body != "" {
 		req.Header.Set("Content-Type", kind)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := m.h.Client().Do(req)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -30,6 +30,11 @@ func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.C
 // plain never keeps a connection: servers come and go here.
 var plain = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}}
 
+// Client calls the API; whatever its OpenAPI document does not tell fails the test.
+func (h *Home) Client() *http.Client {
+	return &http.Client{Timeout: plain.Timeout, Transport: h.contract, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
 // Try makes one call of the API. out may be nil, *[]byte for the raw answer, or
 // what the answer is decoded into.
 func (h *Home) Try(ctx context.Context, method, path string, in, out any) error {
@@ -47,8 +52,10 @@ func (h *Home) Try(ctx context.Context, method, path string, in, out any) error 
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+s.Token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := plain.Do(req)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := h.Client().Do(req)
 	if err != nil {
 		return err
 	}
@@ -88,6 +95,27 @@ func (h *Home) Call(method, path string, in, out any) error {
 		return last
 	})
 	return errors.Join(err, last)
+}
+
+// Ask makes one GET and returns what came back, whatever it is; status 0 is no
+// answer.
+func (h *Home) Ask(path string) (status int, header http.Header, body string) {
+	s := h.Stat()
+	req, err := http.NewRequest(http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	req.Header.Set("Authorization", "Bearer "+s.Token)
+	resp, err := plain.Do(req)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	return resp.StatusCode, resp.Header, string(data)
 }
 
 // A Spec is a service to create.
@@ -179,19 +207,24 @@ func (h *Home) Run(id string) (pave.Run, error) {
 
 // Wait waits until a run has ended by itself; any end but done is an error.
 func (h *Home) Wait(id string) (pave.Run, error) {
-	var run pave.Run
-	err := eventually(h.Patience, func() (err error) {
-		if run, err = h.Run(id); err == nil && !run.State.Ended() {
-			err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
-		}
-		return err
-	})
+	run, err := h.Ended(id)
 	if err == nil && run.State != pave.RunDone {
 		err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
 	}
 	if err != nil {
 		err = errors.Join(err, h.unfinished(run))
 	}
+	return run, err
+}
+
+// Ended waits until a run has ended by itself, however it ends.
+func (h *Home) Ended(id string) (run pave.Run, err error) {
+	err = eventually(h.Patience, func() (err error) {
+		if run, err = h.Run(id); err == nil && !run.State.Ended() {
+			err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
+		}
+		return err
+	})
 	return run, err
 }
 
@@ -254,7 +287,8 @@ func (h *Home) Commit(service string, files map[string]string) (string, error) {
 func git(dir string, args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "NO_PROXY=127.0.0.1")
+	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "NO_PROXY=127.0.0.1",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*") // repositories of other users too
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w: %s", args[0], err, out)
