@@ -56,7 +56,7 @@ func (a *app) askOwner(cmd *cobra.Command, name string, all bool) error {
 	f := cmd.Flags()
 	if !f.Changed("name") {
 		q := func(context.Context) (question, error) {
-			return question{label: "Name", help: "of the service, unique in the organisation", standard: name, check: nameOf("name")}, nil
+			return question{label: "Name", help: "of the service, unique in the organisation", standard: name, check: aName("name")}, nil
 		}
 		if err := a.askFlag(cmd, "name", q); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (a *app) askFlag(cmd *cobra.Command, flag string, ask func(context.Context)
 	return nil
 }
 
-func nameOf(field string) func(string) error {
+func aName(field string) func(string) error {
 	return func(s string) error {
 		_, err := pave.ParseName(field, s)
 		return err
@@ -129,7 +129,7 @@ func (a *app) templateQuestion(ctx context.Context) (question, error) {
 
 // teamQuestion offers the first of the caller's own teams.
 func (a *app) teamQuestion(ctx context.Context) (question, error) {
-	q := question{label: "Team", help: "that owns it; an unknown one is made", check: nameOf("team")}
+	q := question{label: "Team", help: "that owns it; an unknown one is made", check: aName("team")}
 	teams, err := a.api().Teams(ctx)
 	if err != nil {
 		return q, err

@@ -25,7 +25,7 @@ func TestQuestionAccept(t *testing.T) {
 		"a number that is none": {question{choices: choices}, "7", "7", ""},
 		"none of them":          {question{choices: choices, only: true}, "go-htp", "", "none of them"},
 		"one of them":           {question{choices: choices, only: true}, "go-http", "go-http", ""},
-		"checked":               {question{check: nameOf("name")}, "A B", "", "name"},
+		"checked":               {question{check: aName("name")}, "A B", "", "name"},
 		"an integer":            {inputQuestion(pave.TemplateInput{Type: "integer"}), "x", "", "integer"},
 		"a boolean":             {inputQuestion(pave.TemplateInput{Type: "boolean"}), "true", "true", ""},
 		"a number with a point": {inputQuestion(pave.TemplateInput{Type: "number"}), "1.5", "1.5", ""},

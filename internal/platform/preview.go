@@ -35,7 +35,7 @@ func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.
 	if t.Format != template.FormatPave {
 		notes = append(notes, howItRuns(pipe))
 	}
-	return append(notes, unmet(pipe, want)...), nil
+	return slices.Concat(notes, gapNotes(pipe), unmet(pipe, want)), nil
 }
 
 // varsOf are the variables by which a service's template is rendered.
