@@ -43,6 +43,7 @@ type Environment struct {
 	// none, and ApprovalSeconds how long it is waited for.
 	Approval        string    `json:"approval,omitempty"`
 	ApprovalSeconds int64     `json:"approval_seconds,omitempty"`
+	Calls           string    `json:"calls"` // between services: open or declared
 	Bindings        []Binding `json:"bindings"`
 }
 

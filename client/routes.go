@@ -221,3 +221,8 @@ func (c *Client) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEnt
 	}
 	return page[pave.AuditEntry](ctx, c, "/v1/audit", q)
 }
+
+// Calls are those of and to a service, "" for all.
+func (c *Client) Calls(ctx context.Context, name string) ([]pave.Call, error) {
+	return list[pave.Call](ctx, c, "/v1/calls", ofService(name))
+}

@@ -91,6 +91,11 @@ type server struct {
 // New returns the handler of all routes. It fails where a route declares no
 // permission.
 func New(o Options) (http.Handler, error) {
+	_, h, err := newServer(o)
+	return h, err
+}
+
+func newServer(o Options) (*server, http.Handler, error) {
 	s := &server{Options: o, mux: &table{ServeMux: http.NewServeMux()}}
 	ownErrors.Do(func() { huma.NewError = newProblem })
 	cfg := huma.DefaultConfig("pave", o.Version)
@@ -103,13 +108,13 @@ func New(o Options) (http.Handler, error) {
 	s.routes()
 	s.rawRoutes()
 	if err := s.declared(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, pave.Errorf(pave.Denied, "a page of another origin may not call this").WithHint("call from a program, without Origin"))
 	}))
-	return s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
+	return s, s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
 }
 
 // operation is one route of the table.

@@ -125,6 +125,8 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 		pause := round
 		if mine() {
 			p.attempt(ctx, "look at heads", p.lookAtHeads)
+			p.attempt(ctx, "tell the node of environments", p.tellCalls)
+			p.attempt(ctx, "count calls", p.harvestCalls)
 		} else {
 			pause = 500 * time.Millisecond
 		}

@@ -290,10 +290,10 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := p.DB.Query(ctx, `SELECT id, name, rank, protected, approval, approval_seconds FROM environments ORDER BY rank, name`)
+	rows, err := p.DB.Query(ctx, `SELECT id, name, rank, protected, approval, approval_seconds, calls FROM environments ORDER BY rank, name`)
 	return store.Collect(rows, err, func(row store.Scanner) (pave.Environment, error) {
 		var e pave.Environment
-		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds)
+		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds, &e.Calls)
 		for _, kind := range []string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache, pave.KindSecret,
 			pave.KindDeployment, pave.KindRoute} {
 			if b, berr := bound.find(kind, e.Name); berr == nil {

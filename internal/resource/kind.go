@@ -81,6 +81,8 @@ type DeploymentSpec struct {
 	// Secrets say by variable what the workload gets: "database url", or the id of a
 	// sealed value.
 	Secrets map[string]string `json:"secrets,omitempty"`
+	// Calls are the ids of services it is linked to: it may call them.
+	Calls []string `json:"calls,omitempty"`
 	// Start is the run that restarted the workload last.
 	Start string `json:"start,omitempty"`
 }

@@ -26,6 +26,7 @@ func (m *matrix) pairs(t *testing.T) {
 		"stream of a run":        {"GET", "/v1/events/stream?run=" + m.run},
 		"stream of a service":    {"GET", "/v1/events/stream?service=shop"},
 		"resources of a service": {"GET", "/v1/resources?service=shop"},
+		"calls of a service":     {"GET", "/v1/calls?service=shop"},
 		"entities of a service":  {"GET", "/v1/entities?service=shop"},
 		"may they":               {"GET", "/v1/can?verb=deploy&name=shop"},
 		"may they, a team":       {"GET", "/v1/can?verb=lead&name=web"},
