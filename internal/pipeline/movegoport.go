@@ -47,7 +47,9 @@ var (
 func (p *Pipeline) moveGoPort(f *found, r *repo, file string, n int, line, port string) bool {
 	text := regexp.MustCompile(`"(?:[\w.]*:)?` + port + `"`).FindString(line)
 	pkg := packageLine.FindStringSubmatch(r.read(file))
-	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == "build" && len(s.Run) > 2 && s.Run[0] == "go" && s.Run[1] == "build" })
+	i := slices.IndexFunc(p.Steps, func(s Step) bool {
+		return s.Name == "build" && len(s.Run) > 2 && s.Run[0] == "go" && s.Run[1] == "build"
+	})
 	if f.language != "go" || text == "" || pkg == nil || i < 0 || strings.Contains(line, "const ") || !movable.MatchString(line) {
 		return false
 	}

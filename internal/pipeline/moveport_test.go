@@ -42,7 +42,7 @@ func TestMovedPort(t *testing.T) {
 		"go variable": {"a port in a variable", "go", fstest.MapFS{"go.mod": mapFile("module x\n\ngo 1.24\n"),
 			"main.go": goFile("port := \"39117\"\n\tpanic(http.ListenAndServe(\"localhost:\"+port, " + serves + "))")}},
 		"go package": {"in a package of its own", "go", fstest.MapFS{"go.mod": mapFile("module x\n\ngo 1.24\n"),
-			"web/web.go": mapFile("package pages\n\nimport \"net/http\"\n\nfunc Run() error {\n\treturn http.ListenAndServe(\":39117\", " + serves + ")\n}\n"),
+			"web/web.go":    mapFile("package pages\n\nimport \"net/http\"\n\nfunc Run() error {\n\treturn http.ListenAndServe(\":39117\", " + serves + ")\n}\n"),
 			"cmd/x/main.go": mapFile("package main\n\nimport \"x/web\"\n\nfunc main() { panic(pages.Run()) }\n")}},
 	}
 	for name, c := range cases {

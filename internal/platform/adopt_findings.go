@@ -85,7 +85,8 @@ func variablesOf(pipe pipeline.Pipeline, want pave.Wanted, given map[string]stri
 		}
 		for _, v := range pipe.Vars {
 			m := names.FindStringSubmatch(v.Name)
-			if _, set := out[v.Name]; m == nil || set || pave.CheckVariable(v.Name) != nil {
+			_, secret := want.Settings.Secrets[v.Name]
+			if _, set := out[v.Name]; m == nil || set || secret || pave.CheckVariable(v.Name) != nil {
 				continue
 			}
 			if out == nil {

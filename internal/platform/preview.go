@@ -114,6 +114,9 @@ func unmet(pipe pipeline.Pipeline, want pave.Wanted) []string {
 	}
 	for _, v := range pipe.Vars {
 		_, set := want.Variables[v.Name]
+		if _, secret := want.Settings.Secrets[v.Name]; secret {
+			continue
+		}
 		if v.Default || set || slices.Contains(given, v.Name) || strings.HasPrefix(v.Name, "PAVE_") || strings.HasPrefix(v.Name, "OTEL_") ||
 			v.Name == "DATABASE_URL" && want.Engine(pave.KindDatabase) != "" || v.Name == "REDIS_URL" && want.Engine(pave.KindCache) != "" {
 			continue
