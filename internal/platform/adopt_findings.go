@@ -22,7 +22,7 @@ func findings(pipe pipeline.Pipeline, kept pave.Repository) []pave.Finding {
 		out = append(out, pave.Finding{What: f.What, Text: f.Text, File: f.File, Line: f.Line})
 	}
 	for _, s := range pipe.Steps {
-		if s.Name != "dependencies" && s.Name != "prune" {
+		if s.Name != "dependencies" && s.Name != "prune" && s.Name != "port" {
 			out = append(out, pave.Finding{What: "step", Text: s.Name + ": " + clip(strings.Join(s.Run, " "), 120)})
 		}
 	}
