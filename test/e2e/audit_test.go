@@ -70,6 +70,9 @@ func deeds() []deed {
 		{"POST /v1/runs/{id}/cancel", "cancel run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/cancel", "", "" }},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
 		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
+		{"POST /v1/repositories/{id}/secrets", "seal value", func(m *matrix, _ int) (string, string, string) {
+			return "/v1/repositories/" + m.source + "/secrets", `{"name":"KEY","value":"x"}`, "application/json"
+		}},
 		{"PUT /v1/repositories", "bring repository", func(*matrix, int) (string, string, string) {
 			return "/v1/repositories", `{"address":"x"}` + "\n", "application/x-pave-repository"
 		}},
@@ -97,6 +100,15 @@ func TestAuditRows(t *testing.T) {
 		m.must("POST", "/v1/invitations", fmt.Sprintf(`{"name":"paul%d"}`, n), &inv)
 		m.codes, m.victims = append(m.codes, inv.Code), append(m.victims, m.strangeToken())
 	}
+	dir := t.TempDir()
+	if err := m.h.Repository(dir, "index.html", "<h1>x</h1>"); err != nil {
+		t.Fatal(err)
+	}
+	brought, err := m.h.Bring(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.source = brought.ID
 	left := map[string]bool{}
 	for _, route := range m.routes() {
 		if !strings.HasPrefix(route, http.MethodGet+" ") && silent[route] == "" {

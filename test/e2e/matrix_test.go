@@ -112,6 +112,7 @@ func rows() map[string]row {
 		"GET /v1/template":                       {want: brings, query: "ref=fixture"},
 		"POST /v1/repositories":                  {want: brings, body: `{"address":"x"}`},
 		"PUT /v1/repositories":                   {want: brings, form: "x", accept: "application/x-pave-repository"},
+		"POST /v1/repositories/{id}/secrets":     {want: brings, body: `{"name":"KEY","value":"x"}`},
 		"POST /v1/templates":                     {want: brings, form: "x", accept: "application/zip"},
 		"GET /v1/teams/{name}":                   {want: teamReads, before: named("web")},
 		"GET /v1/environments/{name}":            {want: signed, before: named("staging")},
@@ -155,6 +156,7 @@ type matrix struct {
 	run     string
 	plan    string
 	service string   // id of shop
+	source  string   // id of a repository that was brought
 	codes   []string // of people who were invited
 	victims []string // ids of tokens to revoke
 }
