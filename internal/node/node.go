@@ -304,6 +304,7 @@ func (n *Node) keepHouse(ctx context.Context) {
 				reaper.Look()
 			}
 			n.router.retryListeners()
+			n.shutOut(time.Now())
 		case <-tokens.C:
 			n.renewAll()
 		case <-rest.C:
