@@ -33,6 +33,7 @@ type Platform interface {
 	pave.Reader
 	pave.Templates
 	pave.Sources
+	pave.Developers
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
@@ -43,6 +44,7 @@ type Platform interface {
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
 	ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error)
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
+	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 
 // Options are the parts of the door.
@@ -91,6 +93,11 @@ type server struct {
 // New returns the handler of all routes. It fails where a route declares no
 // permission.
 func New(o Options) (http.Handler, error) {
+	_, h, err := newServer(o)
+	return h, err
+}
+
+func newServer(o Options) (*server, http.Handler, error) {
 	s := &server{Options: o, mux: &table{ServeMux: http.NewServeMux()}}
 	ownErrors.Do(func() { huma.NewError = newProblem })
 	cfg := huma.DefaultConfig("pave", o.Version)
@@ -103,13 +110,13 @@ func New(o Options) (http.Handler, error) {
 	s.routes()
 	s.rawRoutes()
 	if err := s.declared(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, pave.Errorf(pave.Denied, "a page of another origin may not call this").WithHint("call from a program, without Origin"))
 	}))
-	return s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
+	return s, s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
 }
 
 // operation is one route of the table.

@@ -69,6 +69,7 @@ func (s *server) routes() {
 	s.templateRoutes()
 	s.repositoryRoutes()
 	s.peopleRoutes()
+	s.insightRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
 		func(ctx context.Context, in *pageOfService) (*list[pave.Resource], error) {
@@ -112,6 +113,17 @@ func (s *server) routes() {
 	handle(s, operation{"GET", "/v1/audit/verify", "verify-audit", "Walk the whole audit log and say whether a row was changed or removed", access.Admin, 0, nil},
 		func(ctx context.Context, _ *none) (*one[pave.AuditReport], error) {
 			return oneOf(s.Access.VerifyAudit(ctx))
+		})
+}
+
+// insightRoutes tell figures about the platform itself.
+func (s *server) insightRoutes() {
+	handle(s, operation{"GET", "/v1/insight/adoption", "adoption", "How far people use the platform", access.Read, 0, nil},
+		func(ctx context.Context, in *struct {
+			Weeks int       `query:"weeks" minimum:"1" maximum:"12" default:"8"`
+			Mark  time.Time `query:"mark" doc:"what lies before is compared with what lies after; the middle without"`
+		}) (*one[pave.Adoption], error) {
+			return oneOf(s.Platform.Adoption(ctx, in.Weeks, in.Mark))
 		})
 }
 

@@ -110,18 +110,24 @@ func New(d Deps) *Platform {
 	return p
 }
 
-// Upkeep does what recurs until ctx ends: it looks at the heads of repositories
+// Upkeep does what recurs until ctx ends, while mine says that it is for this process
+// to do: it looks at the heads of repositories
 // (a push whose hook was lost is found here), observes resources, sweeps, and
 // prunes what is old. The first round comes at once.
-func (p *Platform) Upkeep(ctx context.Context) {
+func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 	const round, deep = 15 * time.Second, 4 * 15 * time.Second
 	var last time.Time
 	seen := "" // service that was looked at last for drift
 	for {
-		p.attempt(ctx, "look at heads", p.lookAtHeads)
-		p.attempt(ctx, "tell the node of environments", p.tellCalls)
-		p.attempt(ctx, "count calls", p.harvestCalls)
-		if time.Since(last) >= deep {
+		pause := round
+		if mine() {
+			p.attempt(ctx, "look at heads", p.lookAtHeads)
+			p.attempt(ctx, "tell the node of environments", p.tellCalls)
+			p.attempt(ctx, "count calls", p.harvestCalls)
+		} else {
+			pause = 500 * time.Millisecond
+		}
+		if mine() && time.Since(last) >= deep {
 			last = time.Now()
 			p.attempt(ctx, "sweep", p.sweep)
 			p.attempt(ctx, "look for drift", func(ctx context.Context) (err error) {
@@ -134,7 +140,7 @@ func (p *Platform) Upkeep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(round):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -166,6 +172,9 @@ func (p *Platform) prune(ctx context.Context) error {
 		return err
 	}
 	if err := p.pruneSealed(ctx); err != nil {
+		return err
+	}
+	if err := p.pruneDev(ctx); err != nil {
 		return err
 	}
 	if err := p.Shelf.Prune(time.Now().Add(-keepSources)); err != nil {

@@ -269,6 +269,9 @@ func (p *Platform) forgetStep(ctx context.Context, t *workflow.Task) (workflow.R
 	if err != nil {
 		return workflow.Result{}, err
 	}
+	if err := p.dropDev(ctx, `service = $2`, svc.ID); err != nil {
+		return workflow.Result{}, err
+	}
 	summary := fmt.Sprintf("%s deleted, restorable until %s", svc.Name, now.Add(resource.KeepFor).Format(time.DateOnly))
 	if in.Undoes == "" {
 		return workflow.Result{Summary: summary}, nil

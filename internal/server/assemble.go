@@ -37,8 +37,8 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		return nil, err
 	}
 	s := &instance{cfg: c, log: log, access: access.New(db), node: node.Dial(c.socket()),
-		engine: workflow.New(db, workflow.Options{Logger: log})}
-	token, err := signIn(ctx, s.access)
+		engine: workflow.New(db, workflow.Options{Logger: log, Lease: lease, Elected: func() { c.clean(log) }})}
+	token, err := c.signIn(ctx, s.access)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	if err != nil {
 		return nil, err
 	}
-	paths := &addresses{url: s.state.URL, router: s.state.Router}
+	paths := &addresses{url: c.lasting(s.state.URL), router: s.state.Router}
 	templates, err := c.library(ctx, db, log)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	hookToken := key.Derive("hook", c.Home)
-	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Once: once.New(db, key), Version: c.Version, Issuer: s.state.URL, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
+	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Once: once.New(db, key), Version: c.Version, Issuer: paths.url, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
 		Git: gitDoor{s, db, repos, hookToken}.handler()})
 	return s, err

@@ -26,10 +26,10 @@ import (
 // localToken labels the token of server.json; each start makes a new one.
 const localToken = "local"
 
-// Run runs the server until ctx ends. One server runs for a home: a second one is
-// a Conflict, unless the first no longer answers; then it is ended.
+// Run runs the server until ctx ends. One server of a name runs for a home: a second
+// one is a Conflict, unless the first no longer answers; then it is ended.
 func Run(ctx context.Context, c Config, out io.Writer) error {
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), c.checkName()); err != nil {
 		return err
 	}
 	if err := c.prepare(); err != nil {
@@ -44,7 +44,6 @@ func Run(ctx context.Context, c Config, out io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel()}))
-	c.clean(log)
 	if _, err := c.openKey(); err != nil { // before there is a store
 		return err
 	}
@@ -86,7 +85,7 @@ func logLevel() slog.Level {
 // takeOver takes the server's lock. A holder that does not answer is ended.
 func takeOver(ctx context.Context, c Config) (*os.File, error) {
 	for try := 0; ; try++ {
-		lock, err := lockFile(c.path("server.lock"), false)
+		lock, err := lockFile(c.serverLock(), false)
 		if err == nil || pave.CodeOf(err) != pave.Conflict {
 			return lock, err
 		}
@@ -103,7 +102,7 @@ func takeOver(ctx context.Context, c Config) (*os.File, error) {
 			}
 		}
 		if try >= 60 {
-			return nil, pave.Errorf(pave.Conflict, "another process holds %s and does not answer", c.path("server.lock"))
+			return nil, pave.Errorf(pave.Conflict, "another process holds %s and does not answer", c.serverLock())
 		}
 		select {
 		case <-ctx.Done():
@@ -164,7 +163,7 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	}
 	group.Go(func() { s.watchNode(ctx) })
 	group.Go(func() {
-		if err := s.engine.Run(ctx); err != nil {
+		if err := s.execute(ctx); err != nil {
 			failed <- err
 		}
 	})
@@ -177,7 +176,7 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	if s.state.Public != "" {
 		s.log.Info("reachable from other machines", "url", s.state.Public, "ca_sha256", s.state.Fingerprint)
 	}
-	group.Go(func() { s.platform.Upkeep(ctx) })
+	group.Go(func() { s.platform.Upkeep(ctx, s.engine.Executing) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -189,6 +188,18 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	return errors.Join(err, ignoreDeadline(srv.Shutdown(bye)))
 }
 
+// execute carries out runs whenever this server is the executor. One that lost
+// that right, since it was stopped for a while, stands by again.
+func (s *instance) execute(ctx context.Context) error {
+	for {
+		err := s.engine.Run(ctx)
+		if pave.CodeOf(err) != pave.Conflict {
+			return err
+		}
+		s.log.Warn("another server carries out runs; this one stands by", "cause", err)
+	}
+}
+
 func ignoreDeadline(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil
@@ -198,8 +209,11 @@ func ignoreDeadline(err error) error {
 
 // signIn makes the user who runs the server an admin and gives the commands of
 // this machine a new token.
-func signIn(ctx context.Context, a *access.Access) (pave.Secret, error) {
-	name := "local"
+func (c Config) signIn(ctx context.Context, a *access.Access) (pave.Secret, error) {
+	name, label := "local", localToken
+	if c.Name != "" {
+		label += "-" + c.Name
+	}
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		name = u.Username
 	}
@@ -207,10 +221,10 @@ func signIn(ctx context.Context, a *access.Access) (pave.Secret, error) {
 	if err != nil {
 		return pave.Secret{}, err
 	}
-	if err := a.RevokeLabel(ctx, localToken); err != nil {
+	if err := a.RevokeLabel(ctx, label); err != nil {
 		return pave.Secret{}, err
 	}
-	return a.IssueToken(ctx, who.ID, localToken, time.Time{})
+	return a.IssueToken(ctx, who.ID, label, time.Time{})
 }
 
 // ready says why the server cannot work, or nil.

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ const (
 	postgresConns    = 20
 	postgresIdle     = 10
 	postgresDialTime = 10 * time.Second
+	// postgresPause ends the transaction of a client that says nothing more: a server
+	// that was stopped must not hold its locks for longer than its lease.
+	postgresPause = 2500 * time.Millisecond
 )
 
 // A DB is an open database. It is safe for concurrent use.
@@ -160,6 +164,7 @@ func openPostgreSQL(rawURL string) (*DB, error) {
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "pave"
 	}
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(postgresPause.Milliseconds(), 10)
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(postgresConns)
 	db.SetMaxIdleConns(postgresIdle)
@@ -191,8 +196,15 @@ func (db *DB) Conn(ctx context.Context) (*sql.Conn, error) {
 }
 
 // Exec implements Querier.
-func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	return exec(ctx, db.write, query, args)
+func (db *DB) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	if guardOf(ctx) == nil {
+		return exec(ctx, db.write, query, args)
+	}
+	err = db.Tx(ctx, func(tx *Tx) (err error) {
+		n, err = tx.Exec(ctx, query, args...)
+		return err
+	})
+	return n, err
 }
 
 // Query implements Querier.

@@ -58,7 +58,7 @@ func unavailable(reason string, err error) *pave.Error {
 	case "disk full":
 		e = e.WithHint("free space on the disk of the store; work goes on by itself")
 	case "connection lost":
-		e = e.WithHint("try again in a moment; work goes on by itself when the database answers")
+		e = e.WithHint("try again in a moment; work goes on by itself when the database of PAVE_STORE_URL answers")
 	}
 	return e
 }
@@ -130,6 +130,8 @@ func mapPostgreSQL(state string, err error) error {
 		return unavailable("too many connections", err)
 	case "55P03":
 		return unavailable("database locked", err)
+	case "25P03": // postgresPause
+		return unavailable("connection lost", err)
 	case "25006":
 		return unavailable("database read-only", err)
 	case "57014":

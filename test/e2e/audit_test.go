@@ -59,6 +59,7 @@ func deeds() []deed {
 		{"POST /v1/services/{name}/exec", "exec", func(*matrix, int) (string, string, string) {
 			return "/v1/services/shop/exec", "{\"command\":[\"true\"]}\n", "application/octet-stream"
 		}},
+		{"POST /v1/services/{name}/dev", "run", plain("/v1/services/shop/dev", `{}`)},
 		{"POST /v1/services/{name}/secrets", "seal value", plain("/v1/services/shop/secrets", `{"name":"KEY","value":"x"}`)},
 		{"POST /v1/services", "create service", plain("/v1/services", `{"name":"fresh#","team":"web","template":"fixture","inputs":{"binary":"FIXTURE"}}`)},
 		{"POST /v1/plans/{id}/apply", "deploy", func(m *matrix, _ int) (string, string, string) {
@@ -71,6 +72,10 @@ func deeds() []deed {
 		{"POST /v1/runs/{id}/retry", "retry run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/retry", "", "" }},
 		{"POST /v1/runs/{id}/cancel", "cancel run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/cancel", "", "" }},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
+		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
+		{"PUT /v1/repositories", "bring repository", func(*matrix, int) (string, string, string) {
+			return "/v1/repositories", `{"address":"x"}` + "\n", "application/x-pave-repository"
+		}},
 		{"POST /v1/template-sources", "import templates", plain("/v1/template-sources", `{"address":"x"}`)},
 		{"DELETE /v1/template-sources", "forget templates", plain("/v1/template-sources?address=https://example.invalid/x", "")},
 		{"POST /git/{name}.git/git-receive-pack", "push", func(*matrix, int) (string, string, string) {

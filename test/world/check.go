@@ -288,6 +288,9 @@ func (h *Home) checkAudit(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// storage opens the store as a test looks into it.
+func (h *Home) storage(ctx context.Context) (*store.DB, error) { return store.Open(ctx, h.Store) }
+
 // checkStore has SQLite look at every page; PostgreSQL does so when it starts
 // after a crash.
 func (h *Home) checkStore(ctx context.Context) error {

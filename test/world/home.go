@@ -42,6 +42,7 @@ type Home struct {
 	contract *contract.Transport
 
 	mu      sync.Mutex
+	server  string         // name of the one that is called
 	starts  map[string]int // audit rows wanted, by action and object
 	commits map[string]int // of repositories, by folder and head
 	plans   []string       // ids of all plans made
@@ -159,9 +160,19 @@ func (h *Home) Up() {
 	}
 }
 
-// Stat reads server.json as the last server wrote it.
-func (h *Home) Stat() (s Stat) {
-	data, err := os.ReadFile(filepath.Join(h.Dir, "server.json"))
+// Stat reads what the last server wrote, the first one or the one of Use.
+func (h *Home) Stat() Stat {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stat(h.server)
+}
+
+func (h *Home) stat(server string) (s Stat) {
+	file := "server.json"
+	if server != "" {
+		file = "server-" + server + ".json"
+	}
+	data, err := os.ReadFile(filepath.Join(h.Dir, file))
 	if err == nil {
 		err = json.Unmarshal(data, &s)
 	}
