@@ -105,7 +105,7 @@ func New(d Deps) *Platform {
 	for name, h := range map[string]workflow.Handler{
 		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep, stepDetect: p.detectStep,
 		stepRelease: p.releaseStep, stepRollout: p.rolloutStep, stepRolloutBegin: p.rolloutBegin,
-		stepRolloutSettle: p.rolloutSettle, stepApproval: p.approvalStep, stepCatalog: p.catalogStep, stepQuiesce: p.quiesceStep,
+		stepRolloutSettle: p.rolloutSettle, stepApproval: p.approvalStep, stepCatalog: p.catalogStep, stepCredentials: p.credentialsStep, stepQuiesce: p.quiesceStep,
 		stepForget: p.forgetStep,
 	} {
 		d.Engine.Handle(name, h)

@@ -25,6 +25,7 @@ const (
 	stepRolloutSettle = "platform.rollout.settle"
 	stepApproval      = "platform.approval"
 	stepCatalog       = "platform.catalog"
+	stepCredentials   = "platform.credentials"
 	stepQuiesce       = "platform.quiesce"
 	stepForget        = "platform.forget"
 )

@@ -268,3 +268,39 @@ func restart() transition {
 		return err
 	}}
 }
+
+// rotate gives the database new credentials; of the old ones nothing is left.
+func rotate() transition {
+	return transition{name: "rotate", begin: reuse(withDatabase), do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "rotate", map[string]string{"service": name, "kind": "database"}))
+		l.change(name, func(s *world.Service) { s.Rotations++ })
+		return err
+	}}
+}
+
+// rotateCache gives the cache new credentials.
+func rotateCache() transition {
+	return transition{name: "rotate cache", kind: "apply", begin: reuse(withDatabase), do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "rotate", map[string]string{"service": name, "kind": "cache"}))
+		return err
+	}}
+}
+
+// relink links a service to another one, or takes the link away.
+func relink() transition {
+	begin, linked, other := reuse(withDatabase), false, ""
+	return transition{name: "link", kind: "apply", begin: func(l *lab) (name string, err error) {
+		if other == "" {
+			other = l.fresh()
+			if err := l.create(other, "none", "none"); err != nil {
+				return "", err
+			}
+		}
+		return begin(l)
+	}, do: func(l *lab, name string) error {
+		verb := map[bool]string{false: "link", true: "unlink"}[linked]
+		linked = !linked
+		_, err := l.finish(l.Change(name, verb, map[string]string{"service": name, "to": other}))
+		return err
+	}}
+}

@@ -56,6 +56,9 @@ func deeds() []deed {
 		{"DELETE /v1/tokens/{id}", "delete token", func(m *matrix, n int) (string, string, string) { return "/v1/tokens/" + m.victims[n], "", "" }},
 		{"PUT /v1/policy", "set policy", plain("/v1/policy", `{"text":""}`)},
 		{"PUT /v1/environments/{name}", "set environment", plain("/v1/environments/production", `{"approval":"lead"}`)},
+		{"POST /v1/services/{name}/exec", "exec", func(*matrix, int) (string, string, string) {
+			return "/v1/services/shop/exec", "{\"command\":[\"true\"]}\n", "application/octet-stream"
+		}},
 		{"POST /v1/services/{name}/dev", "run", plain("/v1/services/shop/dev", `{}`)},
 		{"POST /v1/services/{name}/secrets", "seal value", plain("/v1/services/shop/secrets", `{"name":"KEY","value":"x"}`)},
 		{"POST /v1/services", "create service", plain("/v1/services", `{"name":"fresh#","team":"web","template":"fixture","inputs":{"binary":"FIXTURE"}}`)},

@@ -96,6 +96,7 @@ func rows() map[string]row {
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
 		"GET /v1/services/{name}/variables": {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
+		"POST /v1/services/{name}/exec":    {want: writes, form: "{\"command\":[\"true\"]}\n", accept: "application/octet-stream"},
 		"POST /v1/services/{name}/dev":     {want: writes, body: `{}`},
 		"POST /v1/services/{name}/secrets": {want: writes, body: `{"name":"KEY","value":"x"}`},
 		"GET /services/{name}/runs":        {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
