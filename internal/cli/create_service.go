@@ -14,12 +14,12 @@ import (
 
 func (a *app) create() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "create KIND", Short: "Create something", Long: "Create a service, live at the end of the command; a user; a token.",
+		Use: "create KIND", Short: "Create something", Long: "Create a service, live at the end of the command; a user; a token; a webhook.",
 		Example: examples("pave create service --name payment-processor --template go-http --team payment-squad",
 			"pave create service --help"),
 		Args: cobra.ArbitraryArgs, RunE: a.group,
 	}
-	cmd.AddCommand(a.createService(false), a.createUser(), a.createToken())
+	cmd.AddCommand(a.createService(false), a.createUser(), a.createToken(), a.createWebhook())
 	return cmd
 }
 
