@@ -43,6 +43,7 @@ type Environment struct {
 	// none, and ApprovalSeconds how long it is waited for.
 	Approval        string    `json:"approval,omitempty"`
 	ApprovalSeconds int64     `json:"approval_seconds,omitempty"`
+	Calls           string    `json:"calls"` // between services: open or declared
 	Bindings        []Binding `json:"bindings"`
 }
 
@@ -97,6 +98,8 @@ type WantedBacking struct {
 	Kind   string `json:"kind"`
 	Name   Name   `json:"name"`
 	Engine string `json:"engine"`
+	// Credentials are how often they were rotated, by environment.
+	Credentials map[Name]int `json:"credentials,omitempty"`
 }
 
 // URLKey is the variable by which a workload finds a backing: that of a database

@@ -174,21 +174,15 @@ func (c *Client) Logs(ctx context.Context, service string, q pave.LogQuery, each
 }
 
 // RunLog streams the output of a run's jobs, oldest first. With Follow it goes
-// on until the run ends. Run logs have no cursor, so after a break it reads from
-// the start and leaves out as many lines as it gave.
+// on until the run ends, after a break from the cursor of the last line.
 func (c *Client) RunLog(ctx context.Context, id string, q pave.LogQuery, each func(pave.LogLine) error) error {
-	given := 0
 	for {
 		run, err := c.Run(ctx, id)
 		if err != nil {
 			return err
 		}
-		n := 0
 		err = c.log(ctx, "/v1/runs/"+url.PathEscape(run.ID)+"/logs", q, func(l pave.LogLine) error {
-			if n++; n <= given {
-				return nil
-			}
-			given = n
+			q.Since = l.Cursor
 			return each(l)
 		})
 		if !errors.Is(err, errBroken) && (err != nil || !q.Follow || run.State.Ended()) {

@@ -89,7 +89,7 @@ func (a *Access) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEnt
 // objectCondition: an object is named with its kind, or without.
 func objectCondition() string {
 	var or []string
-	for _, kind := range []string{"", "service:", "team:", "user:", "run:", "environment:", "template:"} {
+	for _, kind := range []string{"", "service:", "team:", "user:", "run:", "environment:", "template:", "webhook:"} {
 		or = append(or, "a.object = '"+kind+"' || CAST(? AS TEXT)")
 	}
 	return "(" + strings.Join(or, " OR ") + ")"
@@ -127,11 +127,4 @@ func (a *Access) VerifyAudit(ctx context.Context) (r pave.AuditReport, err error
 		r.Broken = r.Rows + 1
 	}
 	return r, nil
-}
-
-// UsedCommand records that a pave command was used, once for each command run.
-func (a *Access) UsedCommand(ctx context.Context, id, actor, command, version string) error {
-	_, err := a.db.Exec(ctx, `INSERT INTO command_uses (id, at, actor, command, version) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO NOTHING`, id, store.Micros(time.Now()), actor, command, version)
-	return err
 }

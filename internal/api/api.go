@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -32,15 +33,18 @@ type Platform interface {
 	pave.Reader
 	pave.Templates
 	pave.Sources
+	pave.Developers
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
 	CreateToken(ctx context.Context, r pave.TokenRequest) (pave.NewToken, error)
+	Exec(ctx context.Context, service string, r pave.Exec, in io.Reader, out io.Writer, flush func() error) error
 	Can(ctx context.Context, verb, name string) (pave.Decision, error)
 	RenameTeam(ctx context.Context, team, to string) (pave.Team, error)
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
 	ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error)
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
+	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 
 // Options are the parts of the door.
@@ -48,6 +52,7 @@ type Options struct {
 	Platform Platform
 	Access   *access.Access
 	Once     *once.Keys
+	Webhooks pave.Webhooks
 	// Git serves /git/ and asks for its own permissions, by the verb it runs.
 	Git http.Handler
 	// HookToken opens the route of the post-receive hook, and no other.
@@ -89,6 +94,11 @@ type server struct {
 // New returns the handler of all routes. It fails where a route declares no
 // permission.
 func New(o Options) (http.Handler, error) {
+	_, h, err := newServer(o)
+	return h, err
+}
+
+func newServer(o Options) (*server, http.Handler, error) {
 	s := &server{Options: o, mux: &table{ServeMux: http.NewServeMux()}}
 	ownErrors.Do(func() { huma.NewError = newProblem })
 	cfg := huma.DefaultConfig("pave", o.Version)
@@ -101,13 +111,13 @@ func New(o Options) (http.Handler, error) {
 	s.routes()
 	s.rawRoutes()
 	if err := s.declared(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, pave.Errorf(pave.Denied, "a page of another origin may not call this").WithHint("call from a program, without Origin"))
 	}))
-	return s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
+	return s, s.recover(s.log(s.localHost(cross.Handler(s.fallback(s.mux))))), nil
 }
 
 // operation is one route of the table.

@@ -49,6 +49,7 @@ func (s *server) rawRoutes() {
 	text, log := "text/plain", []string{"application/x-ndjson", "text/event-stream"}
 	s.rawRoute(rawOp{"GET /v1/events/stream", access.Read, []string{"text/event-stream"}, []string{"after", "run", "service"}}, s.eventStream)
 	s.rawRoute(rawOp{"GET /v1/services/{name}/logs", access.Read, log, []string{"env", "since", "tail", "follow"}}, s.serviceLogs)
+	s.upload(rawOp{"POST /v1/services/{name}/exec", access.Write, []string{"application/octet-stream"}, nil}, maxExec, s.exec)
 	s.rawRoute(rawOp{"GET /v1/runs/{id}/logs", access.Read, log, []string{"since", "tail", "follow"}}, s.runLogs)
 	s.rawRoute(rawOp{"GET /services/{name}/runs", access.Read, []string{text}, nil}, s.runsPage)
 	s.upload(rawOp{"PUT /v1/repositories", access.Bring, []string{"application/json"}, nil}, maxRepository, s.sendRepository)
@@ -181,54 +182,6 @@ func (s *server) eventStream(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return nil
-}
-
-// serviceLogs streams lines of a service's processes, one JSON object a line.
-func (s *server) serviceLogs(w http.ResponseWriter, r *http.Request) error {
-	q, err := logQuery(r)
-	if err != nil {
-		return err
-	}
-	return stream(w, func(each func(pave.LogLine) error) error {
-		return s.Platform.Logs(r.Context(), r.PathValue("name"), q, each)
-	})
-}
-
-// runLogs streams what the jobs of a run wrote.
-func (s *server) runLogs(w http.ResponseWriter, r *http.Request) error {
-	q, err := logQuery(r)
-	if err != nil {
-		return err
-	}
-	return stream(w, func(each func(pave.LogLine) error) error {
-		return s.Platform.RunLog(r.Context(), r.PathValue("id"), q, each)
-	})
-}
-
-func logQuery(r *http.Request) (pave.LogQuery, error) {
-	v := r.URL.Query()
-	q := pave.LogQuery{Env: v.Get("env"), Since: v.Get("since"), Follow: v.Get("follow") == "true"}
-	if t := v.Get("tail"); t != "" {
-		n, err := strconv.Atoi(t)
-		if err != nil {
-			return q, pave.BadField("tail", t, "is no number", "for example tail=100")
-		}
-		q.Tail = n
-	}
-	return q, nil
-}
-
-func stream(w http.ResponseWriter, from func(each func(pave.LogLine) error) error) error {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	flush := http.NewResponseController(w)
-	enc := json.NewEncoder(w)
-	err := from(func(l pave.LogLine) error {
-		if err := enc.Encode(l); err != nil {
-			return err
-		}
-		return flush.Flush()
-	})
-	return err
 }
 
 func (s *server) keys(w http.ResponseWriter, r *http.Request) error {

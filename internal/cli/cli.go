@@ -138,13 +138,14 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("change", a.create(), a.adopt(false), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
-		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.undo(), a.plan(), a.apply())
-	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall())
+		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.rotate(false), a.exec(), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
+	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall(), a.insight())
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())
-	add("change", a.rename(false))
+	add("change", a.rename(false), a.test(), a.redeliver())
+	add("machine", a.run())
 	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.approve(true), a.approve(false), a.invite(), a.suspend(true), a.suspend(false), a.admin())
-	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.server())
+	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.man(), a.server())
 	root.AddCommand(a.node(), a.static(), a.gitCredential(), a.hook())
 	root.AddCommand(topics()...)
 	root.SetHelpCommand(a.help())

@@ -163,10 +163,13 @@ func takeOver(dir, from string) error {
 		names = append(names, "shallow")
 	}
 	for _, name := range names {
-		to := filepath.Join(dir, filepath.FromSlash(name))
-		err := os.Link(filepath.Join(from, filepath.FromSlash(name)), to)
-		if name == "shallow" || err != nil && !errors.Is(err, fs.ErrExist) {
-			err = copyFile(filepath.Join(from, filepath.FromSlash(name)), to)
+		have, to := filepath.Join(from, filepath.FromSlash(name)), filepath.Join(dir, filepath.FromSlash(name))
+		err := fs.ErrInvalid
+		if name != "shallow" { // packs are never written again, that file is
+			err = os.Link(have, to)
+		}
+		if err != nil {
+			err = copyFile(have, to)
 		}
 		if err != nil {
 			return pave.Errorf(pave.Unavailable, "writing repository: %w", err).WithHint("pave doctor; pave retry goes on from here")
@@ -181,7 +184,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}

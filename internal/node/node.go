@@ -55,14 +55,15 @@ const (
 
 // A Node runs programs. Make one with New and call Run once.
 type Node struct {
-	opts    Options
-	log     *slog.Logger
-	key     *seal.Key
-	mark    string // value of nodeMarker
-	started time.Time
-	ports   *ports
-	router  *router
-	self    self
+	opts     Options
+	log      *slog.Logger
+	key      *seal.Key
+	mark     string // value of nodeMarker
+	started  time.Time
+	ports    *ports
+	router   *router
+	self     self
+	sessions sessions
 
 	life    context.Context // ends with Run; supervisors end, programs go on
 	down    chan struct{}   // closed when a shutdown was asked for
@@ -124,6 +125,7 @@ func New(o Options) (*Node, error) {
 		servers: map[string]*server{}, logs: map[string]*logFile{}, tokens: map[string]time.Time{},
 	}
 	n.router = newRouter(n.log, n.ports)
+	n.router.calls.holder = n.holderOf
 	return n, nil
 }
 
@@ -251,6 +253,7 @@ func (n *Node) startAll() {
 			n.log.Error("cannot write a token", "identity", i.ID, "err", err)
 		}
 	}
+	n.tellParties()
 	for _, r := range n.want.Routes {
 		if err := n.router.put(r); err != nil {
 			n.log.Error("cannot open a route", "route", r.ID, "err", err)
@@ -302,6 +305,7 @@ func (n *Node) keepHouse(ctx context.Context) {
 				reaper.Look()
 			}
 			n.router.retryListeners()
+			n.shutOut(time.Now())
 		case <-tokens.C:
 			n.renewAll()
 		case <-rest.C:

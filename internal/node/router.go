@@ -21,6 +21,7 @@ type router struct {
 	log       *slog.Logger
 	ports     *ports
 	transport *http.Transport
+	calls     *calls
 	main      *http.Server
 	mainAddr  net.Addr
 
@@ -37,12 +38,13 @@ type route struct {
 	pool    *pool
 	proxy   http.Handler
 	metrics *metrics
+	calls   *calls
 	server  *http.Server // of the stable port; nil while it is not open
 }
 
 func newRouter(log *slog.Logger, p *ports) *router {
 	return &router{
-		log: log, ports: p,
+		log: log, ports: p, calls: newCalls(log),
 		routes: map[string]*route{}, hosts: map[string]*route{}, also: map[string]*route{}, pools: map[string]*pool{},
 		transport: &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
@@ -70,7 +72,7 @@ func (r *router) listen(addr string) error {
 func httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), ConnContext: withPeer,
 	}
 }
 
@@ -157,7 +159,7 @@ func (r *router) put(want Route) error {
 	if rt != nil && rt.Route.equal(want) && rt.server != nil {
 		return nil
 	}
-	next := &route{Route: want, pool: r.poolLocked(want.Workload), metrics: newMetrics()}
+	next := &route{Route: want, pool: r.poolLocked(want.Workload), metrics: newMetrics(), calls: r.calls}
 	next.proxy = r.newProxy(next.pool)
 	var err error
 	if rt != nil {

@@ -28,6 +28,8 @@ type Workload struct {
 	Vars       map[string]string      `json:"vars,omitempty"` // environment variables
 	Secrets    map[string]pave.Secret `json:"-"`              // more of them, kept out of logs
 	Identity   string                 `json:"identity,omitempty"`
+	ServiceID  string                 `json:"service_id,omitempty"` // whose it is, whatever that is called
+	Calls      []string               `json:"calls,omitempty"`      // ids of services it may call
 	Replicas   int                    `json:"replicas"`             // 0: 1
 	ReadyPath  string                 `json:"ready_path,omitempty"` // GET must give 200; empty or tcp: the port must accept
 	// ReadyTimeout is how long a new generation may take to serve; 0: 30 s.
@@ -55,6 +57,7 @@ type WorkloadStatus struct {
 	Reason    string          `json:"reason,omitempty"`
 	LastLines []string        `json:"last_lines,omitempty"` // of the failed generation
 	Replicas  []ReplicaStatus `json:"replicas"`
+	Retiring  int             `json:"retiring,omitempty"` // generations that end their last requests
 }
 
 // ReplicaStatus is what was observed of one process.
@@ -84,6 +87,28 @@ type RouteStatus struct {
 	Ready    bool `json:"ready"`    // a replica is ready
 	Targets  int  `json:"targets"`  // how many
 	Listener bool `json:"listener"` // the stable port is open
+}
+
+// CallsDeclared as the calls of an environment says that one workload may call
+// another there only if its Calls say so.
+const CallsDeclared = "declared"
+
+// An Environment is what holds for all workloads of one. Its id is its name.
+type Environment struct {
+	ID    string `json:"id"`
+	Calls string `json:"calls,omitempty"` // CallsDeclared, or open
+}
+
+// A Call counts the requests of one service to another in one environment, since the
+// node started.
+type Call struct {
+	Caller   string    `json:"caller"` // ids of services
+	Target   string    `json:"target"`
+	Env      string    `json:"env"`
+	Requests uint64    `json:"requests"` // with those refused
+	Refused  uint64    `json:"refused"`
+	Last     time.Time `json:"last"`
+	Since    time.Time `json:"since"`
 }
 
 // RouteMetrics counts what went through a route since the node started.
@@ -196,6 +221,16 @@ type Server struct {
 	User           string `json:"user,omitempty"`
 	PasswordSHA256 string `json:"password_sha256,omitempty"` // in hex; not shown in its status
 	MemoryMB       int    `json:"memory_mb,omitempty"`       // what it may hold; 0: 64
+	// Beside are further users. A put that changes users alone restarts nothing.
+	Beside []Login `json:"beside,omitempty"`
+}
+
+// A Login is a user of a Redis server beside the service's own.
+type Login struct {
+	User           string    `json:"user"`
+	PasswordSHA256 string    `json:"password_sha256,omitempty"` // in hex; not shown in its status
+	ReadOnly       bool      `json:"read_only,omitempty"`
+	Until          time.Time `json:"until,omitzero"` // then it is shut out; zero is never
 }
 
 // ServerFolder is a folder that holds the data of a server.

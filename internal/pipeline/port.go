@@ -24,7 +24,7 @@ var fixedPorts = map[string][]*regexp.Regexp{
 	".go": {
 		regexp.MustCompile(`(?:ListenAndServe(?:TLS)?|\.Run|\.Start|\.Listen|net\.Listen\("tcp4?",)\s*\(?\s*"[\w.]*:(\d{2,5})"`),
 		regexp.MustCompile(`\bAddr:\s*"[\w.]*:(\d{2,5})"`),
-		regexp.MustCompile(`\b(?i:port|addr|address|listenaddr|serveraddr)\s*(?::=|=|string\s*=)\s*"[\w.]*:?(\d{2,5})"`),
+		regexp.MustCompile(`\b(?i:port|addr|address|listenaddr|serveraddr)\s*(?::=|=|string\s*=)\s*"(?:[\w.]*:)?(\d{2,5})"`),
 	},
 	".js": {
 		regexp.MustCompile(`\.listen\(\s*(\d{2,5})\b`),
@@ -132,17 +132,25 @@ func (p *Pipeline) portFlag(f *found, r *repo) bool {
 	return done
 }
 
+// sideDoor is a Go function whose listener is not where the service is: it sends
+// people elsewhere, or is for those who look after the program.
+var sideDoor = regexp.MustCompile(`^func [^{]*?\b\w*(?i:redirect|debug|pprof|metrics|prometheus|profil)\w*\(`)
+
 // fixedPort is a gap where a port stands in the code and nothing can change it.
 func (p *Pipeline) fixedPort(f *found, r *repo) {
+	function := ""
 	r.each(f.sources, func(file string, n int, line string) bool {
-		if !strings.ContainsAny(line, "0123456789") {
+		if strings.HasPrefix(line, "func ") {
+			function = line
+		}
+		if !strings.ContainsAny(line, "0123456789") || sideDoor.MatchString(function) {
 			return false
 		}
 		for _, re := range fixedPorts[kindOf(file)] {
 			if m := re.FindStringSubmatch(line); m != nil {
 				p.fact("port", file, n, line)
-				if p.movePort(f, m[1]) {
-					p.fact("note", file, n, "port "+m[1]+" is fixed in the code: it opens PORT in its place, by what is loaded before the program")
+				if p.movePort(f, m[1]) || p.moveGoPort(f, r, file, n, line, m[1]) {
+					p.fact("note", file, n, "port "+m[1]+" is fixed in the code: it opens PORT in its place, "+movedBy[f.language == "go"])
 					return true
 				}
 				p.Gaps = append(p.Gaps, Gap{What: "port " + m[1] + " is fixed in " + place(file, n) +
@@ -152,9 +160,29 @@ func (p *Pipeline) fixedPort(f *found, r *repo) {
 		}
 		return false
 	})
+	if len(p.Gaps) == 0 && p.Port == "" {
+		p.portInFile(f, r)
+	}
 	if len(p.Gaps) == 0 && len(p.Command) > 0 && p.Port == "" {
 		p.Gaps = append(p.Gaps, Gap{What: "nothing found says how the program learns its port: it gets PORT", Flag: flagPort})
 	}
+}
+
+// configuredPort is a field that is read from a file of configuration.
+var configuredPort = regexp.MustCompile("`[^`]*\\b(?:toml|yaml|mapstructure|hcl):\"(?:addr|address|port|listen|bind|listen[-_]?addr(?:ess)?|http[-_]?addr)[\",]")
+
+// portInFile is a gap where a Go program takes its port from a file of its own, which
+// only who runs it can write.
+func (p *Pipeline) portInFile(f *found, r *repo) {
+	r.each(f.sources, func(file string, n int, line string) bool {
+		if kindOf(file) != ".go" || !configuredPort.MatchString(line) {
+			return false
+		}
+		p.fact("port", file, n, line)
+		p.Gaps = append(p.Gaps, Gap{What: "the port is read from a file of configuration (" + place(file, n) + "), which is not in the repository",
+			Flag: flagCommand + " or " + flagPort, Fatal: true})
+		return true
+	})
 }
 
 // givePort gives the port as a person said.
@@ -246,6 +274,9 @@ func withPort(argv []string) (out []string, changed bool) {
 }
 
 var shellPorts = regexp.MustCompile(`((?:--port|-p|--bind|-b|--server\.port)[ =](?:[\w.]*:)?)\d{2,5}\b`)
+
+// movedBy says how a port that is fixed is moved.
+var movedBy = map[bool]string{true: "by an overlay of the build; no file is changed", false: "by what is loaded before the program"}
 
 func place(file string, n int) string {
 	return file + ":" + strconv.Itoa(n)

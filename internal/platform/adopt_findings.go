@@ -13,13 +13,16 @@ import (
 
 // findings are what a repository says of itself, with the place it says it.
 func findings(pipe pipeline.Pipeline, kept pave.Repository) []pave.Finding {
-	commits := fmt.Sprintf("%d commits, %d files at %.7s of %s", kept.Commits, kept.Files, kept.Commit, kept.Address)
-	out := []pave.Finding{{What: "history", Text: strings.Replace(commits, "1 commits", "1 commit", 1)}}
+	commits := fmt.Sprintf("%d commits", kept.Commits)
+	if kept.Commits == 1 {
+		commits = "1 commit"
+	}
+	out := []pave.Finding{{What: "history", Text: fmt.Sprintf("%s, %d files at %.7s of %s", commits, kept.Files, kept.Commit, kept.Address)}}
 	for _, f := range pipe.Evidence {
 		out = append(out, pave.Finding{What: f.What, Text: f.Text, File: f.File, Line: f.Line})
 	}
 	for _, s := range pipe.Steps {
-		if s.Name != "dependencies" && s.Name != "prune" {
+		if s.Name != "dependencies" && s.Name != "prune" && s.Name != "port" {
 			out = append(out, pave.Finding{What: "step", Text: s.Name + ": " + clip(strings.Join(s.Run, " "), 120)})
 		}
 	}
@@ -82,7 +85,8 @@ func variablesOf(pipe pipeline.Pipeline, want pave.Wanted, given map[string]stri
 		}
 		for _, v := range pipe.Vars {
 			m := names.FindStringSubmatch(v.Name)
-			if _, set := out[v.Name]; m == nil || set || pave.CheckVariable(v.Name) != nil {
+			_, secret := want.Settings.Secrets[v.Name]
+			if _, set := out[v.Name]; m == nil || set || secret || pave.CheckVariable(v.Name) != nil {
 				continue
 			}
 			if out == nil {

@@ -81,7 +81,12 @@ func (p *Platform) observeService(ctx context.Context, svc pave.Service, rev pav
 			{Key: "commit", Value: r.Commit, Evidence: "run " + r.Run}}
 		out = append(out, run)
 	}
-	return append(out, p.fromResources(base, resources)...), nil
+	calls := base
+	calls.Source = "router"
+	if calls.Relations, err = p.callFacts(ctx, svc.ID); err != nil {
+		return nil, err
+	}
+	return append(append(out, calls), p.fromResources(base, resources)...), nil
 }
 
 // fromResources turns observed processes, databases and caches into facts.
@@ -139,7 +144,7 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 	if err != nil {
 		return nil, err
 	}
-	if pipe, err := detect(tree, rev.Wanted); err != nil {
+	if pipe, err := p.seen.detect(svc.ID, commit, tree, rev.Wanted); err != nil {
 		repo.Err = err.Error()
 	} else if pipe.Language != "" {
 		repo.Facts = append(repo.Facts, catalog.Fact{Key: "language", Value: pipe.Language, Evidence: at(pipe.Source())})

@@ -160,8 +160,12 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 	if tr.rename != "" {
 		former = append(former, tr.service.Name)
 	}
+	peers, err := p.peers(ctx, tr.to)
+	if err != nil {
+		return resource.Subject{}, err
+	}
 	uid, err := p.uidOf(ctx, p.DB, tr.service.ID)
-	return resource.Subject{Name: tr.name(), Former: former, UID: uid, Releases: tr.releases, Starts: starts, Bind: bindings.find}, err
+	return resource.Subject{Name: tr.name(), Former: former, Peers: peers, UID: uid, Releases: tr.releases, Starts: starts, Bind: bindings.find}, err
 }
 
 // describe adds the rows a plan makes and the runs it starts.

@@ -86,7 +86,10 @@ type Deps struct {
 
 // Platform answers every call of the doors. It implements pave.Transitions,
 // pave.Runs and pave.Reader.
-type Platform struct{ Deps }
+type Platform struct {
+	Deps
+	seen detections
+}
 
 var (
 	_ pave.Transitions = (*Platform)(nil)
@@ -96,13 +99,13 @@ var (
 
 // New returns a platform and registers the handlers of its steps.
 func New(d Deps) *Platform {
-	p := &Platform{d}
+	p := &Platform{Deps: d}
 	d.Resources.Register(d.Engine)
 	d.Pipeline.Register(d.Engine)
 	for name, h := range map[string]workflow.Handler{
 		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep, stepDetect: p.detectStep,
 		stepRelease: p.releaseStep, stepRollout: p.rolloutStep, stepRolloutBegin: p.rolloutBegin,
-		stepRolloutSettle: p.rolloutSettle, stepApproval: p.approvalStep, stepCatalog: p.catalogStep, stepQuiesce: p.quiesceStep,
+		stepRolloutSettle: p.rolloutSettle, stepApproval: p.approvalStep, stepCatalog: p.catalogStep, stepCredentials: p.credentialsStep, stepQuiesce: p.quiesceStep,
 		stepForget: p.forgetStep,
 	} {
 		d.Engine.Handle(name, h)
@@ -122,6 +125,8 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 		pause := round
 		if mine() {
 			p.attempt(ctx, "look at heads", p.lookAtHeads)
+			p.attempt(ctx, "tell the node of environments", p.tellCalls)
+			p.attempt(ctx, "count calls", p.harvestCalls)
 		} else {
 			pause = 500 * time.Millisecond
 		}
@@ -170,6 +175,9 @@ func (p *Platform) prune(ctx context.Context) error {
 		return err
 	}
 	if err := p.pruneSealed(ctx); err != nil {
+		return err
+	}
+	if err := p.pruneDev(ctx); err != nil {
 		return err
 	}
 	if err := p.Shelf.Prune(time.Now().Add(-keepSources)); err != nil {

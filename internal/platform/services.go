@@ -196,7 +196,8 @@ func (p *Platform) addRevision(ctx context.Context, tx *store.Tx, svc pave.Servi
 		return err
 	}
 	for _, id := range sealedIn(w) {
-		if _, err := tx.Exec(ctx, `UPDATE sealed_values SET used = 1 WHERE id = $1`, id); err != nil {
+		// One that was sealed for a repository is the service's from now on.
+		if _, err := tx.Exec(ctx, `UPDATE sealed_values SET used = 1, service = $1 WHERE id = $2`, svc.ID, id); err != nil {
 			return err
 		}
 	}
@@ -290,10 +291,10 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := p.DB.Query(ctx, `SELECT id, name, rank, protected, approval, approval_seconds FROM environments ORDER BY rank, name`)
+	rows, err := p.DB.Query(ctx, `SELECT id, name, rank, protected, approval, approval_seconds, calls FROM environments ORDER BY rank, name`)
 	return store.Collect(rows, err, func(row store.Scanner) (pave.Environment, error) {
 		var e pave.Environment
-		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds)
+		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds, &e.Calls)
 		for _, kind := range []string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache, pave.KindSecret,
 			pave.KindDeployment, pave.KindRoute} {
 			if b, berr := bound.find(kind, e.Name); berr == nil {

@@ -25,6 +25,7 @@ const (
 	stepRolloutSettle = "platform.rollout.settle"
 	stepApproval      = "platform.approval"
 	stepCatalog       = "platform.catalog"
+	stepCredentials   = "platform.credentials"
 	stepQuiesce       = "platform.quiesce"
 	stepForget        = "platform.forget"
 )
@@ -266,6 +267,10 @@ func (p *Platform) forgetStep(ctx context.Context, t *workflow.Task) (workflow.R
 	_, err = p.DB.Exec(ctx, `UPDATE services SET deleted = $1, kept_until = $2 WHERE id = $3 AND deleted = 0`,
 		store.Micros(now), store.Micros(now.Add(resource.KeepFor)), svc.ID)
 	if err != nil {
+		return workflow.Result{}, err
+	}
+	p.seen.forget(svc.ID)
+	if err := p.dropDev(ctx, `service = $2`, svc.ID); err != nil {
 		return workflow.Result{}, err
 	}
 	summary := fmt.Sprintf("%s deleted, restorable until %s", svc.Name, now.Add(resource.KeepFor).Format(time.DateOnly))

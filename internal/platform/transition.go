@@ -92,6 +92,12 @@ func (p *Platform) resolveSettings(ctx context.Context, r pave.Request) (transit
 		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindCache)
 	case pave.AddEnvironment:
 		return p.resolveAddEnvironment(ctx, r)
+	case pave.Rotate:
+		return p.resolveRotate(ctx, r)
+	case pave.LinkService:
+		return p.resolveLink(ctx, r)
+	case pave.UnlinkService:
+		return p.resolveUnlink(ctx, r)
 	}
 	return transition{}, pave.Errorf(pave.Invalid, "request %q is not known", r.Verb())
 }

@@ -57,6 +57,10 @@ func (p *Platform) undoneBy(ctx context.Context, id string, later []string) (str
 }
 
 func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run) (transition, error) {
+	if rotated(run) {
+		return transition{}, pave.Errorf(pave.Conflict, "run %.16s rotated credentials: the old ones do not come back", run.ID).
+			WithHint("pave rotate %s database, or cache, makes new ones", svc.Name)
+	}
 	revs, err := p.revisionsOf(ctx, svc.ID)
 	if err != nil {
 		return transition{}, err
@@ -68,6 +72,8 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 		switch {
 		case rev.Run == run.ID:
 			mine = rev
+		case mine.Number > 0 && p.rotatedBy(ctx, rev.Run):
+			// It stays: what was revoked does not come back.
 		case mine.Number > 0:
 			later = append(later, fmt.Sprintf("%.16s", rev.Run))
 			laterRuns = append(laterRuns, rev.Run)
@@ -84,7 +90,7 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 		return transition{}, pave.Errorf(pave.Conflict, "run %.16s is not the newest of %s: later ones are %s",
 			run.ID, svc.Name, strings.Join(later, ", ")).WithHint("pave undo %s first", later[len(later)-1])
 	}
-	tr := transition{verb: "undo", service: svc, from: mine.Wanted, undoes: run.ID}
+	tr := transition{verb: "undo", service: svc, from: revs[len(revs)-1].Wanted, undoes: run.ID}
 	before, err := p.revision(ctx, p.DB, svc.ID, mine.Number-1)
 	if mine.Number > 1 && err != nil {
 		return tr, err
@@ -100,7 +106,7 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 		back.undoes = run.ID
 		return back, err
 	}
-	tr.to, tr.follow, tr.restore = before.Wanted, true, true
+	tr.to, tr.follow, tr.restore = keepCredentials(before.Wanted, revs[len(revs)-1].Wanted), true, true
 	tr.releases, err = p.Releases.Live(ctx, svc.ID)
 	return tr, err
 }

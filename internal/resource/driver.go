@@ -28,6 +28,7 @@ type Resource struct {
 	ID         string            // immutable; the marker and the idempotency key
 	Ref        pave.Ref          //
 	ExternalID string            // its name outside, frozen at creation
+	Service    string            // id; for Apply alone
 	Spec       json.RawMessage   // the spec of its kind (see kind.go)
 	Outputs    map[string]string // as recorded; for Drift alone
 	Inputs     []Input           // what the resources it needs gave out
@@ -89,6 +90,14 @@ type (
 	// deleting it. It may be called again.
 	Keeper interface {
 		SetAside(ctx context.Context, r Resource) error
+	}
+	// A Rotator makes further credentials by Apply, where the number in the spec is
+	// higher, that are good beside the older ones until those are revoked.
+	Rotator interface {
+		// Stale reports whether older credentials are good.
+		Stale(ctx context.Context, r Resource) (bool, error)
+		// Revoke leaves those of the spec alone. It may be called again.
+		Revoke(ctx context.Context, r Resource) error
 	}
 	// A Checker says whether the provider could work at all (preflight, doctor).
 	Checker interface {

@@ -43,6 +43,9 @@ type Subject struct {
 	Releases map[pave.Name]pave.Release
 	// Starts are the runs that restarted what serves, by environment.
 	Starts map[pave.Name]string
+	// Peers are the addresses, by environment, of services that it may be linked to, by
+	// their ids. A link to another one has no effect.
+	Peers map[pave.Name]map[string]string
 	// Bind says which provider makes a kind in an environment ("" for what a
 	// service has once).
 	Bind func(kind string, env pave.Name) (pave.Binding, error)
@@ -106,13 +109,15 @@ func (x *expansion) environment(env pave.Name) {
 	vars, more := x.variables(env, set.Variables, secrets)
 	needs = append(append(needs, more...), x.values(env, set.Secrets, secrets)...)
 
+	vars, calls := x.links(env, set.Links, vars)
+
 	release, known := x.s.Releases[env]
 	deployment := x.ref(pave.KindDeployment, env, name)
 	x.add(deployment, func(bound map[string]string) any {
 		return DeploymentSpec{Service: x.s.Name, Env: env, Team: x.w.Team, Release: release.ID,
 			Number: release.Number, Command: release.Command, Ready: release.Ready,
 			Replicas: max(1, set.Replicas), UID: x.s.UID, User: bound["user"], MemoryMB: set.MemoryMB, CPU: set.CPU,
-			Vars: vars, Secrets: secrets, Start: x.s.Starts[env]}
+			Vars: vars, Calls: calls, Secrets: secrets, Start: x.s.Starts[env]}
 	}, needs...)
 	if !known && len(x.graph) > 0 {
 		x.graph[len(x.graph)-1].After = "after pipeline"
@@ -136,14 +141,22 @@ func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Re
 		backing := x.ref(r.Kind, env, string(r.Name))
 		x.add(backing, func(set map[string]string) any {
 			if r.Kind == pave.KindCache {
-				return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb")}
+				return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb"), Credentials: r.Credentials[env]}
 			}
-			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true"}
+			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true", Credentials: r.Credentials[env]}
 		})
-		needs = append(needs, x.secret(env, r.Kind+"-url", SecretSpec{Key: r.URLKey(), From: "url"}, backing))
-		secrets[r.URLKey()] = r.Kind + " url"
+		needs = append(needs, x.secret(env, r.Kind+"-url", SecretSpec{Key: r.URLKey(), From: "url", Credentials: r.Credentials[env]}, backing))
+		secrets[r.URLKey()] = outputOf(r, env, "url")
 	}
 	return needs
+}
+
+// outputOf names an output of a backing, so that those of other credentials are others.
+func outputOf(r pave.WantedBacking, env pave.Name, output string) string {
+	if n := r.Credentials[env]; n > 0 {
+		return fmt.Sprintf("%s %s %d", r.Kind, output, n+1)
+	}
+	return r.Kind + " " + output
 }
 
 // secret adds a value for the workload and returns its ref; a name that is taken
@@ -178,12 +191,31 @@ func (x *expansion) variables(env pave.Name, all, secrets map[string]string) (ma
 		}
 		for _, r := range x.w.Resources {
 			if r.Kind == ref.Kind {
-				needs = append(needs, x.secret(env, key, SecretSpec{Key: key, From: ref.Output}, x.ref(r.Kind, env, string(r.Name))))
-				secrets[key] = ref.Kind + " " + ref.Output
+				spec := SecretSpec{Key: key, From: ref.Output, Credentials: r.Credentials[env]}
+				needs = append(needs, x.secret(env, key, spec, x.ref(r.Kind, env, string(r.Name))))
+				secrets[key] = outputOf(r, env, ref.Output)
 			}
 		}
 	}
 	return texts, needs
+}
+
+// links adds the address of each service that is linked, and returns their ids.
+func (x *expansion) links(env pave.Name, all, vars map[string]string) (map[string]string, []string) {
+	var calls []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		address, there := x.s.Peers[env][all[key]]
+		if !there {
+			continue
+		}
+		if vars == nil {
+			vars = map[string]string{}
+		}
+		vars[key] = address
+		calls = append(calls, all[key])
+	}
+	slices.Sort(calls)
+	return vars, slices.Compact(calls)
 }
 
 // values adds a secret for each value that was sealed for the service.

@@ -17,7 +17,7 @@ func TestCreate(t *testing.T) {
 
 func TestTransitions(t *testing.T) {
 	long(t)
-	for _, make := range []func() transition{push, deploy, undoDeploy, remove, restore, undoCreate, undoDelete, failing, setSecret, restart} {
+	for _, make := range []func() transition{push, deploy, undoDeploy, remove, restore, undoCreate, undoDelete, failing, setSecret, restart, rotate, rotateCache, relink, adopt} {
 		t.Run(make().name, func(t *testing.T) {
 			matrix(t, make, 2)
 		})
@@ -101,7 +101,7 @@ func (l *lab) dieAt(tr transition, point string) error {
 	if err == nil {
 		err = l.check()
 	}
-	if err == nil && tr.name == "create" {
+	if err == nil && (tr.name == "create" || tr.name == "adopt") {
 		err = l.remove(name)
 	}
 	return err

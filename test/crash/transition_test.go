@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/test/world"
 )
 
@@ -242,10 +243,64 @@ func setSecret() transition {
 	}}
 }
 
+// adopt makes a service of a repository that was sent before.
+func adopt() transition {
+	var source pave.Repository
+	return transition{name: "adopt", begin: func(l *lab) (string, error) {
+		dir := l.t.TempDir()
+		text := fmt.Sprintf("version: 1\nrun: [%q]\nready: /health/ready\n", l.Binaries.Fixture)
+		err := l.Repository(dir, ".pave/pipeline.yaml", text, text+"# again\n")
+		if err == nil {
+			source, err = l.Bring(dir)
+		}
+		return l.fresh(), err
+	}, do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "adopt", pave.Adopt{Name: name, Team: teamName(l.r), Source: source.ID, Database: "postgresql", Cache: "redis"}))
+		l.change(name, func(s *world.Service) { s.Database, s.Cache, s.Commits = true, true, 2 })
+		return err
+	}}
+}
+
 // restart starts the processes of a service anew.
 func restart() transition {
 	return transition{name: "restart", begin: reuse(withDatabase), do: func(l *lab, name string) error {
 		_, err := l.finish(l.Change(name, "restart", map[string]string{"service": name}))
+		return err
+	}}
+}
+
+// rotate gives the database new credentials; of the old ones nothing is left.
+func rotate() transition {
+	return transition{name: "rotate", begin: reuse(withDatabase), do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "rotate", map[string]string{"service": name, "kind": "database"}))
+		l.change(name, func(s *world.Service) { s.Rotations++ })
+		return err
+	}}
+}
+
+// rotateCache gives the cache new credentials.
+func rotateCache() transition {
+	return transition{name: "rotate cache", kind: "apply", begin: reuse(withDatabase), do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "rotate", map[string]string{"service": name, "kind": "cache"}))
+		return err
+	}}
+}
+
+// relink links a service to another one, or takes the link away.
+func relink() transition {
+	begin, linked, other := reuse(withDatabase), false, ""
+	return transition{name: "link", kind: "apply", begin: func(l *lab) (name string, err error) {
+		if other == "" {
+			other = l.fresh()
+			if err := l.create(other, "none", "none"); err != nil {
+				return "", err
+			}
+		}
+		return begin(l)
+	}, do: func(l *lab, name string) error {
+		verb := map[bool]string{false: "link", true: "unlink"}[linked]
+		linked = !linked
+		_, err := l.finish(l.Change(name, verb, map[string]string{"service": name, "to": other}))
 		return err
 	}}
 }

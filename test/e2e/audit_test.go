@@ -56,6 +56,10 @@ func deeds() []deed {
 		{"DELETE /v1/tokens/{id}", "delete token", func(m *matrix, n int) (string, string, string) { return "/v1/tokens/" + m.victims[n], "", "" }},
 		{"PUT /v1/policy", "set policy", plain("/v1/policy", `{"text":""}`)},
 		{"PUT /v1/environments/{name}", "set environment", plain("/v1/environments/production", `{"approval":"lead"}`)},
+		{"POST /v1/services/{name}/exec", "exec", func(*matrix, int) (string, string, string) {
+			return "/v1/services/shop/exec", "{\"command\":[\"true\"]}\n", "application/octet-stream"
+		}},
+		{"POST /v1/services/{name}/dev", "run", plain("/v1/services/shop/dev", `{}`)},
 		{"POST /v1/services/{name}/secrets", "seal value", plain("/v1/services/shop/secrets", `{"name":"KEY","value":"x"}`)},
 		{"POST /v1/services", "create service", plain("/v1/services", `{"name":"fresh#","team":"web","template":"fixture","inputs":{"binary":"FIXTURE"}}`)},
 		{"POST /v1/plans/{id}/apply", "deploy", func(m *matrix, _ int) (string, string, string) {
@@ -68,6 +72,13 @@ func deeds() []deed {
 		{"POST /v1/runs/{id}/retry", "retry run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/retry", "", "" }},
 		{"POST /v1/runs/{id}/cancel", "cancel run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/cancel", "", "" }},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
+		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
+		{"POST /v1/repositories/{id}/secrets", "seal value", func(m *matrix, _ int) (string, string, string) {
+			return "/v1/repositories/" + m.source + "/secrets", `{"name":"KEY","value":"x"}`, "application/json"
+		}},
+		{"PUT /v1/repositories", "bring repository", func(*matrix, int) (string, string, string) {
+			return "/v1/repositories", `{"address":"x"}` + "\n", "application/x-pave-repository"
+		}},
 		{"POST /v1/template-sources", "import templates", plain("/v1/template-sources", `{"address":"x"}`)},
 		{"DELETE /v1/template-sources", "forget templates", plain("/v1/template-sources?address=https://example.invalid/x", "")},
 		{"POST /git/{name}.git/git-receive-pack", "push", func(*matrix, int) (string, string, string) {
@@ -92,6 +103,15 @@ func TestAuditRows(t *testing.T) {
 		m.must("POST", "/v1/invitations", fmt.Sprintf(`{"name":"paul%d"}`, n), &inv)
 		m.codes, m.victims = append(m.codes, inv.Code), append(m.victims, m.strangeToken())
 	}
+	dir := t.TempDir()
+	if err := m.h.Repository(dir, "index.html", "<h1>x</h1>"); err != nil {
+		t.Fatal(err)
+	}
+	brought, err := m.h.Bring(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.source = brought.ID
 	left := map[string]bool{}
 	for _, route := range m.routes() {
 		if !strings.HasPrefix(route, http.MethodGet+" ") && silent[route] == "" {

@@ -87,15 +87,17 @@ func rows() map[string]row {
 		"DELETE /v1/tokens/{id}": {want: strange, before: func(m *matrix) { m.params["id"] = m.strangeToken() }},
 
 		"GET /v1/services": {want: signed, leaks: true}, "GET /v1/runs": {want: signed, leaks: true}, "GET /v1/events": {want: signed, leaks: true},
-		"GET /v1/events/stream": {want: signed, leaks: true}, "GET /v1/resources": {want: signed, leaks: true}, "GET /v1/entities": {want: signed, leaks: true},
+		"GET /v1/events/stream": {want: signed, leaks: true}, "GET /v1/resources": {want: signed, leaks: true}, "GET /v1/entities": {want: signed, leaks: true}, "GET /v1/calls": {want: signed, leaks: true},
 		"GET /v1/teams": {want: signed, leaks: true}, "GET /v1/environments": {want: signed, leaks: true}, "GET /v1/doctor": {want: signed, leaks: true},
 		"GET /v1/templates": {want: signed, leaks: true}, "GET /v1/templates/{name}": {want: signed, leaks: true, before: named("fixture")},
-		"GET /v1/template-sources": {want: signed, leaks: true},
-		"GET /v1/can":              {want: reads, query: "verb=deploy&name=shop"},
+		"GET /v1/template-sources": {want: signed, leaks: true}, "GET /v1/insight/adoption": {want: signed, leaks: true},
+		"GET /v1/can": {want: reads, query: "verb=deploy&name=shop"},
 
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
 		"GET /v1/services/{name}/variables": {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
+		"POST /v1/services/{name}/exec":    {want: writes, form: "{\"command\":[\"true\"]}\n", accept: "application/octet-stream"},
+		"POST /v1/services/{name}/dev":     {want: writes, body: `{}`},
 		"POST /v1/services/{name}/secrets": {want: writes, body: `{"name":"KEY","value":"x"}`},
 		"GET /services/{name}/runs":        {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
 		"GET /v1/plans/{id}":                    {want: reads, before: plan},
@@ -109,6 +111,9 @@ func rows() map[string]row {
 		"POST /v1/runs/{id}/retry":  {want: writes}, "POST /v1/runs/{id}/cancel": {want: writes},
 
 		"GET /v1/template":                       {want: brings, query: "ref=fixture"},
+		"POST /v1/repositories":                  {want: brings, body: `{"address":"x"}`},
+		"PUT /v1/repositories":                   {want: brings, form: "x", accept: "application/x-pave-repository"},
+		"POST /v1/repositories/{id}/secrets":     {want: brings, body: `{"name":"KEY","value":"x"}`},
 		"POST /v1/templates":                     {want: brings, form: "x", accept: "application/zip"},
 		"GET /v1/teams/{name}":                   {want: teamReads, before: named("web")},
 		"GET /v1/environments/{name}":            {want: signed, before: named("staging")},
@@ -152,6 +157,7 @@ type matrix struct {
 	run     string
 	plan    string
 	service string   // id of shop
+	source  string   // id of a repository that was brought
 	codes   []string // of people who were invited
 	victims []string // ids of tokens to revoke
 }

@@ -299,7 +299,8 @@ func listens(pid int, sockets map[string]bool) int {
 
 // places are the files and folders that may lie in a home, by folder.
 var places = map[string][]string{
-	"":                      {"builds", "cache", "git", "hooks", "logs", "node", "releases", "pave.db", "pave.db-wal", "pave.db-shm", "pave.db.lock", "server.json", "server.lock", "server-b.json", "server-b.lock", "start.lock", "down", "templates", "tmp"},
+	"": {"builds", "cache", "git", "hooks", "logs", "node", "releases", "pave.db", "pave.db-wal", "pave.db-shm", "pave.db.lock", "server.json", "server.lock",
+		"server-b.json", "server-b.lock", "start.lock", "down", "sources", "templates", "tmp"},
 	"builds":                {},
 	"hooks":                 {"post-receive"},
 	"logs":                  {"server.log", "server-b.log", "node.log"},
@@ -332,6 +333,7 @@ func (h *Home) lookFiles(_ context.Context, s *Snapshot) error {
 		"node/logs/workload": func(n string) bool { return workloads[n] },
 		"node/identities":    func(n string) bool { return identities[strings.TrimSuffix(n, ".jwt")] },
 		"releases":           func(n string) bool { return strings.HasPrefix(n, "rel_") },
+		"sources":            func(n string) bool { return strings.HasPrefix(n, "src_") },
 	} {
 		for _, name := range h.names(dir) {
 			if !id(name) {
