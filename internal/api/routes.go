@@ -69,6 +69,7 @@ func (s *server) routes() {
 	s.templateRoutes()
 	s.repositoryRoutes()
 	s.peopleRoutes()
+	s.connectRoutes()
 	s.insightRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
