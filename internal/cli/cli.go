@@ -138,7 +138,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("change", a.create(), a.adopt(false), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
-		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.rotate(false), a.exec(), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
+		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.rotate(false), a.exec(), a.connect(), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall(), a.insight())
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())

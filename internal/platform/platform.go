@@ -127,6 +127,7 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 			p.attempt(ctx, "look at heads", p.lookAtHeads)
 			p.attempt(ctx, "tell the node of environments", p.tellCalls)
 			p.attempt(ctx, "count calls", p.harvestCalls)
+			p.attempt(ctx, "end connections", p.endConnections)
 		} else {
 			pause = 500 * time.Millisecond
 		}

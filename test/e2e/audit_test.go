@@ -12,14 +12,16 @@ import (
 // silent are routes that change nothing of what is wanted, or whose row is written
 // by another one.
 var silent = map[string]string{
-	"POST /v1/plans":                       "makes nothing",
-	"POST /login":                          "the token's row is written when the program fetches it",
-	"POST /v1/login/devices":               "nobody is signed in yet",
-	"POST /v1/login/devices/token":         "login, in test/scripts/testdata/login.txtar",
-	"POST /v1/hooks/post-receive":          "the push has its row",
-	"POST /git/{name}.git/git-upload-pack": "reads",
-	"POST /v1/runs/{id}/approve":           "approve run, in test/scripts/testdata/approval.txtar",
-	"POST /v1/runs/{id}/deny":              "deny run, in test/scripts/testdata/approval.txtar",
+	"POST /v1/plans":                                      "makes nothing",
+	"POST /login":                                         "the token's row is written when the program fetches it",
+	"POST /v1/login/devices":                              "nobody is signed in yet",
+	"POST /v1/login/devices/token":                        "login, in test/scripts/testdata/login.txtar",
+	"POST /v1/hooks/post-receive":                         "the push has its row",
+	"POST /git/{name}.git/git-upload-pack":                "reads",
+	"POST /v1/runs/{id}/approve":                          "approve run, in test/scripts/testdata/approval.txtar",
+	"POST /v1/services/{name}/connections":                "connect, in test/scripts/testdata/connect.txtar",
+	"DELETE /v1/services/{name}/connections/{connection}": "end connect, in test/scripts/testdata/connect.txtar",
+	"POST /v1/runs/{id}/deny":                             "deny run, in test/scripts/testdata/approval.txtar",
 }
 
 // A deed is a call of the admin with an effect; n tells calls of one route apart.
