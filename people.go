@@ -124,6 +124,8 @@ type PolicyText struct {
 type EnvironmentChange struct {
 	Approval string `json:"approval"`          // lead, admin or none
 	Seconds  int64  `json:"seconds,omitempty"` // how long a rollout waits; 0 is a day
+	// Calls is open or declared; "" leaves it. With it an Approval of "" is left too.
+	Calls string `json:"calls,omitempty"`
 }
 
 // AuditFilter narrows the audit log; zero fields match all.

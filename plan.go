@@ -41,11 +41,12 @@ type Plan struct {
 	ID       string    `json:"id"`
 	Request  Envelope  `json:"request"`
 	Service  Name      `json:"service"`
-	Base     int       `json:"base"`            // revision it starts from; 0 is nothing
-	Target   int       `json:"target"`          // revision it leads to
-	Rows     []string  `json:"rows,omitempty"`  // rows it makes, "team payment-squad (new)"
-	Runs     []string  `json:"runs,omitempty"`  // runs it starts, "pipeline", "rollout to production"
-	Notes    []string  `json:"notes,omitempty"` // what a person may want to know or to give
+	Base     int       `json:"base"`               // revision it starts from; 0 is nothing
+	Target   int       `json:"target"`             // revision it leads to
+	Rows     []string  `json:"rows,omitempty"`     // rows it makes, "team payment-squad (new)"
+	Runs     []string  `json:"runs,omitempty"`     // runs it starts, "pipeline", "rollout to production"
+	Notes    []string  `json:"notes,omitempty"`    // what a person may want to know or to give
+	Findings []Finding `json:"findings,omitempty"` // what an adopted repository says of itself
 	Changes  []Change  `json:"changes"`
 	Verdicts []Verdict `json:"verdicts"`
 	Hash     string    `json:"hash"`          // over what it touches; the same hash is the same plan

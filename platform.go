@@ -73,6 +73,8 @@ type Reader interface {
 	TemplateSources(ctx context.Context) ([]TemplateSource, error)
 	Environments(ctx context.Context) ([]Environment, error)
 	Teams(ctx context.Context) ([]Team, error)
+	// Calls are those of and to a service, "" for all, declared or seen.
+	Calls(ctx context.Context, service string) ([]Call, error)
 	Entities(ctx context.Context, service string) ([]Entity, error)
 	Logs(ctx context.Context, service string, q LogQuery, each func(LogLine) error) error
 	Doctor(ctx context.Context) ([]Check, error)

@@ -11,7 +11,7 @@ type Service struct {
 	ID           string    `json:"id"`
 	Name         Name      `json:"name"`
 	Team         Name      `json:"team"`
-	Template     string    `json:"template"`     // name and version, "go-http 1.0"
+	Template     string    `json:"template"`     // name and version, "go-http 1.0"; AdoptedTemplate for none
 	Environments []Name    `json:"environments"` // in order of rank
 	Revision     int       `json:"revision"`     // the newest
 	Created      time.Time `json:"created"`
@@ -19,6 +19,9 @@ type Service struct {
 	KeptUntil    time.Time `json:"kept_until,omitzero"`
 	LastRun      string    `json:"last_run"` // newest run that changed what is wanted
 }
+
+// AdoptedTemplate stands for a template where a service has none.
+const AdoptedTemplate = "adopted"
 
 // A Team owns services.
 type Team struct {
@@ -40,6 +43,7 @@ type Environment struct {
 	// none, and ApprovalSeconds how long it is waited for.
 	Approval        string    `json:"approval,omitempty"`
 	ApprovalSeconds int64     `json:"approval_seconds,omitempty"`
+	Calls           string    `json:"calls"` // between services: open or declared
 	Bindings        []Binding `json:"bindings"`
 }
 
@@ -78,6 +82,7 @@ type Wanted struct {
 	Digest       string            `json:"digest,omitempty"`   // of the template's files
 	Source       string            `json:"source,omitempty"`   // where the template came from
 	Hooks        bool              `json:"hooks,omitempty"`    // programs of the template may run
+	Adopted      *Adopted          `json:"adopted,omitempty"`  // in place of a template
 	Inputs       map[string]any    `json:"inputs,omitempty"`
 	Environments []Name            `json:"environments,omitempty"`
 	Resources    []WantedBacking   `json:"resources,omitempty"`

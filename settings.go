@@ -14,13 +14,14 @@ type Settings struct {
 	CPU       int               `json:"cpu_milli,omitempty"` // of each process, in thousandths of a core
 	Variables map[string]string `json:"variables,omitempty"` // text, or ${{ resources.KIND.OUTPUT }}
 	Secrets   map[string]string `json:"secrets,omitempty"`   // by variable, the id of the sealed value
+	Links     map[string]string `json:"links,omitempty"`     // by variable, the id of the service whose address it holds
 }
 
 // SettingsIn are the settings that hold in an environment: its own over those of
 // all.
 func (w Wanted) SettingsIn(env Name) Settings {
 	s, own := w.Settings, w.In[env]
-	s.Variables, s.Secrets = over(s.Variables, own.Variables), over(s.Secrets, own.Secrets)
+	s.Variables, s.Secrets, s.Links = over(s.Variables, own.Variables), over(s.Secrets, own.Secrets), over(s.Links, own.Links)
 	if own.Replicas > 0 {
 		s.Replicas = own.Replicas
 	}
@@ -68,12 +69,12 @@ func (w Wanted) Change(env Name, change func(*Settings)) Wanted {
 }
 
 func (s Settings) clone() Settings {
-	s.Variables, s.Secrets = maps.Clone(s.Variables), maps.Clone(s.Secrets)
+	s.Variables, s.Secrets, s.Links = maps.Clone(s.Variables), maps.Clone(s.Secrets), maps.Clone(s.Links)
 	return s
 }
 
 func (s Settings) empty() bool {
-	return s.Replicas == 0 && s.MemoryMB == 0 && s.CPU == 0 && len(s.Variables) == 0 && len(s.Secrets) == 0
+	return s.Replicas == 0 && s.MemoryMB == 0 && s.CPU == 0 && len(s.Variables) == 0 && len(s.Secrets) == 0 && len(s.Links) == 0
 }
 
 // Variable is the view of a variable of a service's processes.

@@ -9,8 +9,9 @@ type Status struct {
 	Status         string       `json:"status"` // live, starting, degraded, down, deleted
 	Deployments    []Deployment `json:"deployments"`
 	Infrastructure []Resource   `json:"infrastructure"`
-	Drift          []Resource   `json:"drift"`         // those that differ from what was applied
-	Run            *Run         `json:"run,omitempty"` // the one going on, or the last that stopped
+	Drift          []Resource   `json:"drift"`                // those that differ from what was applied
+	Undeclared     []Call       `json:"undeclared,omitempty"` // calls that no link declares
+	Run            *Run         `json:"run,omitempty"`        // the one going on, or the last that stopped
 	Observed       time.Time    `json:"observed"`
 }
 

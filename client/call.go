@@ -25,6 +25,13 @@ type call struct {
 	body         any
 	header       http.Header
 	repeat       bool
+	timeout      time.Duration // 0 is callTimeout
+}
+
+// A stream is a body that is opened anew for each time it is sent.
+type stream struct {
+	kind string
+	open func() (io.ReadCloser, error)
 }
 
 // lost says that no answer came.
@@ -54,7 +61,7 @@ func (t *tooSoon) Unwrap() error { return t.err }
 // do sends a call until it is answered and decodes the answer.
 func (c *Client) do(ctx context.Context, k call, into any) error {
 	return c.persist(ctx, k.repeat, 4, func(ctx context.Context, at Endpoint) error {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		ctx, cancel := context.WithTimeout(ctx, max(k.timeout, callTimeout))
 		defer cancel()
 		res, err := c.send(ctx, at, k)
 		if err != nil {
@@ -182,6 +189,12 @@ func (c *Client) request(ctx context.Context, at Endpoint, k call) (*http.Reques
 	kind := "application/json"
 	if archive, ok := k.body.(zipBody); ok {
 		body, kind = bytes.NewReader(archive), "application/zip"
+	} else if s, ok := k.body.(stream); ok {
+		opened, err := s.open()
+		if err != nil {
+			return nil, err
+		}
+		body, kind = opened, s.kind
 	} else if k.body != nil {
 		text, err := json.Marshal(k.body)
 		if err != nil {

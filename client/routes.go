@@ -197,6 +197,16 @@ func (c *Client) Doctor(ctx context.Context) ([]pave.Check, error) {
 	return list[pave.Check](ctx, c, "/v1/doctor", nil)
 }
 
+// Adoption says how far people used the platform in the last weeks, at most 12. A zero
+// mark is the middle of them.
+func (c *Client) Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error) {
+	q := url.Values{"weeks": {strconv.Itoa(weeks)}}
+	if !mark.IsZero() {
+		q.Set("mark", mark.UTC().Format(time.RFC3339))
+	}
+	return get[pave.Adoption](ctx, c, "/v1/insight/adoption", q)
+}
+
 // Audit returns rows of the audit log, oldest first.
 func (c *Client) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEntry, error) {
 	q := url.Values{"after": {strconv.FormatInt(f.After, 10)}}
@@ -210,4 +220,9 @@ func (c *Client) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEnt
 		q.Set("since", f.Since.UTC().Format(time.RFC3339Nano))
 	}
 	return page[pave.AuditEntry](ctx, c, "/v1/audit", q)
+}
+
+// Calls are those of and to a service, "" for all.
+func (c *Client) Calls(ctx context.Context, name string) ([]pave.Call, error) {
+	return list[pave.Call](ctx, c, "/v1/calls", ofService(name))
 }

@@ -27,6 +27,14 @@ func (c *Client) SealValue(ctx context.Context, svc, name string, value pave.Sec
 	return out, err
 }
 
+// DevEnvironment returns what a service's program needs on this machine, with a database
+// and cache of the caller's own. It may be repeated.
+func (c *Client) DevEnvironment(ctx context.Context, svc string, r pave.DevRequest) (pave.DevEnvironment, error) {
+	var out pave.DevEnvironment
+	err := c.do(ctx, call{method: http.MethodPost, path: service(svc) + "/dev", body: r, repeat: true}, &out)
+	return out, err
+}
+
 // Raw makes any call of the API, with a body of JSON or none, and returns the answer
 // as it is. A path may have a query.
 func (c *Client) Raw(ctx context.Context, method, path string, body json.RawMessage) ([]byte, error) {

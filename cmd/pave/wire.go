@@ -7,8 +7,8 @@ import (
 	"os"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/cli"
 	"github.com/pave-platform/pave/client"
+	"github.com/pave-platform/pave/internal/cli"
 	"github.com/pave-platform/pave/internal/server"
 )
 
@@ -93,6 +93,9 @@ func withFlags(c server.Config, f cli.ServerFlags) server.Config {
 		c.Listen, c.TLS = f.Listen, server.TLS{}
 	}
 	c.TLS.Hosts = append(c.TLS.Hosts, f.Hosts...)
+	if f.Name != "" {
+		c.Name = f.Name
+	}
 	if f.Router != "" {
 		c.Router = f.Router
 	}

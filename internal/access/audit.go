@@ -128,10 +128,3 @@ func (a *Access) VerifyAudit(ctx context.Context) (r pave.AuditReport, err error
 	}
 	return r, nil
 }
-
-// UsedCommand records that a pave command was used, once for each command run.
-func (a *Access) UsedCommand(ctx context.Context, id, actor, command, version string) error {
-	_, err := a.db.Exec(ctx, `INSERT INTO command_uses (id, at, actor, command, version) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO NOTHING`, id, store.Micros(time.Now()), actor, command, version)
-	return err
-}

@@ -31,6 +31,8 @@ type Platform interface {
 	pave.Runs
 	pave.Reader
 	pave.Templates
+	pave.Sources
+	pave.Developers
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
@@ -40,6 +42,7 @@ type Platform interface {
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
 	ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error)
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
+	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 
 // Options are the parts of the door.

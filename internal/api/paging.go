@@ -86,7 +86,10 @@ func byMemberName(m pave.Member) string      { return m.User }
 func byOwner(t pave.Token) string            { return t.User + "\x00" + t.ID }
 func byVariable(v pave.Variable) string      { return v.Name + "\x00" + string(v.Environment) }
 func bySecret(v pave.SecretName) string      { return v.Name + "\x00" + string(v.Environment) }
-func number(n int) string                    { return fmt.Sprintf("%020d", n) }
+func byCall(c pave.Call) string {
+	return string(c.Caller) + "\x00" + string(c.Target) + "\x00" + string(c.Environment)
+}
+func number(n int) string { return fmt.Sprintf("%020d", n) }
 
 // pageAfter is the page of a list whose items have growing numbers: the next page
 // begins after the number of the last item.

@@ -29,11 +29,26 @@ type Problem struct {
 	etag       string // the version there is
 }
 
+// unavailableFor is what Retry-After says of what does not answer, in seconds.
+const unavailableFor = 1
+
 func (p *Problem) Error() string               { return p.Detail }
 func (p *Problem) GetStatus() int              { return p.Status }
 func (p *Problem) ContentType(_ string) string { return "application/problem+json" }
 
-var _ huma.StatusError = (*Problem)(nil)
+// GetHeaders tells when to come back, where that is known.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	return h
+}
+
+var (
+	_ huma.StatusError  = (*Problem)(nil)
+	_ huma.HeadersError = (*Problem)(nil)
+)
 
 var problemType = reflect.TypeFor[Problem]()
 
@@ -55,6 +70,9 @@ func asProblem(err error) *Problem {
 	}
 	if code == pave.Internal {
 		p.Detail, p.Hint = "internal error", "the server's log has the cause: pave doctor says where it is"
+	}
+	if code == pave.Unavailable {
+		p.retryAfter = unavailableFor
 	}
 	if code == pave.Denied && strings.HasPrefix(p.Detail, "not signed in") {
 		p.Status = http.StatusUnauthorized

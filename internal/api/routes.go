@@ -14,7 +14,7 @@ import (
 
 // envelopeSchema is how a request is described in OpenAPI.
 type envelopeSchema struct {
-	Verb string         `json:"verb" enum:"add cache,add database,add environment,create service,delete service,deploy,heal,promote,remove cache,remove database,restart,restore service,rollback,scale,set resources,set secret,set variable,undo,unset secret,unset variable"`
+	Verb string         `json:"verb" enum:"add cache,add database,add environment,adopt,create service,delete service,deploy,heal,link,promote,remove cache,remove database,rename service,restart,restore service,rollback,scale,set resources,set secret,set variable,undo,unlink,unset secret,unset variable"`
 	Spec map[string]any `json:"spec" doc:"the request; its fields depend on the verb"`
 }
 
@@ -67,8 +67,10 @@ func (s *server) routes() {
 	s.settingRoutes()
 	s.runRoutes()
 	s.templateRoutes()
+	s.repositoryRoutes()
 	s.peopleRoutes()
 	s.webhookRoutes()
+	s.insightRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
 		func(ctx context.Context, in *pageOfService) (*list[pave.Resource], error) {
@@ -85,6 +87,10 @@ func (s *server) routes() {
 	handle(s, operation{"GET", "/v1/entities", "list-entities", "What the catalog discovered", access.Read, 0, nil},
 		func(ctx context.Context, in *pageOfService) (*list[pave.Entity], error) {
 			return paged(in.Page, byEntity)(p.Entities(ctx, in.Service))
+		})
+	handle(s, operation{"GET", "/v1/calls", "list-calls", "What services ask of each other, declared or seen", access.Read, 0, nil},
+		func(ctx context.Context, in *pageOfService) (*list[pave.Call], error) {
+			return paged(in.Page, byCall)(p.Calls(ctx, in.Service))
 		})
 	handle(s, operation{"GET", "/v1/doctor", "doctor", "Checks of everything pave needs, in the order one mends them", access.Read, 0, nil},
 		func(ctx context.Context, _ *none) (*list[pave.Check], error) { return listOf(p.Doctor(ctx)) })
@@ -108,6 +114,17 @@ func (s *server) routes() {
 	handle(s, operation{"GET", "/v1/audit/verify", "verify-audit", "Walk the whole audit log and say whether a row was changed or removed", access.Admin, 0, nil},
 		func(ctx context.Context, _ *none) (*one[pave.AuditReport], error) {
 			return oneOf(s.Access.VerifyAudit(ctx))
+		})
+}
+
+// insightRoutes tell figures about the platform itself.
+func (s *server) insightRoutes() {
+	handle(s, operation{"GET", "/v1/insight/adoption", "adoption", "How far people use the platform", access.Read, 0, nil},
+		func(ctx context.Context, in *struct {
+			Weeks int       `query:"weeks" minimum:"1" maximum:"12" default:"8"`
+			Mark  time.Time `query:"mark" doc:"what lies before is compared with what lies after; the middle without"`
+		}) (*one[pave.Adoption], error) {
+			return oneOf(s.Platform.Adoption(ctx, in.Weeks, in.Mark))
 		})
 }
 

@@ -15,6 +15,12 @@ type sealBody struct {
 	Value string `json:"value" doc:"the secret itself; no answer ever holds it"`
 }
 
+// secretly is an answer that nobody between may keep.
+type secretly[T any] struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         T
+}
+
 // settingRoutes are about variables and secrets of a service.
 func (s *server) settingRoutes() {
 	p := s.Platform
@@ -25,6 +31,14 @@ func (s *server) settingRoutes() {
 	handle(s, operation{"GET", "/v1/services/{name}/secrets", "list-secrets", "Names of a service's secrets, never a value", access.Read, 0, nil},
 		func(ctx context.Context, in *pageNamed) (*list[pave.SecretName], error) {
 			return paged(in.Page, bySecret)(p.Secrets(ctx, in.Name))
+		})
+	handle(s, operation{"POST", "/v1/services/{name}/dev", "dev-environment", "What the service's program needs on the caller's machine, with a database of their own", access.Write, 0, nil},
+		func(ctx context.Context, in *struct {
+			Name string `path:"name"`
+			Body pave.DevRequest
+		}) (*secretly[pave.DevEnvironment], error) {
+			out, err := p.DevEnvironment(ctx, in.Name, in.Body)
+			return &secretly[pave.DevEnvironment]{"no-store", out}, err
 		})
 	handle(s, operation{"POST", "/v1/services/{name}/secrets", "seal-value", "Seal a value for a request \"set secret\" to come", access.Write, http.StatusCreated, sealBody{}},
 		func(ctx context.Context, in *struct {

@@ -51,6 +51,7 @@ func (s *server) rawRoutes() {
 	s.rawRoute(rawOp{"GET /v1/services/{name}/logs", access.Read, log, []string{"env", "since", "tail", "follow"}}, s.serviceLogs)
 	s.rawRoute(rawOp{"GET /v1/runs/{id}/logs", access.Read, log, []string{"since", "tail", "follow"}}, s.runLogs)
 	s.rawRoute(rawOp{"GET /services/{name}/runs", access.Read, []string{text}, nil}, s.runsPage)
+	s.upload(rawOp{"PUT /v1/repositories", access.Bring, []string{"application/json"}, nil}, maxRepository, s.sendRepository)
 	s.rawRoute(rawOp{"GET /openapi.json", access.Public, []string{"application/vnd.oai.openapi+json"}, nil}, func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
 		return json.NewEncoder(w).Encode(s.huma.OpenAPI())
@@ -82,12 +83,17 @@ func (s *server) rawRoutes() {
 
 // rawRoute adds a route outside OpenAPI's types, with the same door as all others.
 func (s *server) rawRoute(o rawOp, h func(http.ResponseWriter, *http.Request) error) {
+	s.upload(o, maxBody, h)
+}
+
+// upload is rawRoute for a body of at most limit bytes.
+func (s *server) upload(o rawOp, limit int64, h func(http.ResponseWriter, *http.Request) error) {
 	s.describe(o)
 	s.mux.HandleFunc(o.pattern, func(w http.ResponseWriter, r *http.Request) {
 		ctx, leave, err := s.enter(r, o.permission)
 		defer leave()
 		if err == nil {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			sw := &startWriter{ResponseWriter: w}
 			if err = h(sw, r.WithContext(ctx)); sw.started {
 				return // a stream that broke off: its reader goes on from its cursor

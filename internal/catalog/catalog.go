@@ -84,6 +84,34 @@ func forget(ctx context.Context, tx *store.Tx, ref, source string, now int64) er
 	return nil
 }
 
+// RenameTx gives the entities of a service that have its name another one, with their
+// facts, in the transaction that renames the service.
+func (c *Catalog) RenameTx(ctx context.Context, tx *store.Tx, service, from, to string) error {
+	rows, err := tx.Query(ctx, `SELECT kind FROM entities WHERE service = $1 AND name = $2`, service, from)
+	kinds, err := store.Collect(rows, err, func(row store.Scanner) (kind string, err error) { return kind, row.Scan(&kind) })
+	if err != nil {
+		return err
+	}
+	for _, kind := range kinds {
+		before, now := Ref(kind, from), Ref(kind, to)
+		for _, statement := range []string{`DELETE FROM entities WHERE ref = $1`, `DELETE FROM facts WHERE entity = $1`, `DELETE FROM relations WHERE entity = $1`} {
+			if _, err := tx.Exec(ctx, statement, now); err != nil { // of a service that is gone
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `UPDATE entities SET ref = $1, name = $2 WHERE ref = $3`, now, to, before); err != nil {
+			return err
+		}
+		for _, statement := range []string{`UPDATE facts SET entity = $1 WHERE entity = $2`, `UPDATE relations SET entity = $1 WHERE entity = $2`,
+			`UPDATE relations SET target = $1 WHERE target = $2`} {
+			if _, err := tx.Exec(ctx, statement, now, before); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Gone marks every entity of a service as gone: it is no longer listed, its facts
 // stay until the service is forgotten.
 func (c *Catalog) Gone(ctx context.Context, service string) (int64, error) {

@@ -58,21 +58,25 @@ func (a *app) setEnvironment() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "environment NAME", Aliases: []string{"environments"}, Short: "Set what an environment asks for",
 		Long: "Set whether a release that is new in an environment waits for approval: by a lead of the service's\n" +
-			"team or by an admin, never by the one who asked, and for how long.",
-		Example: examples("pave set environment production --approval lead", "pave set environment production --approval lead --expires 4h", "pave set environment production --approval none"),
-		Args:    exactly("the name of an environment"), ValidArgsFunction: a.completeArg(environmentNames),
+			"team or by an admin, never by the one who asked, and for how long. And whether calls between\n" +
+			"services must be declared there by pave link, else they are refused.",
+		Example: examples("pave set environment production --approval lead", "pave set environment production --approval lead --expires 4h", "pave set environment production --approval none",
+			"pave set environment production --calls declared"),
+		Args: exactly("the name of an environment"), ValidArgsFunction: a.completeArg(environmentNames),
 	}
 	var r pave.EnvironmentChange
 	f := cmd.Flags()
 	f.StringVar(&r.Approval, "approval", "", "`ROLE`: lead, admin or none")
 	expires := f.Duration("expires", 24*time.Hour, "how long a rollout waits")
+	f.StringVar(&r.Calls, "calls", "", "`RULE` for calls between services: declared or open")
 	complete(cmd, "approval", fixed("lead", "admin", "none"))
+	complete(cmd, "calls", fixed(pave.CallsDeclared, pave.CallsOpen))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := nameArg(args[0]); err != nil {
 			return pave.BadField("environment", args[0], "is not a name: a-z, 0-9 and '-', at most 40", "pave list environments")
 		}
-		if r.Approval == "" {
-			return usagef("%s needs --approval", cmd.CommandPath()).WithHint("%s", firstExample(cmd))
+		if r.Approval == "" && r.Calls == "" {
+			return usagef("%s needs --approval or --calls", cmd.CommandPath()).WithHint("%s", firstExample(cmd))
 		}
 		if *expires < time.Second {
 			return pave.BadField("expires", expires.String(), "must be 1s or more", "--expires 24h")
@@ -81,6 +85,12 @@ func (a *app) setEnvironment() *cobra.Command {
 		e, err := a.api().SetEnvironment(cmd.Context(), args[0], r)
 		if err != nil {
 			return err
+		}
+		if r.Calls != "" {
+			fmt.Fprintf(a.out, "Calls between services in %s are %s.\n", e.Name, e.Calls)
+		}
+		if r.Approval == "" {
+			return nil
 		}
 		if e.Approval == "" {
 			fmt.Fprintf(a.out, "%s asks for no approval.\n", e.Name)

@@ -26,6 +26,7 @@ type change struct {
 	onFailure string
 	yes       bool
 	confirm   string
+	show      bool // the plan is shown before it is applied, and on a terminal asked for
 }
 
 // changeFlags adds them. A plan has none of the flags of doing.
@@ -95,7 +96,11 @@ func (a *app) change(ctx context.Context, r pave.Request, ch *change) error {
 			return err
 		}
 	}
-	if !a.quiet {
+	if ch.show && plan.Run == "" {
+		if err := a.showFirst(ctx, plan, ch); err != nil {
+			return err
+		}
+	} else if !a.quiet {
 		notes := *a
 		notes.out = a.err
 		notes.printNotes(plan)

@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -38,12 +39,15 @@ type Deps struct {
 	LocalChecks func(ctx context.Context) []pave.Check
 	// Getenv reads an environment variable; nil is os.Getenv.
 	Getenv func(string) string
+	// Environ lists all of them as KEY=value; nil is os.Environ.
+	Environ func() []string
 }
 
 // ServerFlags are the flags of "pave server".
 type ServerFlags struct {
 	Listen    string   // address of the API, "" for the default
 	Router    string   // address of the router, "" for the default
+	Name      string   // of a further server of the home
 	Templates []string // further folders of templates
 	TLS       string   // local: a certificate by a CA of our own
 	TLSCert   string   // or one in files
@@ -57,7 +61,8 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	tty      terminals
-	command  string // what was called, "create service"
+	answers  *bufio.Reader // of the terminal, once something was asked
+	command  string        // what was called, "create service"
 	noColor  bool
 	quiet    bool
 	verbose  bool
@@ -71,6 +76,9 @@ type app struct {
 func Main(ctx context.Context, deps Deps, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if deps.Getenv == nil {
 		deps.Getenv = os.Getenv
+	}
+	if deps.Environ == nil {
+		deps.Environ = os.Environ
 	}
 	a := &app{deps: deps, in: stdin, out: stdout, err: stderr}
 	a.localServer = deps.Find
@@ -124,14 +132,15 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("change", a.create(), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
-		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.undo(), a.plan(), a.apply())
-	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall())
+	add("change", a.create(), a.adopt(false), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
+		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
+	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall(), a.insight())
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())
-	add("change", a.rename(), a.test(), a.redeliver())
+	add("change", a.rename(false), a.test(), a.redeliver())
+	add("machine", a.run())
 	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.approve(true), a.approve(false), a.invite(), a.suspend(true), a.suspend(false), a.admin())
-	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.server())
+	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.man(), a.server())
 	root.AddCommand(a.node(), a.static(), a.gitCredential(), a.hook())
 	root.AddCommand(topics()...)
 	root.SetHelpCommand(a.help())

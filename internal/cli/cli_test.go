@@ -382,7 +382,7 @@ func TestStatusAndExplain(t *testing.T) {
 	}
 	got := f.pave(t, nil, "", "doctor", "--json")
 	var checks []pave.Check
-	if err := json.Unmarshal([]byte(got.out), &checks); err != nil || len(checks) != 2 || got.code != 1 {
+	if err := json.Unmarshal([]byte(got.out), &checks); err != nil || len(checks) != 4 || got.code != 1 {
 		t.Errorf("doctor --json: %v %+v", err, got)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,26 @@ import (
 
 // errDeclined ends a command whose question was answered with no.
 var errDeclined = &exitError{exitUsage, &pave.Error{Code: pave.Invalid, Message: "declined, nothing was changed"}}
+
+// showFirst shows a plan before it is applied, and asks where somebody can be asked.
+func (a *app) showFirst(ctx context.Context, plan pave.Plan, ch *change) error {
+	ask := a.tty.in && a.tty.err && !ch.yes && !ch.view.data()
+	if !a.quiet || ask {
+		a.printPlan(a.err, plan)
+	}
+	if !ask {
+		return nil
+	}
+	answer, err := a.ask(ctx, "Go on? [Y/n] ")
+	if err != nil {
+		return err
+	}
+	switch strings.ToLower(answer) {
+	case "", "y", "yes":
+		return nil
+	}
+	return errDeclined
+}
 
 // confirm asks before a plan that takes things away: by the service's name. Where
 // nobody can be asked, --yes or --confirm must have answered. What would be lost

@@ -126,6 +126,11 @@ func (a *app) describeService(ctx context.Context, s pave.Service) error {
 	if len(revs) > 0 {
 		a.describeSettings(revs[0].Wanted)
 	}
+	calls, err := c.Calls(ctx, string(s.Name))
+	if err != nil {
+		return err
+	}
+	a.describeCalls(calls)
 	a.heading("Revisions")
 	var t table
 	for _, r := range revs[:min(10, len(revs))] {

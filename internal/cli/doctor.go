@@ -24,7 +24,7 @@ func (a *app) doctor() *cobra.Command {
 			return err
 		}
 		ctx := cmd.Context()
-		checks := a.deps.LocalChecks(ctx)
+		checks := append(a.deps.LocalChecks(ctx), ownChecks(a.deps.Environ())...)
 		if _, err := a.deps.Find(ctx); err != nil {
 			checks = append(checks, pave.Check{Name: "server", OK: true, Detail: "not running; a command that needs it starts it"})
 		} else {

@@ -98,11 +98,36 @@ func (a *app) report(err error) {
 			fmt.Fprintf(a.err, "  %s %q %s\n", oneLine(f.Field), oneLine(f.Value), oneLine(f.Message))
 		}
 	}
-	if hint := pave.HintOf(err); hint != "" {
-		for line := range strings.SplitSeq(clean(hint), "\n") {
-			fmt.Fprintf(a.err, "  next: %s\n", line)
-		}
+	hint := pave.HintOf(err)
+	if hint == "" {
+		hint = a.nextStep(err)
 	}
+	for line := range strings.SplitSeq(clean(hint), "\n") {
+		fmt.Fprintf(a.err, "  next: %s\n", line)
+	}
+}
+
+// nextStep is what to do about an error that does not say it itself.
+func (a *app) nextStep(err error) string {
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == exitInterrupted {
+		return "pave list runs: what was begun goes on"
+	}
+	switch pave.CodeOf(err) {
+	case pave.Invalid:
+		return strings.TrimSpace("pave "+a.command) + " --help"
+	case pave.Denied:
+		return "pave whoami says who you are here, pave can what you may do"
+	case pave.NotFound:
+		return "pave list services, or another kind: pave list --help"
+	case pave.Conflict:
+		return "look at what is there: pave list runs, pave status SERVICE"
+	case pave.Policy:
+		return "change what the policy names, or ask a lead of the team"
+	case pave.Unavailable:
+		return "pave doctor"
+	}
+	return "pave doctor; if all is well there, this is a defect of pave: please report it with this message"
 }
 
 // usagef is an error about how a command was used.

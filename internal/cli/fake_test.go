@@ -187,7 +187,7 @@ func (f *fake) deps(env map[string]string) Deps {
 	find := func(context.Context) (client.Endpoint, error) {
 		return client.Endpoint{URL: f.server.URL, Token: pave.NewSecret("canary-token"), Version: "1.0"}, nil
 	}
-	return Deps{Version: "1.0", Ensure: find, Find: find, Getenv: func(k string) string { return env[k] },
+	return Deps{Version: "1.0", Ensure: find, Find: find, Environ: func() []string { return nil }, Getenv: func(k string) string { return env[k] },
 		LocalChecks: func(context.Context) []pave.Check {
 			return []pave.Check{{Name: "git", OK: true, Detail: "2.39"}, {Name: "postgres", Detail: "no binaries", Fix: "apt-get install postgresql"}}
 		}}

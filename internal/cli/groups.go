@@ -18,13 +18,3 @@ func withPeople(group *cobra.Command, planOnly bool, cmds ...*cobra.Command) *co
 	}
 	return group
 }
-
-func (a *app) rename() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "rename KIND", Short: "Give something another name", Long: "Give a team another name.",
-		Example: examples("pave rename team payment-squad billing-squad", "pave rename team --help"),
-		Args:    cobra.ArbitraryArgs, RunE: a.group,
-	}
-	cmd.AddCommand(a.renameTeam())
-	return cmd
-}

@@ -133,6 +133,10 @@ func kinds() []kind {
 			return c.Entities(ctx, q.service)
 		}, func(e pave.Entity) []string { return []string{e.Ref} }, entityColumns).
 			as("entity", "entities", "what the catalog discovered", "component:payment-processor", ofService),
+		of(func(ctx context.Context, c *client.Client, q query) ([]pave.Call, error) {
+			return c.Calls(ctx, q.service)
+		}, func(c pave.Call) []string { return []string{string(c.Caller + ":" + c.Target + ":" + c.Environment)} }, callColumns).
+			as("call", "calls", "what services ask of each other", "checkout:payment-processor:production", ofService),
 		of(func(ctx context.Context, c *client.Client, q query) ([]pave.Revision, error) {
 			return c.Revisions(ctx, q.service)
 		}, func(r pave.Revision) []string { return []string{fmt.Sprint(r.Number)} }, revisionColumns).
@@ -211,7 +215,7 @@ func environmentColumns(e pave.Environment) []column {
 	for _, b := range e.Bindings {
 		bound = append(bound, b.Kind+"="+b.Provider)
 	}
-	return []column{{"NAME", e.Name, false}, {"RANK", e.Rank, false}, {"PROTECTED", e.Protected, false}, {"BINDINGS", strings.Join(bound, ", "), true}}
+	return []column{{"NAME", e.Name, false}, {"RANK", e.Rank, false}, {"PROTECTED", e.Protected, false}, {"CALLS", e.Calls, false}, {"BINDINGS", strings.Join(bound, ", "), true}}
 }
 
 func teamColumns(t pave.Team) []column {

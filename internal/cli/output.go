@@ -32,13 +32,24 @@ type view struct {
 func viewFlags(cmd *cobra.Command, sample any) *view {
 	v := &view{fields: fieldsOf(reflect.TypeOf(sample))}
 	f := cmd.Flags()
-	f.StringVar(&v.json, "json", "", "print these `FIELDS` (a,b,c) as JSON; without any, say which there are")
+	f.Var(&jsonFlag{&v.json, sample}, "json", "print these `FIELDS` (a,b,c) as JSON; without any, say which there are")
 	f.StringVar(&v.jq, "jq", "", "print what this jq `EXPRESSION` makes of the JSON")
 	f.StringVarP(&v.output, "output", "o", "", "`FORMAT`: wide, yaml or name")
 	complete(cmd, "json", func(context.Context, *app) ([]string, error) { return v.fields, nil })
 	complete(cmd, "output", func(context.Context, *app) ([]string, error) { return []string{"wide", "yaml", "name"}, nil })
 	return v
 }
+
+// jsonFlag is the value of --json. It knows what the answer is made of, for the page
+// of all fields.
+type jsonFlag struct {
+	fields *string
+	sample any
+}
+
+func (j *jsonFlag) String() string     { return *j.fields }
+func (j *jsonFlag) Set(s string) error { *j.fields = s; return nil }
+func (j *jsonFlag) Type() string       { return "string" }
 
 // fieldsOf are the names of a type's fields in JSON, in their order.
 func fieldsOf(t reflect.Type) []string {

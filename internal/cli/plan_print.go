@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/pave-platform/pave"
 )
@@ -20,6 +21,24 @@ func (a *app) printNotes(plan pave.Plan) {
 	}
 }
 
+// printFindings prints what an adopted repository says of itself, and where.
+func (a *app) printFindings(plan pave.Plan) {
+	if len(plan.Findings) == 0 {
+		return
+	}
+	fmt.Fprintln(a.out, "Found")
+	var t table
+	for _, f := range plan.Findings {
+		at := f.File
+		if f.Line > 0 {
+			at += ":" + strconv.Itoa(f.Line)
+		}
+		t.rows = append(t.rows, []any{f.What, f.Text, at})
+	}
+	a.indented(t)
+	fmt.Fprintln(a.out, "Changes")
+}
+
 // printPlan prints a plan for people.
 func (a *app) printPlan(out io.Writer, plan pave.Plan) {
 	to := *a // the plan may go to stderr, before a question
@@ -33,6 +52,7 @@ func (a *app) printPlan(out io.Writer, plan pave.Plan) {
 		fmt.Fprintln(out, what)
 		return
 	}
+	to.printFindings(plan)
 	var t table
 	for _, c := range plan.Changes {
 		t.rows = append(t.rows, []any{marks[c.Action], string(c.Action), c.Ref.Kind, dash(string(c.Ref.Env)), c.External, c.Provider, c.Price, c.After})

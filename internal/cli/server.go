@@ -11,15 +11,18 @@ func (a *app) server() *cobra.Command {
 		Long: "Run the server in the foreground, for service managers and for looking at its log.\nCommands start it in the background by themselves.\n\n" +
 			"For other machines it listens with TLS, beside loopback, which stays as it is: by the files of\n" +
 			"a certificate, or by a CA of its own, whose fingerprint pave up shows and pave login asks to\n" +
-			"compare. Without TLS only loopback is listened on.",
+			"compare. Without TLS only loopback is listened on.\n\n" +
+			"With a store in PostgreSQL, further servers of the same home stand by: --name tells them apart.\n" +
+			"All answer; one at a time carries out runs, and another takes over within 5 s of its end.",
 		Example: examples("pave server", "pave server --listen 127.0.0.1:0 --router 127.0.0.1:0", "pave server --templates ./golden-paths",
-			"pave server --listen 0.0.0.0:7443 --tls local --host pave.example.com"),
+			"pave server --name b --listen 127.0.0.1:7071", "pave server --listen 0.0.0.0:7443 --tls local --host pave.example.com"),
 		Args: exactly(),
 	}
 	var flags ServerFlags
 	f := cmd.Flags()
 	f.StringVar(&flags.Listen, "listen", "", "`ADDRESS` of the API, 127.0.0.1:7070 without; port 0 is any free one; with TLS that for other machines")
 	f.StringVar(&flags.Router, "router", "", "`ADDRESS` of the router, 127.0.0.1:7080 without; port 0 is any free one")
+	f.StringVar(&flags.Name, "name", "", "a `NAME` for a further server of the home")
 	f.StringArrayVar(&flags.Templates, "templates", nil, "a further `FOLDER` of templates, repeatable")
 	f.StringVar(&flags.TLS, "tls", "", "local: a certificate by a CA of the server's own")
 	f.StringVar(&flags.TLSCert, "tls-cert", "", "`FILE` of the certificate, PEM; it may be renewed while it serves")

@@ -52,6 +52,7 @@ func (a *app) printStatus(st pave.Status) {
 		a.indented(resourceTable(st.Infrastructure))
 	}
 	a.printDrift(st)
+	a.printUndeclared(st)
 	if st.Run != nil {
 		fmt.Fprintf(a.out, "\nRun %s (%s) is %s", shortID(st.Run.ID), oneLine(st.Run.Title), st.Run.State)
 		if st.Run.Reason != "" {

@@ -47,6 +47,9 @@ type Repository struct {
 	HooksPath string // folder of hooks, owned by the server; empty: no hooks
 	Files     []File
 	Commit    Commit
+	// From is a repository whose history, up to Head, this one begins with; then there
+	// are no files and no first commit.
+	From, Head string
 }
 
 // Create builds a bare repository beside dir and renames it into place, so that
@@ -108,30 +111,54 @@ func removeStale(prefix string) {
 
 // build makes the repository at dir.
 func build(ctx context.Context, dir string, r Repository) (string, error) {
-	for _, sub := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			return "", pave.Errorf(pave.Internal, "making repository: %w", err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(configText(r)), 0o644); err != nil {
-		return "", pave.Errorf(pave.Internal, "making repository: %w", err)
+	if err := skeleton(dir, r); err != nil {
+		return "", err
 	}
 	s := openStorage(dir)
 	defer s.Close()
+	if r.From != "" {
+		if err := takeOver(dir, r.From); err != nil {
+			return "", err
+		}
+		if _, err := commitAt(s, dir, r.Head); err != nil {
+			return "", err
+		}
+		return r.Head, pointMain(s, r.Head)
+	}
 	commit, err := writeCommit(ctx, s, r)
 	if err != nil {
 		return "", err
 	}
+	return commit.String(), pointMain(s, commit.String())
+}
+
+// skeleton makes a repository without objects and refs.
+func skeleton(dir string, r Repository) error {
+	for _, sub := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return pave.Errorf(pave.Internal, "making repository: %w", err)
+		}
+	}
+	for name, text := range map[string]string{"config": configText(r), "HEAD": "ref: refs/heads/" + string(MainBranch) + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return pave.Errorf(pave.Internal, "making repository: %w", err)
+		}
+	}
+	return nil
+}
+
+// pointMain puts the main branch on a commit, and HEAD on the main branch.
+func pointMain(s *filesystem.Storage, commit string) error {
 	branch := plumbing.NewBranchReferenceName(string(MainBranch))
 	for _, ref := range []*plumbing.Reference{
-		plumbing.NewHashReference(branch, commit),
+		plumbing.NewHashReference(branch, plumbing.NewHash(commit)),
 		plumbing.NewSymbolicReference(plumbing.HEAD, branch),
 	} {
 		if err := s.SetReference(ref); err != nil {
-			return "", pave.Errorf(pave.Internal, "writing ref %s: %w", ref.Name(), err)
+			return pave.Errorf(pave.Internal, "writing ref %s: %w", ref.Name(), err)
 		}
 	}
-	return commit.String(), nil
+	return nil
 }
 
 // configText is the configuration of a repository. Git's own daemon and CGI stay

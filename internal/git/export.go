@@ -111,3 +111,17 @@ func (r readerContext) Read(p []byte) (int, error) {
 	}
 	return r.r.Read(p)
 }
+
+// CheckTree says how many files a commit has. The errors are those of Export.
+func CheckTree(ctx context.Context, dir, commit string) (files int, err error) {
+	for f, err := range Files(ctx, dir, commit) {
+		if err == nil && f.Mode&fs.ModeSymlink != 0 {
+			_, err = readLink(f)
+		}
+		if err != nil {
+			return files, err
+		}
+		files++
+	}
+	return files, nil
+}

@@ -101,7 +101,7 @@ func receive(ctx context.Context, session transport.UploadPackSession, refs *pac
 		return err
 	}
 	defer resp.Close()
-	pack, err := checkedPack(dir, demuxed(req.Capabilities, resp))
+	pack, err := checkedPack(dir, demuxed(req.Capabilities, resp), commitBounds)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -16,31 +17,45 @@ import (
 // The bounds of a pack from elsewhere. A few bytes of one can unpack to gigabytes,
 // and what reads packs holds whole objects in memory.
 const (
-	maxPack     = 256 << 20 // bytes as it travels
-	maxUnpacked = 512 << 20 // bytes of all objects
-	maxObject   = 64 << 20  // bytes of one
-	maxObjects  = 200_000
+	maxObject  = 64 << 20
+	maxObjects = 200_000 // of one commit
 )
+
+type bounds struct {
+	pack     int64 // bytes as it travels
+	unpacked int64 // bytes of all objects
+	object   int64 // bytes of one
+	objects  uint32
+	hint     string // how to stay within
+}
+
+var (
+	commitBounds  = bounds{256 << 20, 512 << 20, maxObject, maxObjects, "keep templates in a repository of their own"}
+	historyBounds = bounds{MaxHistory, 8 << 30, maxObject, 1_000_000, "bring less of its history: git clone --depth 100, and adopt that folder"}
+)
+
+// MaxHistory is how large the pack of a history may be, in bytes.
+const MaxHistory = 512 << 20
 
 // checkedPack writes a pack into a file of dir and looks through it: the sizes that
 // its objects say are what they unpack to, or they are refused where they are read.
 // The caller closes the file, which has no name any more.
-func checkedPack(dir string, from io.Reader) (*os.File, error) {
+func checkedPack(dir string, from io.Reader, max bounds) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "pack-")
 	if err != nil {
 		return nil, err
 	}
 	if err = os.Remove(filepath.Join(dir, filepath.Base(f.Name()))); err == nil {
 		var n int64
-		if n, err = io.Copy(f, io.LimitReader(from, maxPack+1)); err == nil && n > maxPack {
-			err = tooLarge()
+		if n, err = io.Copy(f, io.LimitReader(from, max.pack+1)); err == nil && n > max.pack {
+			err = max.exceeded()
 		}
 	}
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
 	if err == nil {
-		err = checkPack(f)
+		err = checkPack(f, max)
 	}
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
@@ -51,25 +66,25 @@ func checkedPack(dir string, from io.Reader) (*os.File, error) {
 	return f, nil
 }
 
-func tooLarge() error {
-	return pave.Errorf(pave.Invalid, "the repository has more than %d files and folders, %d MiB, or %d MiB in one file",
-		maxObjects, maxUnpacked>>20, maxObject>>20).WithHint("keep templates in a repository of their own")
+func (b bounds) exceeded() error {
+	return pave.Errorf(pave.Invalid, "the repository has more than %d MiB, %d files and folders, %d MiB unpacked, or %d MiB in one file",
+		b.pack>>20, b.objects, b.unpacked>>20, b.object>>20).WithHint("%s", b.hint)
 }
 
 // checkPack is Invalid for a pack whose objects are too many or too large.
-func checkPack(r io.Reader) error {
+func checkPack(r io.Reader, max bounds) error {
 	s := packfile.NewScanner(r)
 	_, count, err := s.Header()
 	if err != nil {
 		return err
 	}
-	if count > maxObjects {
-		return tooLarge()
+	if count > max.objects {
+		return max.exceeded()
 	}
-	left := int64(maxUnpacked)
+	left := max.unpacked
 	take := func(size int64) error {
-		if left -= size; size < 0 || size > maxObject || left < 0 {
-			return tooLarge()
+		if left -= size; size < 0 || size > max.object || left < 0 {
+			return max.exceeded()
 		}
 		return nil
 	}
@@ -112,7 +127,7 @@ func (f *first) made() int64 {
 		return -1
 	}
 	size, n := binary.Uvarint(f.bytes[n:])
-	if n <= 0 || size > maxUnpacked {
+	if n <= 0 || size > math.MaxInt32 {
 		return -1
 	}
 	return int64(size)

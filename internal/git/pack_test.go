@@ -77,18 +77,18 @@ func TestCheckedPack(t *testing.T) {
 		"too many objects":     packOf(t, maxObjects+1),
 		"millions, it is said": packOf(t, 1<<31),
 	} {
-		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack)); pave.CodeOf(err) != pave.Invalid {
+		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack), commitBounds); pave.CodeOf(err) != pave.Invalid {
 			t.Errorf("%s (%d bytes): %v, %v", name, len(pack), f, err)
 		}
 	}
 	for name, pack := range map[string][]byte{"more than it says": packOf(t, 1, packed{blobKind, 10, make([]byte, 1<<20)}),
 		"cut off": packOf(t, 2, whole(10)), "no pack": []byte("PACKxxxxxxxxx"), "empty": nil} {
-		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack)); err == nil {
+		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack), commitBounds); err == nil {
 			t.Errorf("%s was taken: %v", name, f)
 		}
 	}
 	good := packOf(t, 3, whole(0), whole(1000), delta(1000, 2000))
-	f, err := checkedPack(t.TempDir(), bytes.NewReader(good))
+	f, err := checkedPack(t.TempDir(), bytes.NewReader(good), commitBounds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,13 +65,26 @@ func Run(ctx context.Context, o Options, args ...string) ([]byte, error) {
 	}
 	switch {
 	case err == nil && out.over:
-		return nil, pave.Errorf(pave.Internal, "git %s wrote more than %d bytes", args[0], maxOutput)
+		return nil, pave.Errorf(pave.Internal, "git %s wrote more than %d bytes", command(args), maxOutput)
 	case err == nil:
 		return out.Bytes(), nil
 	case ctx.Err() != nil:
-		return nil, pave.Errorf(pave.Unavailable, "git %s was stopped: %w", args[0], context.Cause(ctx))
+		return nil, pave.Errorf(pave.Unavailable, "git %s was stopped: %w", command(args), context.Cause(ctx))
 	}
-	return nil, pave.Errorf(pave.Internal, "git %s failed: %s: %w", args[0], said, err)
+	return nil, pave.Errorf(pave.Internal, "git %s failed: %s: %w", command(args), said, err)
+}
+
+// command is the command among the words of a command line.
+func command(args []string) string {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "-c":
+			i++
+		case !strings.HasPrefix(args[i], "-"):
+			return args[i]
+		}
+	}
+	return ""
 }
 
 // commandLine puts args, operands and paths together.

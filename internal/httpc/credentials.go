@@ -45,7 +45,8 @@ func LoadCredentials(path string) (Credentials, error) {
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || u.User == nil || u.Scheme != "https" && u.Scheme != "http" {
-			return nil, pave.Errorf(pave.Invalid, "%s:%d: not of the form https://USER:PASSWORD@HOST", path, n)
+			return nil, pave.Errorf(pave.Invalid, "%s:%d: not of the form https://USER:PASSWORD@HOST", path, n).
+				WithHint("a line for each host: https://USER:TOKEN@HOST")
 		}
 		password, _ := u.User.Password()
 		out[origin(u)] = Login{u.User.Username(), pave.NewSecret(password)}

@@ -88,6 +88,15 @@ func (n *Node) handler() http.Handler {
 		n.server, nil,
 		func() []string { return slices.Collect(maps.Keys(n.want.Servers)) },
 		n.deleteServer)
+	resource(n, route, "environments",
+		func(id string, in wire[Environment]) (any, error) {
+			in.Item.ID = id
+			return in.Item, n.putEnvironment(in.Item)
+		},
+		n.environmentCalled, nil,
+		func() []string { return slices.Collect(maps.Keys(n.want.Environments)) },
+		n.deleteEnvironment)
+	route("GET /v1/calls", func(*http.Request) (any, error) { return n.router.calls.all(), nil })
 	route("GET /v1/owners", func(*http.Request) (any, error) { return n.folders(), nil })
 	route("POST /v1/owners/{owner}/aside", func(r *http.Request) (any, error) {
 		return struct{}{}, n.setServerAside(r.PathValue("owner"), r.FormValue("name"))

@@ -159,6 +159,21 @@ func (c *Client) JWKS(ctx context.Context) (JWKS, error) {
 	return call[JWKS](ctx, c, http.MethodGet, "jwks", nil)
 }
 
+// PutEnvironment sets what holds for all workloads of an environment, from now on.
+func (c *Client) PutEnvironment(ctx context.Context, e Environment) (Environment, error) {
+	return call[Environment](ctx, c, http.MethodPut, "environments/"+url.PathEscape(e.ID), wire[Environment]{Item: e})
+}
+
+// Environments lists what was put of environments.
+func (c *Client) Environments(ctx context.Context) ([]Environment, error) {
+	return call[[]Environment](ctx, c, http.MethodGet, "environments", nil)
+}
+
+// Calls lists what services asked of each other.
+func (c *Client) Calls(ctx context.Context) ([]Call, error) {
+	return call[[]Call](ctx, c, http.MethodGet, "calls", nil)
+}
+
 // PutServer makes a server wanted and returns at once. NotFound when its programs
 // or its user are not on the machine, Conflict when its port is taken.
 func (c *Client) PutServer(ctx context.Context, s Server) (ServerStatus, error) {

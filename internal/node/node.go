@@ -124,6 +124,7 @@ func New(o Options) (*Node, error) {
 		servers: map[string]*server{}, logs: map[string]*logFile{}, tokens: map[string]time.Time{},
 	}
 	n.router = newRouter(n.log, n.ports)
+	n.router.calls.holder = n.holderOf
 	return n, nil
 }
 
@@ -251,6 +252,7 @@ func (n *Node) startAll() {
 			n.log.Error("cannot write a token", "identity", i.ID, "err", err)
 		}
 	}
+	n.tellParties()
 	for _, r := range n.want.Routes {
 		if err := n.router.put(r); err != nil {
 			n.log.Error("cannot open a route", "route", r.ID, "err", err)

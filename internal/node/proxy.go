@@ -49,6 +49,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			rt.metrics.add(sw.status, time.Since(start))
 		}
 	}()
+	if refused := rt.calls.admit(req, rt.Workload); refused != "" {
+		http.Error(sw, refused, http.StatusForbidden)
+		return
+	}
 	rt.proxy.ServeHTTP(sw, req.WithContext(context.WithValue(req.Context(), leaseKey{}, l)))
 }
 

@@ -21,13 +21,15 @@ type router struct {
 	log       *slog.Logger
 	ports     *ports
 	transport *http.Transport
+	calls     *calls
 	main      *http.Server
 	mainAddr  net.Addr
 
 	mu     sync.RWMutex
 	routes map[string]*route // by id
 	hosts  map[string]*route
-	pools  map[string]*pool // by workload id; made when first asked for
+	also   map[string]*route // hosts that no route has of its own
+	pools  map[string]*pool  // by workload id; made when first asked for
 }
 
 // A route is one way to a workload.
@@ -36,13 +38,14 @@ type route struct {
 	pool    *pool
 	proxy   http.Handler
 	metrics *metrics
+	calls   *calls
 	server  *http.Server // of the stable port; nil while it is not open
 }
 
 func newRouter(log *slog.Logger, p *ports) *router {
 	return &router{
-		log: log, ports: p,
-		routes: map[string]*route{}, hosts: map[string]*route{}, pools: map[string]*pool{},
+		log: log, ports: p, calls: newCalls(log),
+		routes: map[string]*route{}, hosts: map[string]*route{}, also: map[string]*route{}, pools: map[string]*pool{},
 		transport: &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 			MaxIdleConnsPerHost:   64,
@@ -69,7 +72,7 @@ func (r *router) listen(addr string) error {
 func httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), ConnContext: withPeer,
 	}
 }
 
@@ -119,6 +122,9 @@ func (r *router) byHost(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.RLock()
 	rt := r.hosts[strings.ToLower(host)]
+	if rt == nil {
+		rt = r.also[strings.ToLower(host)]
+	}
 	r.mu.RUnlock()
 	if rt == nil {
 		http.Error(w, "No service answers to this host name.\nTo see which there are: pave list services", http.StatusNotFound)
@@ -150,10 +156,10 @@ func (r *router) put(want Route) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rt := r.routes[want.ID]
-	if rt != nil && rt.Route == want && rt.server != nil {
+	if rt != nil && rt.Route.equal(want) && rt.server != nil {
 		return nil
 	}
-	next := &route{Route: want, pool: r.poolLocked(want.Workload), metrics: newMetrics()}
+	next := &route{Route: want, pool: r.poolLocked(want.Workload), metrics: newMetrics(), calls: r.calls}
 	next.proxy = r.newProxy(next.pool)
 	var err error
 	if rt != nil {
@@ -172,7 +178,23 @@ func (r *router) put(want Route) error {
 	if want.Host != "" {
 		r.hosts[want.Host] = next
 	}
+	r.findAlso()
 	return err
+}
+
+// findAlso looks up again which route leads from which further host. The caller holds
+// mu.
+func (r *router) findAlso() {
+	clear(r.also)
+	for _, id := range slices.Sorted(maps.Keys(r.routes)) {
+		for _, host := range r.routes[id].Also {
+			r.also[host] = r.routes[id]
+		}
+	}
+}
+
+func (r Route) equal(o Route) bool {
+	return r.ID == o.ID && r.Host == o.Host && r.Workload == o.Workload && r.Port == o.Port && slices.Equal(r.Also, o.Also)
 }
 
 // openPort opens the stable port of a route. The caller holds mu.
@@ -231,6 +253,7 @@ func (r *router) remove(id string) {
 	if rt := r.routes[id]; rt != nil {
 		delete(r.routes, id)
 		delete(r.hosts, rt.Host)
+		r.findAlso()
 		r.closePort(rt)
 	}
 }
@@ -261,8 +284,10 @@ func (r *Route) check() error {
 		return pave.BadField("workload", r.Workload, "is not an id", "name the workload the route leads to")
 	}
 	r.Host = strings.ToLower(r.Host)
-	if len(r.Host) > 253 || strings.Trim(r.Host, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
-		return pave.BadField("host", r.Host, "is not a host name without port", "for example shop.production.localhost")
+	for _, host := range append([]string{r.Host}, r.Also...) {
+		if len(host) > 253 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+			return pave.BadField("host", host, "is not a host name without port", "for example shop.production.localhost")
+		}
 	}
 	if r.Port < 0 || r.Port > 65535 {
 		return pave.BadField("port", fmt.Sprint(r.Port), "is not a port", "use 1024 to 65535, or 0")

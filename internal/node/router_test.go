@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestRouter(t *testing.T) {
 	if err != nil || rt.Port == 0 || !rt.Ready || !rt.Listener {
 		t.Fatalf("%+v, %v", rt, err)
 	}
-	if again, err := b.PutRoute(t.Context(), Route{ID: "rt", Host: "shop.production.localhost", Workload: "wl"}); err != nil || again != rt {
+	if again, err := b.PutRoute(t.Context(), Route{ID: "rt", Host: "shop.production.localhost", Workload: "wl"}); err != nil || !reflect.DeepEqual(again, rt) {
 		t.Errorf("put again: %+v, %v, want %+v", again, err, rt)
 	}
 	if status, body, _ := b.get("other.localhost", "/"); status != 404 || !strings.Contains(body, "pave list services") || strings.Contains(body, "shop") {

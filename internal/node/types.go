@@ -28,6 +28,8 @@ type Workload struct {
 	Vars       map[string]string      `json:"vars,omitempty"` // environment variables
 	Secrets    map[string]pave.Secret `json:"-"`              // more of them, kept out of logs
 	Identity   string                 `json:"identity,omitempty"`
+	ServiceID  string                 `json:"service_id,omitempty"` // whose it is, whatever that is called
+	Calls      []string               `json:"calls,omitempty"`      // ids of services it may call
 	Replicas   int                    `json:"replicas"`             // 0: 1
 	ReadyPath  string                 `json:"ready_path,omitempty"` // GET must give 200; empty or tcp: the port must accept
 	// ReadyTimeout is how long a new generation may take to serve; 0: 30 s.
@@ -71,10 +73,11 @@ type ReplicaStatus struct {
 
 // A Route leads a host name, and a stable loopback port, to a workload.
 type Route struct {
-	ID       string `json:"id"`
-	Host     string `json:"host"` // for example "shop.production.localhost"; empty: port only
-	Workload string `json:"workload"`
-	Port     int    `json:"port"` // 0: the node picks one and keeps it
+	ID       string   `json:"id"`
+	Host     string   `json:"host"`           // for example "shop.production.localhost"; empty: port only
+	Also     []string `json:"also,omitempty"` // hosts that lead here too, while no other route has them
+	Workload string   `json:"workload"`
+	Port     int      `json:"port"` // 0: the node picks one and keeps it
 }
 
 // RouteStatus is a route with what came of it.
@@ -83,6 +86,28 @@ type RouteStatus struct {
 	Ready    bool `json:"ready"`    // a replica is ready
 	Targets  int  `json:"targets"`  // how many
 	Listener bool `json:"listener"` // the stable port is open
+}
+
+// CallsDeclared as the calls of an environment says that one workload may call
+// another there only if its Calls say so.
+const CallsDeclared = "declared"
+
+// An Environment is what holds for all workloads of one. Its id is its name.
+type Environment struct {
+	ID    string `json:"id"`
+	Calls string `json:"calls,omitempty"` // CallsDeclared, or open
+}
+
+// A Call counts the requests of one service to another in one environment, since the
+// node started.
+type Call struct {
+	Caller   string    `json:"caller"` // ids of services
+	Target   string    `json:"target"`
+	Env      string    `json:"env"`
+	Requests uint64    `json:"requests"` // with those refused
+	Refused  uint64    `json:"refused"`
+	Last     time.Time `json:"last"`
+	Since    time.Time `json:"since"`
 }
 
 // RouteMetrics counts what went through a route since the node started.

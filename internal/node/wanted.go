@@ -50,6 +50,8 @@ type wanted struct {
 	Identities map[string]Identity        `json:"identities"`
 	Servers    map[string]Server          `json:"servers"`
 	SigningKey []byte                     `json:"signing_key"` // PKCS 8
+
+	Environments map[string]Environment `json:"environments,omitempty"`
 }
 
 type wantedWorkload struct {
@@ -68,7 +70,7 @@ func newWanted() *wanted {
 	return &wanted{
 		Version:   1,
 		Workloads: map[string]*wantedWorkload{}, Routes: map[string]Route{}, Jobs: map[string]JobStatus{},
-		Identities: map[string]Identity{}, Servers: map[string]Server{},
+		Identities: map[string]Identity{}, Servers: map[string]Server{}, Environments: map[string]Environment{},
 	}
 }
 

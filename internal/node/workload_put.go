@@ -80,6 +80,7 @@ func (n *Node) putWorkload(w Workload) error {
 	if err := put(n, n.want.Workloads, w.ID, entry); err != nil {
 		return err
 	}
+	n.tellParties()
 	if run := n.workloads[w.ID]; run != nil {
 		run.set(w)
 		return nil
@@ -117,6 +118,7 @@ func (n *Node) deleteWorkload(id string) error {
 	err := drop(n, n.want.Workloads, id)
 	if err == nil {
 		delete(n.workloads, id)
+		n.tellParties()
 	}
 	n.mu.Unlock()
 	if err != nil || w == nil {
@@ -158,4 +160,5 @@ func (n *Node) record(id, key string, change func(*wantedWorkload)) {
 	if err := put(n, n.want.Workloads, id, &entry); err != nil {
 		n.log.Error("cannot write down the state of a workload", "workload", id, "err", err)
 	}
+	n.tellParties()
 }

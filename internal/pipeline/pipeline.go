@@ -131,6 +131,18 @@ func unwrap(argv []string) []string {
 	return nil
 }
 
+// PortVariables are the variables that a command sets to the port, or to an address
+// with it.
+func PortVariables(argv []string) map[string]string {
+	out := map[string]string{}
+	for _, word := range argv[:envEnd(argv)] {
+		if name, value, ok := strings.Cut(word, "="); ok && strings.Contains(value, portMark) && !strings.Contains(value, ":-") {
+			out[name] = value
+		}
+	}
+	return out
+}
+
 // Line is the command as people would write it: without the variables it gets, and
 // without what is loaded before it.
 func (p Pipeline) Line() string {

@@ -132,10 +132,18 @@ func (p *Pipeline) portFlag(f *found, r *repo) bool {
 	return done
 }
 
+// sideDoor is a Go function whose listener is not where the service is: it sends
+// people elsewhere, or is for those who look after the program.
+var sideDoor = regexp.MustCompile(`^func [^{]*?\b\w*(?i:redirect|debug|pprof|metrics|prometheus|profil)\w*\(`)
+
 // fixedPort is a gap where a port stands in the code and nothing can change it.
 func (p *Pipeline) fixedPort(f *found, r *repo) {
+	function := ""
 	r.each(f.sources, func(file string, n int, line string) bool {
-		if !strings.ContainsAny(line, "0123456789") {
+		if strings.HasPrefix(line, "func ") {
+			function = line
+		}
+		if !strings.ContainsAny(line, "0123456789") || sideDoor.MatchString(function) {
 			return false
 		}
 		for _, re := range fixedPorts[kindOf(file)] {
@@ -152,9 +160,29 @@ func (p *Pipeline) fixedPort(f *found, r *repo) {
 		}
 		return false
 	})
+	if len(p.Gaps) == 0 && p.Port == "" {
+		p.portInFile(f, r)
+	}
 	if len(p.Gaps) == 0 && len(p.Command) > 0 && p.Port == "" {
 		p.Gaps = append(p.Gaps, Gap{What: "nothing found says how the program learns its port: it gets PORT", Flag: flagPort})
 	}
+}
+
+// configuredPort is a field that is read from a file of configuration.
+var configuredPort = regexp.MustCompile("`[^`]*\\b(?:toml|yaml|mapstructure|hcl):\"(?:addr|address|port|listen|bind|listen[-_]?addr(?:ess)?|http[-_]?addr)[\",]")
+
+// portInFile is a gap where a Go program takes its port from a file of its own, which
+// only who runs it can write.
+func (p *Pipeline) portInFile(f *found, r *repo) {
+	r.each(f.sources, func(file string, n int, line string) bool {
+		if kindOf(file) != ".go" || !configuredPort.MatchString(line) {
+			return false
+		}
+		p.fact("port", file, n, line)
+		p.Gaps = append(p.Gaps, Gap{What: "the port is read from a file of configuration (" + place(file, n) + "), which is not in the repository",
+			Flag: flagCommand + " or " + flagPort, Fatal: true})
+		return true
+	})
 }
 
 // givePort gives the port as a person said.

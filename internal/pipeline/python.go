@@ -293,12 +293,15 @@ func (p pyApp) asgi(i instance) {
 // serverLine starts a server, without a framework that says so elsewhere.
 var serverLine = regexp.MustCompile(`HTTPServer\(|serve_forever\(|web\.run_app\(|app\.run\(|\.run_server\(|make_server\(|\brun\(app|uvicorn\.run\(|\.listen\(|serve\(app|\.launch\(|start_server\(|socketserver\.`)
 
+// mainGuard is what stands before what runs only when the file is the program.
+var mainGuard = regexp.MustCompile(`(?m)^if\s+__name__\s*==\s*["']__main__["']`)
+
 // script finds a file that starts a server when it is run.
 func (p pyApp) script() {
 	p.r.each(entriesFirst(p.sources), func(file string, n int, line string) bool {
 		text := p.r.read(file)
 		base := path.Base(file)
-		runs := strings.Contains(text, "__main__") || base == "__main__.py" || entryRank(base) < 20 && line == strings.TrimLeft(line, " \t")
+		runs := mainGuard.MatchString(text) || base == "__main__.py" || entryRank(base) < 20 && line == strings.TrimLeft(line, " \t")
 		if !runs || !serverLine.MatchString(line) {
 			return false
 		}

@@ -1,10 +1,10 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -124,7 +124,8 @@ func (p *Platform) start(ctx context.Context, planID string, w work) (pave.Run, 
 		if err != nil {
 			return err
 		}
-		if err := p.Access.AuditTx(ctx, tx, w.tr.verb, "service:"+string(svc.Name), w.plan.Hash); err != nil {
+		object := "service:" + string(cmp.Or(w.tr.service.Name, svc.Name)) // by the name it has before
+		if err := p.Access.AuditTx(ctx, tx, w.tr.verb, object, w.plan.Hash); err != nil {
 			return err
 		}
 		if w.tr.revises() {
@@ -144,7 +145,7 @@ func (p *Platform) start(ctx context.Context, planID string, w work) (pave.Run, 
 			return pave.Errorf(pave.Conflict, "another change of %s is going on: run %.16s", svc.Name, run.ID).
 				WithHint("pave watch %.16s", run.ID)
 		}
-		if w.tr.verb == "create service" && w.tr.service.ID == "" {
+		if w.tr.service.ID == "" {
 			if err := p.noteCreation(ctx, tx, svc, w.tr.to, id, who.User.ID); err != nil {
 				return err
 			}
@@ -173,6 +174,12 @@ func (p *Platform) claim(ctx context.Context, tx *store.Tx, tr transition, run s
 		if errors.Is(err, store.ErrUnique) {
 			return svc, pave.Errorf(pave.Conflict, "another service is called %q now", svc.Name)
 		}
+		if err == nil {
+			err = forgetName(ctx, tx, svc.Name)
+		}
+	}
+	if err == nil && tr.rename != "" {
+		return now, p.rename(ctx, tx, &now, tr.rename)
 	}
 	return now, err
 }
@@ -182,6 +189,7 @@ type applyInput struct {
 	Verb   string      `json:"verb"`
 	Undoes string      `json:"undoes,omitempty"`
 	To     pave.Wanted `json:"to"`
+	Was    pave.Name   `json:"was,omitempty"` // what the service was called before
 }
 
 // serviceKey keeps changes of one service apart: only one may go on at a time.
@@ -201,6 +209,10 @@ func (p *Platform) runOf(ctx context.Context, tx *store.Tx, svc pave.Service, w 
 	if err != nil {
 		return workflow.Start{}, err
 	}
+	in := applyInput{Verb: w.tr.verb, Undoes: w.tr.undoes, To: w.tr.to}
+	if w.tr.rename != "" {
+		in.Was = w.tr.service.Name
+	}
 	steps := p.steps(svc, w, uid)
 	for _, ch := range w.changes {
 		if wantsRecord(ch) {
@@ -211,7 +223,7 @@ func (p *Platform) runOf(ctx context.Context, tx *store.Tx, svc pave.Service, w 
 	}
 	return workflow.Start{ID: id, Kind: pave.RunApply, Title: w.tr.verb + " " + string(svc.Name), Service: svc.ID,
 		Team: string(svc.Team), Actor: actor, Key: serviceKey(svc.ID), Steps: steps,
-		Input: applyInput{w.tr.verb, w.tr.undoes, w.tr.to}}, nil
+		Input: in}, nil
 }
 
 // wantsRecord reports whether a change needs a journal row before its run
@@ -241,7 +253,7 @@ func withUID(spec json.RawMessage, uid int) json.RawMessage {
 
 func (p *Platform) noteCreation(ctx context.Context, tx *store.Tx, svc pave.Service, w pave.Wanted, run, actor string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO creations (run, service, team, template, actor, requested, live)
-		VALUES ($1, $2, $3, $4, $5, $6, 0)`, run, svc.ID, string(w.Team), fmt.Sprintf("%s %s", w.Template, w.Version),
+		VALUES ($1, $2, $3, $4, $5, $6, 0)`, run, svc.ID, string(w.Team), templateOf(w),
 		actor, store.Micros(time.Now()))
 	return err
 }

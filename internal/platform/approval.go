@@ -222,8 +222,8 @@ func (p *Platform) SetEnvironment(ctx context.Context, name string, r pave.Envir
 	if err != nil {
 		return pave.Environment{}, err
 	}
-	if r.Approval == "none" {
-		r.Approval = ""
+	if err := p.fillChange(ctx, envs[0], &r); err != nil {
+		return pave.Environment{}, err
 	}
 	if r.Approval != "" && !slices.Contains(approvers, r.Approval) {
 		hint := "one of lead, admin, none"
@@ -236,14 +236,37 @@ func (p *Platform) SetEnvironment(ctx context.Context, name string, r pave.Envir
 		return pave.Environment{}, pave.BadField("seconds", fmt.Sprint(r.Seconds), "must be 1 second to 30 days", "--expires 24h")
 	}
 	err = p.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := p.Access.AuditTx(ctx, tx, "set environment", "environment:"+string(envs[0]), "approval "+cmp.Or(r.Approval, "none")); err != nil {
+		if err := p.Access.AuditTx(ctx, tx, "set environment", "environment:"+string(envs[0]),
+			fmt.Sprintf("approval %s, calls %s", cmp.Or(r.Approval, "none"), r.Calls)); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE environments SET approval = $1, approval_seconds = $2 WHERE name = $3`, r.Approval, r.Seconds, string(envs[0]))
+		_, err := tx.Exec(ctx, `UPDATE environments SET approval = $1, approval_seconds = $2, calls = $3 WHERE name = $4`,
+			r.Approval, r.Seconds, r.Calls, string(envs[0]))
 		return err
 	})
 	if err != nil {
 		return pave.Environment{}, err
 	}
+	p.attempt(ctx, "tell the node of environments", p.tellCalls) // it is told again, should this fail
 	return p.environment(ctx, envs[0])
+}
+
+// fillChange puts what an environment has in the place of what a change leaves.
+func (p *Platform) fillChange(ctx context.Context, name pave.Name, r *pave.EnvironmentChange) error {
+	e, err := p.environment(ctx, name)
+	if err != nil {
+		return err
+	}
+	if r.Approval == "" && r.Calls != "" {
+		r.Approval, r.Seconds = e.Approval, e.ApprovalSeconds
+	}
+	if r.Approval == "none" {
+		r.Approval = ""
+	}
+	r.Calls = cmp.Or(r.Calls, e.Calls)
+	words := []string{pave.CallsOpen, pave.CallsDeclared}
+	if !slices.Contains(words, r.Calls) {
+		return pave.BadField("calls", r.Calls, "is neither open nor declared", didYouMean(r.Calls, words))
+	}
+	return nil
 }

@@ -27,7 +27,7 @@ func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (tra
 	}
 	svc, err := p.serviceCalled(ctx, string(name))
 	if pave.CodeOf(err) == pave.NotFound {
-		tr, err := p.createNew(ctx, r, name, want)
+		tr, err := p.createNew(ctx, r.Verb(), r.Team, name, want)
 		if err == nil {
 			tr.notes, err = p.preview(ctx, t.Template, name, want)
 		}
@@ -36,7 +36,7 @@ func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (tra
 	if err != nil {
 		return transition{}, err
 	}
-	return p.createMore(ctx, svc, want)
+	return p.createMore(ctx, r.Verb(), svc, want)
 }
 
 // wantedOf validates every input of the request and returns what it asks for.
@@ -116,17 +116,17 @@ func engineOf(defaults []template.Resource, kind, choice string) (string, error)
 	return "", pave.BadField(kind, choice, "is not an engine", hint)
 }
 
-func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pave.Name, want pave.Wanted) (transition, error) {
-	tr := transition{verb: r.Verb(), service: pave.Service{Name: name, Team: want.Team}, to: want,
+func (p *Platform) createNew(ctx context.Context, verb, asTeam string, name pave.Name, want pave.Wanted) (transition, error) {
+	tr := transition{verb: verb, service: pave.Service{Name: name, Team: want.Team}, to: want,
 		build: true, rollout: want.Environments}
 	team, found, err := p.Access.TeamNamed(ctx, p.DB, want.Team)
 	if err != nil {
 		return tr, err
 	}
 	tr.to.Team, tr.service.Team = team.Name, team.Name // one that was renamed is meant by its old name too
-	may := p.Access.May(ctx, access.Write, access.Team(want.Team).For(r.Verb(), ""))
+	may := p.Access.May(ctx, access.Write, access.Team(want.Team).For(verb, ""))
 	if found {
-		may = p.Access.May(ctx, access.Write, access.Team(team.Name).For(r.Verb(), ""))
+		may = p.Access.May(ctx, access.Write, access.Team(team.Name).For(verb, ""))
 	}
 	if found {
 		return tr, may
@@ -139,16 +139,16 @@ func (p *Platform) createNew(ctx context.Context, r pave.CreateService, name pav
 	for _, t := range teams {
 		names = append(names, string(t.Name))
 	}
-	if near := pave.DidYouMean(r.Team, names); near != "" {
-		return tr, pave.BadField("team", r.Team, "is not a team", "did you mean "+near+"?")
+	if near := pave.DidYouMean(asTeam, names); near != "" {
+		return tr, pave.BadField("team", asTeam, "is not a team", "did you mean "+near+"?")
 	}
 	tr.newTeam = true
 	return tr, may
 }
 
 // createMore compares the request with the service that has its name.
-func (p *Platform) createMore(ctx context.Context, svc pave.Service, want pave.Wanted) (transition, error) {
-	tr := transition{verb: "create service", service: svc}
+func (p *Platform) createMore(ctx context.Context, verb string, svc pave.Service, want pave.Wanted) (transition, error) {
+	tr := transition{verb: verb, service: svc}
 	if sees, err := p.sees(ctx, svc); err != nil || !sees {
 		return tr, cmp.Or(err, error(pave.Errorf(pave.Conflict, "the name %q is taken", svc.Name).WithHint("choose another name")))
 	}
@@ -227,7 +227,8 @@ func wantedDiff(have, want pave.Wanted) []string {
 		}
 	}
 	add("team", have.Team, want.Team)
-	add("template", have.Template, want.Template)
+	add("template", orAdopted(have), orAdopted(want))
+	add("commit", commitOf(have), commitOf(want))
 	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
 		add(kind, cmp.Or(have.Engine(kind), "none"), cmp.Or(want.Engine(kind), "none"))
 	}

@@ -25,5 +25,8 @@ func (p *Platform) resolveDelete(ctx context.Context, r pave.DeleteService) (tra
 		tr.finished = svc.LastRun
 		return tr, nil
 	}
+	if tr.notes, err = p.callersOf(ctx, svc.ID); err != nil {
+		return tr, err
+	}
 	return tr, p.idle(ctx, svc)
 }

@@ -81,7 +81,12 @@ func (p *Platform) observeService(ctx context.Context, svc pave.Service, rev pav
 			{Key: "commit", Value: r.Commit, Evidence: "run " + r.Run}}
 		out = append(out, run)
 	}
-	return append(out, p.fromResources(base, resources)...), nil
+	calls := base
+	calls.Source = "router"
+	if calls.Relations, err = p.callFacts(ctx, svc.ID); err != nil {
+		return nil, err
+	}
+	return append(append(out, calls), p.fromResources(base, resources)...), nil
 }
 
 // fromResources turns observed processes, databases and caches into facts.

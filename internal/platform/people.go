@@ -56,7 +56,7 @@ func (p *Platform) seesRun(ctx context.Context, run pave.Run) (bool, error) {
 // seesPlan reports whether the caller may know of a plan: who sees its service
 // does; where that is new, who made the plan and who sees the team.
 func (p *Platform) seesPlan(ctx context.Context, plan pave.Plan, actor string) (bool, error) {
-	svc, err := p.serviceCalled(ctx, string(plan.Service))
+	svc, err := p.serviceMeant(ctx, string(plan.Service))
 	if pave.CodeOf(err) == pave.NotFound {
 		svc, err = p.serviceDeleted(ctx, string(plan.Service))
 	}
@@ -106,9 +106,9 @@ var permissionOf = map[string]access.Permission{
 	"explain": access.Read, "logs": access.Read, "watch": access.Read, "clone": access.Read, "fetch": access.Read,
 	"write": access.Write, "push": access.Write, "create": access.Write, "create service": access.Write, "delete": access.Write,
 	"delete service": access.Write, "restore": access.Write, "restore service": access.Write, "deploy": access.Write,
-	"promote": access.Write, "rollback": access.Write, "restart": access.Write, "scale": access.Write, "set": access.Write,
+	"promote": access.Write, "rollback": access.Write, "restart": access.Write, "scale": access.Write, "set": access.Write, "adopt": access.Write, "run": access.Write,
 	"unset": access.Write, "add": access.Write, "undo": access.Write, "retry": access.Write, "cancel": access.Write, "apply": access.Write,
-	"lead": access.Lead, "invite": access.Lead, "add member": access.Lead, "remove member": access.Lead, "rename team": access.Lead,
+	"lead": access.Lead, "invite": access.Lead, "add member": access.Lead, "remove member": access.Lead, "rename team": access.Lead, "rename service": access.Write, "link": access.Write, "unlink": access.Write,
 	"set team": access.Lead, "approve": access.Approve, "deny": access.Approve,
 	"admin": access.Admin, "create user": access.Admin, "suspend": access.Admin, "audit": access.Admin, "set environment": access.Admin,
 }

@@ -159,7 +159,7 @@ func (p *Platform) releaseStep(ctx context.Context, t *workflow.Task) (workflow.
 // that was built, and returns its run; ok is false where nothing is to do. It
 // looks at the state, not at the event, so a lost or doubled call does no harm.
 func (p *Platform) Received(ctx context.Context, service string) (run pave.Run, ok bool, err error) {
-	svc, err := p.serviceCalled(ctx, service)
+	svc, err := p.serviceMeant(ctx, service)
 	if err != nil {
 		return run, false, err
 	}

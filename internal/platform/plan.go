@@ -114,6 +114,7 @@ func (p *Platform) compare(ctx context.Context, w *work) error {
 		if records, err = p.Resources.List(ctx, p.DB, w.tr.service.ID); err != nil {
 			return err
 		}
+		resource.Rename(records, w.tr.service.Name, w.tr.name())
 	}
 	w.changes, err = p.Resources.Diff(ctx, records, graph,
 		resource.DiffOptions{Restore: w.tr.restore, Drift: w.tr.heal != nil})
@@ -152,19 +153,37 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 	if err != nil {
 		return resource.Subject{}, err
 	}
+	former, err := p.formerNames(ctx, p.DB, tr.service.ID, tr.name())
+	if err != nil {
+		return resource.Subject{}, err
+	}
+	if tr.rename != "" {
+		former = append(former, tr.service.Name)
+	}
+	peers, err := p.peers(ctx, tr.to)
+	if err != nil {
+		return resource.Subject{}, err
+	}
 	uid, err := p.uidOf(ctx, p.DB, tr.service.ID)
-	return resource.Subject{Name: tr.service.Name, UID: uid, Releases: tr.releases, Starts: starts, Bind: bindings.find}, err
+	return resource.Subject{Name: tr.name(), Former: former, Peers: peers, UID: uid, Releases: tr.releases, Starts: starts, Bind: bindings.find}, err
 }
 
 // describe adds the rows a plan makes and the runs it starts.
 func (w *work) describe() {
-	w.plan.Notes = w.tr.notes
+	w.plan.Notes, w.plan.Findings = w.tr.notes, w.tr.findings
+	if w.tr.rename != "" {
+		w.plan.Rows = append(w.plan.Rows, fmt.Sprintf("service %s is called %s", w.tr.service.Name, w.tr.rename))
+	}
 	if w.tr.newTeam {
 		team := w.tr.to.Team
 		w.plan.Rows = append(w.plan.Rows, fmt.Sprintf("team %s (new)", team))
 	}
 	if w.tr.build {
-		w.plan.Runs = append(w.plan.Runs, "pipeline of the first commit")
+		what := "pipeline of the first commit"
+		if a := w.tr.to.Adopted; a != nil {
+			what = fmt.Sprintf("pipeline of commit %.7s", a.Commit)
+		}
+		w.plan.Runs = append(w.plan.Runs, what)
 	}
 	for _, env := range w.tr.rollout {
 		text := fmt.Sprintf("rollout to %s", env)

@@ -10,6 +10,7 @@ package platform
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -43,6 +44,18 @@ type Repositories interface {
 	Tree(ctx context.Context, external, commit string) (fs.FS, error)
 }
 
+// A Shelf keeps the histories of repositories that were brought to be adopted.
+type Shelf interface {
+	// Fetch brings one from an address, Receive takes one that is sent.
+	Fetch(ctx context.Context, address, revision, actor string) (pave.Repository, error)
+	Receive(ctx context.Context, r pave.Repository, actor string, pack io.Reader) (pave.Repository, error)
+	// Find returns what was brought under an id, Tree the files of its commit.
+	Find(id string) (pave.Repository, error)
+	Tree(ctx context.Context, id, commit string) (fs.FS, error)
+	// Prune forgets what was brought before.
+	Prune(before time.Time) error
+}
+
 // Addresses says where people find things; they change with the server's port.
 type Addresses interface {
 	Git(service pave.Name) string
@@ -61,6 +74,7 @@ type Deps struct {
 	Catalog      *catalog.Catalog
 	Access       *access.Access
 	Templates    *library.Library
+	Shelf        Shelf
 	Seed         func(service pave.Name) [32]byte // of the dice of templates; the same at each call
 	Pipeline     *pipeline.Runner
 	Repositories Repositories
@@ -96,16 +110,24 @@ func New(d Deps) *Platform {
 	return p
 }
 
-// Upkeep does what recurs until ctx ends: it looks at the heads of repositories
+// Upkeep does what recurs until ctx ends, while mine says that it is for this process
+// to do: it looks at the heads of repositories
 // (a push whose hook was lost is found here), observes resources, sweeps, and
 // prunes what is old. The first round comes at once.
-func (p *Platform) Upkeep(ctx context.Context) {
+func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 	const round, deep = 15 * time.Second, 4 * 15 * time.Second
 	var last time.Time
 	seen := "" // service that was looked at last for drift
 	for {
-		p.attempt(ctx, "look at heads", p.lookAtHeads)
-		if time.Since(last) >= deep {
+		pause := round
+		if mine() {
+			p.attempt(ctx, "look at heads", p.lookAtHeads)
+			p.attempt(ctx, "tell the node of environments", p.tellCalls)
+			p.attempt(ctx, "count calls", p.harvestCalls)
+		} else {
+			pause = 500 * time.Millisecond
+		}
+		if mine() && time.Since(last) >= deep {
 			last = time.Now()
 			p.attempt(ctx, "sweep", p.sweep)
 			p.attempt(ctx, "look for drift", func(ctx context.Context) (err error) {
@@ -118,7 +140,7 @@ func (p *Platform) Upkeep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(round):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -150,6 +172,12 @@ func (p *Platform) prune(ctx context.Context) error {
 		return err
 	}
 	if err := p.pruneSealed(ctx); err != nil {
+		return err
+	}
+	if err := p.pruneDev(ctx); err != nil {
+		return err
+	}
+	if err := p.Shelf.Prune(time.Now().Add(-keepSources)); err != nil {
 		return err
 	}
 	if _, err := p.Engine.Prune(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {

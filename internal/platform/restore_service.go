@@ -10,7 +10,7 @@ import (
 // resolveRestore: nothing -> the last revision that wanted something, with what
 // was set aside brought back.
 func (p *Platform) resolveRestore(ctx context.Context, r pave.RestoreService) (transition, error) {
-	if live, err := p.serviceNamed(ctx, r.Name); err == nil {
+	if live, err := p.serviceNamed(ctx, r.Name); err == nil && string(live.Name) == r.Name {
 		return transition{}, pave.Errorf(pave.Conflict, "service %q exists: nothing is to be restored", live.Name).
 			WithHint("pave status %s", live.Name)
 	}

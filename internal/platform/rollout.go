@@ -156,7 +156,15 @@ func (p *Platform) rolloutNodes(ctx context.Context, q store.Querier, svc pave.S
 	if err != nil {
 		return nil, err
 	}
-	graph, err := resource.Expand(resource.Subject{Name: svc.Name, UID: uid, Bind: bindings.find,
+	former, err := p.formerNames(ctx, q, svc.ID, svc.Name)
+	if err != nil {
+		return nil, err
+	}
+	peers, err := p.peers(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	graph, err := resource.Expand(resource.Subject{Name: svc.Name, Former: former, Peers: peers, UID: uid, Bind: bindings.find,
 		Releases: map[pave.Name]pave.Release{env: rel}, Starts: map[pave.Name]string{env: start}}, w)
 	var out resource.Graph
 	for _, n := range graph {

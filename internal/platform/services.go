@@ -33,10 +33,27 @@ func (p *Platform) serviceCalled(ctx context.Context, name string) (pave.Service
 	return svc, err
 }
 
-// serviceNamed returns the service that has a name now. Invalid where it is no
+// serviceMeant returns the service that has a name now, or had it before and nobody
+// took it, whoever asks.
+func (p *Platform) serviceMeant(ctx context.Context, name string) (pave.Service, error) {
+	svc, err := p.serviceCalled(ctx, name)
+	if pave.CodeOf(err) != pave.NotFound {
+		return svc, err
+	}
+	var id string
+	if p.DB.QueryRow(ctx, `SELECT service FROM service_names WHERE name = $1`, name).Scan(&id) != nil {
+		return svc, err
+	}
+	if renamed, rerr := p.serviceByID(ctx, p.DB, id); rerr == nil && renamed.Deleted.IsZero() {
+		return renamed, nil
+	}
+	return svc, err
+}
+
+// serviceNamed returns the service that a name means. Invalid where it is no
 // name, NotFound with "did you mean" where nothing has it that the caller may see.
 func (p *Platform) serviceNamed(ctx context.Context, name string) (pave.Service, error) {
-	svc, err := p.serviceCalled(ctx, name)
+	svc, err := p.serviceMeant(ctx, name)
 	if err == nil {
 		sees, err := p.sees(ctx, svc)
 		if sees || err != nil {
@@ -133,8 +150,8 @@ func (p *Platform) fill(ctx context.Context, s *pave.Service) error {
 		return err
 	}
 	s.Environments = rev.Wanted.Environments
-	if rev.Wanted.Template != "" {
-		s.Template = rev.Wanted.Template + " " + rev.Wanted.Version
+	if !rev.Wanted.Nothing() {
+		s.Template = templateOf(rev.Wanted)
 	}
 	return nil
 }
@@ -144,6 +161,9 @@ func (p *Platform) insertService(ctx context.Context, tx *store.Tx, name, team p
 	svc := pave.Service{ID: pave.NewID("svc"), Name: name, Team: team, Created: time.Now().UTC(), LastRun: run}
 	uid, err := p.uidOf(ctx, tx, "")
 	if err != nil {
+		return svc, err
+	}
+	if err := forgetName(ctx, tx, name); err != nil {
 		return svc, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO services (id, name, team, uid, revision, last_run, created, deleted, kept_until)
@@ -270,10 +290,10 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := p.DB.Query(ctx, `SELECT id, name, rank, protected, approval, approval_seconds FROM environments ORDER BY rank, name`)
+	rows, err := p.DB.Query(ctx, `SELECT id, name, rank, protected, approval, approval_seconds, calls FROM environments ORDER BY rank, name`)
 	return store.Collect(rows, err, func(row store.Scanner) (pave.Environment, error) {
 		var e pave.Environment
-		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds)
+		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds, &e.Calls)
 		for _, kind := range []string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache, pave.KindSecret,
 			pave.KindDeployment, pave.KindRoute} {
 			if b, berr := bound.find(kind, e.Name); berr == nil {
@@ -306,7 +326,7 @@ func (p *Platform) repositoryOf(ctx context.Context, svc pave.Service) (resource
 // RepositoryName is the name of a service's repository outside. It asks nobody's
 // permission: the git door has asked for that of the verb.
 func (p *Platform) RepositoryName(ctx context.Context, service string) (string, error) {
-	svc, err := p.serviceCalled(ctx, service)
+	svc, err := p.serviceMeant(ctx, service)
 	if err != nil {
 		return "", err
 	}

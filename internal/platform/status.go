@@ -41,6 +41,12 @@ func (p *Platform) Status(ctx context.Context, name string) (pave.Status, error)
 			st.Infrastructure = append(st.Infrastructure, r)
 		}
 	}
+	if err := p.harvestCalls(ctx); err != nil {
+		p.Log.Warn("calls were not counted up to now", "err", err)
+	}
+	if st.Undeclared, err = p.undeclared(ctx, svc.ID); err != nil {
+		return st, err
+	}
 	run, err := p.Engine.Get(ctx, svc.LastRun)
 	if err == nil && run.State != pave.RunDone {
 		st.Run = &run

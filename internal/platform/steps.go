@@ -102,7 +102,11 @@ func (b *builder) resources() {
 		}
 		b.out = append(b.out, resource.Step(b.svc.ID, ch, b.known(needs)))
 		if ch.Ref.Kind == pave.KindRepository && ch.Action == pave.ActionCreate {
-			b.add("template", "Template", stepTemplate, serviceInput{b.svc.ID}, "repository")
+			title := "Template"
+			if b.w.tr.to.Adopted != nil {
+				title = "History"
+			}
+			b.add("template", title, stepTemplate, serviceInput{b.svc.ID}, "repository")
 		}
 	}
 }
@@ -185,6 +189,10 @@ func (p *Platform) templateStep(ctx context.Context, t *workflow.Task) (workflow
 		return workflow.Result{}, err
 	}
 	files, err := p.countFiles(ctx, rec.ExternalID, commit)
+	if a := rev.Wanted.Adopted; a != nil {
+		return workflow.Result{Output: map[string]any{"commit": commit},
+			Summary: fmt.Sprintf("%s at %.7s (%d files)", a.Address, commit, files)}, err
+	}
 	return workflow.Result{Output: map[string]any{"commit": commit},
 		Summary: fmt.Sprintf("%s %s (%d files, first commit %.7s)", rev.Wanted.Template, rev.Wanted.Version, files, commit)}, err
 }
@@ -258,6 +266,9 @@ func (p *Platform) forgetStep(ctx context.Context, t *workflow.Task) (workflow.R
 	_, err = p.DB.Exec(ctx, `UPDATE services SET deleted = $1, kept_until = $2 WHERE id = $3 AND deleted = 0`,
 		store.Micros(now), store.Micros(now.Add(resource.KeepFor)), svc.ID)
 	if err != nil {
+		return workflow.Result{}, err
+	}
+	if err := p.dropDev(ctx, `service = $2`, svc.ID); err != nil {
 		return workflow.Result{}, err
 	}
 	summary := fmt.Sprintf("%s deleted, restorable until %s", svc.Name, now.Add(resource.KeepFor).Format(time.DateOnly))

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type transition struct {
 	from, to pave.Wanted
 	releases map[pave.Name]pave.Release // wanted, by environment
 	newTeam  bool
+	rename   pave.Name           // what the service is to be called; "" leaves its name
 	moves    bool                // no revision: releases alone
 	restart  bool                // the processes of what serves are started anew
 	follow   bool                // environments whose processes change get a rollout
@@ -25,6 +27,7 @@ type transition struct {
 	rollout  []pave.Name         // environments that get a release by this transition
 	undoes   string              // run it takes back
 	notes    []string            // for the plan
+	findings []pave.Finding      // likewise
 	finished string              // run that has done, or is doing, just this
 }
 
@@ -32,11 +35,16 @@ type transition struct {
 // revision. One that moves a release, or heals, does not.
 func (t transition) revises() bool { return !t.moves && t.heal == nil }
 
+// name is what the service is called once the transition is under way.
+func (t transition) name() pave.Name { return cmp.Or(t.rename, t.service.Name) }
+
 // resolve says what a request means. Each request type has its own file.
 func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, error) {
 	switch r := r.(type) {
 	case pave.CreateService:
 		return p.resolveCreate(ctx, r)
+	case pave.Adopt:
+		return p.resolveAdopt(ctx, r)
 	case pave.DeleteService:
 		return p.resolveDelete(ctx, r)
 	case pave.RestoreService:
@@ -53,6 +61,8 @@ func (p *Platform) resolve(ctx context.Context, r pave.Request) (transition, err
 		return p.resolveRestart(ctx, r)
 	case pave.Heal:
 		return p.resolveHeal(ctx, r)
+	case pave.RenameService:
+		return p.resolveRename(ctx, r)
 	}
 	return p.resolveSettings(ctx, r)
 }
@@ -82,6 +92,10 @@ func (p *Platform) resolveSettings(ctx context.Context, r pave.Request) (transit
 		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindCache)
 	case pave.AddEnvironment:
 		return p.resolveAddEnvironment(ctx, r)
+	case pave.LinkService:
+		return p.resolveLink(ctx, r)
+	case pave.UnlinkService:
+		return p.resolveUnlink(ctx, r)
 	}
 	return transition{}, pave.Errorf(pave.Invalid, "request %q is not known", r.Verb())
 }

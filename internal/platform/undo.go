@@ -92,6 +92,9 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 	if err := p.idle(ctx, svc); err != nil {
 		return tr, err
 	}
+	if tr.rename, err = p.nameBefore(ctx, run); err != nil {
+		return tr, err
+	}
 	if mine.Wanted.Nothing() {
 		back, err := p.bringBack(ctx, svc, mine.Number-1, "undo")
 		back.undoes = run.ID

@@ -102,7 +102,7 @@ func (c *Controller) target(ctx context.Context, input json.RawMessage) (in step
 // describe builds what a driver gets to know of a record, with the opened secrets
 // of what it needs.
 func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessage, needs []pave.Ref) (Resource, error) {
-	res := Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: spec}
+	res := Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Service: r.Service, Spec: spec}
 	if len(needs) == 0 {
 		return res, nil
 	}
@@ -112,7 +112,7 @@ func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessag
 	}
 	for _, need := range needs {
 		for _, other := range all {
-			if other.Ref != need || !other.Live() {
+			if !same(need, other.Ref) || !other.Live() {
 				continue
 			}
 			secrets, err := c.secrets(other)

@@ -83,7 +83,9 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, me
 	}
 	res := Resource{ID: r.ID, Ref: n.Ref, ExternalID: r.ExternalID, Spec: n.Spec}
 	if r.ID == "" {
-		res.ExternalID = ExternalName(n.Ref)
+		if res.ExternalID, err = c.free(ctx, c.db, n.Ref); err != nil {
+			return ch, err
+		}
 	}
 	ch.External = res.ExternalID
 	if p, ok := As[Pricer](d); ok {

@@ -28,6 +28,7 @@ type Resource struct {
 	ID         string            // immutable; the marker and the idempotency key
 	Ref        pave.Ref          //
 	ExternalID string            // its name outside, frozen at creation
+	Service    string            // id; for Apply alone
 	Spec       json.RawMessage   // the spec of its kind (see kind.go)
 	Outputs    map[string]string // as recorded; for Drift alone
 	Inputs     []Input           // what the resources it needs gave out

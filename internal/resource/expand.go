@@ -36,11 +36,16 @@ func (g Graph) Find(ref pave.Ref) (Node, bool) {
 // Subject is what Expand needs to know of a service beside what is wanted.
 type Subject struct {
 	Name pave.Name
-	UID  int
+	// Former are names it had whose addresses go on.
+	Former []pave.Name
+	UID    int
 	// Releases are the releases wanted by environment.
 	Releases map[pave.Name]pave.Release
 	// Starts are the runs that restarted what serves, by environment.
 	Starts map[pave.Name]string
+	// Peers are the addresses, by environment, of services that it may be linked to, by
+	// their ids. A link to another one has no effect.
+	Peers map[pave.Name]map[string]string
 	// Bind says which provider makes a kind in an environment ("" for what a
 	// service has once).
 	Bind func(kind string, env pave.Name) (pave.Binding, error)
@@ -86,6 +91,9 @@ func (x *expansion) add(ref pave.Ref, spec func(settings map[string]string) any,
 func (x *expansion) repository() {
 	spec := RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template, Version: x.w.Version, Digest: x.w.Digest, Hooks: x.w.Hooks,
 		Inputs: x.w.Inputs, Database: x.w.Engine(pave.KindDatabase), Cache: x.w.Engine(pave.KindCache), Environments: x.w.Environments}
+	if a := x.w.Adopted; a != nil {
+		spec.Source, spec.Commit = a.Source, a.Commit
+	}
 	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any { return spec })
 }
 
@@ -101,21 +109,29 @@ func (x *expansion) environment(env pave.Name) {
 	vars, more := x.variables(env, set.Variables, secrets)
 	needs = append(append(needs, more...), x.values(env, set.Secrets, secrets)...)
 
+	vars, calls := x.links(env, set.Links, vars)
+
 	release, known := x.s.Releases[env]
 	deployment := x.ref(pave.KindDeployment, env, name)
 	x.add(deployment, func(bound map[string]string) any {
 		return DeploymentSpec{Service: x.s.Name, Env: env, Team: x.w.Team, Release: release.ID,
 			Number: release.Number, Command: release.Command, Ready: release.Ready,
 			Replicas: max(1, set.Replicas), UID: x.s.UID, User: bound["user"], MemoryMB: set.MemoryMB, CPU: set.CPU,
-			Vars: vars, Secrets: secrets, Start: x.s.Starts[env]}
+			Vars: vars, Calls: calls, Secrets: secrets, Start: x.s.Starts[env]}
 	}, needs...)
 	if !known && len(x.graph) > 0 {
 		x.graph[len(x.graph)-1].After = "after pipeline"
 	}
 	x.add(x.ref(pave.KindRoute, env, name), func(map[string]string) any {
-		return RouteSpec{Host: fmt.Sprintf("%s.%s.localhost", name, env), Service: x.s.Name, Env: env}
+		spec := RouteSpec{Host: hostOf(x.s.Name, env), Service: x.s.Name, Env: env}
+		for _, former := range slices.Sorted(slices.Values(x.s.Former)) {
+			spec.Also = append(spec.Also, hostOf(former, env))
+		}
+		return spec
 	}, deployment)
 }
+
+func hostOf(service, env pave.Name) string { return fmt.Sprintf("%s.%s.localhost", service, env) }
 
 // backings adds databases and the like with the secrets that hold their
 // addresses, and returns the refs a deployment needs.
@@ -173,6 +189,24 @@ func (x *expansion) variables(env pave.Name, all, secrets map[string]string) (ma
 		}
 	}
 	return texts, needs
+}
+
+// links adds the address of each service that is linked, and returns their ids.
+func (x *expansion) links(env pave.Name, all, vars map[string]string) (map[string]string, []string) {
+	var calls []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		address, there := x.s.Peers[env][all[key]]
+		if !there {
+			continue
+		}
+		if vars == nil {
+			vars = map[string]string{}
+		}
+		vars[key] = address
+		calls = append(calls, all[key])
+	}
+	slices.Sort(calls)
+	return vars, slices.Compact(calls)
 }
 
 // values adds a secret for each value that was sealed for the service.

@@ -102,10 +102,19 @@ func (j *Journal) Get(ctx context.Context, q store.Querier, id string) (Record, 
 func (j *Journal) Live(ctx context.Context, q store.Querier, service string, ref pave.Ref) (Record, error) {
 	r, err := scan(q.QueryRow(ctx, `SELECT `+columns+` FROM resources
 		WHERE service = $1 AND ref = $2 AND state IN ('planned', 'present')`, service, ref.String()))
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, pave.Errorf(pave.NotFound, "no resource %s", ref)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return r, err
 	}
-	return r, err
+	all, err := j.List(ctx, q, service)
+	if err != nil {
+		return r, err
+	}
+	for _, r := range all {
+		if r.Live() && same(ref, r.Ref) {
+			return r, nil
+		}
+	}
+	return r, pave.Errorf(pave.NotFound, "no resource %s", ref)
 }
 
 func scan(row interface{ Scan(...any) error }) (Record, error) {
@@ -134,8 +143,12 @@ func (j *Journal) Ensure(ctx context.Context, tx *store.Tx, service string, n No
 	if pave.CodeOf(err) != pave.NotFound {
 		return r, err
 	}
+	external, err := j.free(ctx, tx, n.Ref)
+	if err != nil {
+		return r, err
+	}
 	r = Record{ID: pave.NewID("res"), Service: service, Ref: n.Ref, Provider: n.Provider,
-		ExternalID: ExternalName(n.Ref), State: pave.ResourcePlanned, Spec: json.RawMessage("null"),
+		ExternalID: external, State: pave.ResourcePlanned, Spec: json.RawMessage("null"),
 		Run: run, Actor: actor, Created: time.Now()}
 	_, err = tx.Exec(ctx, `INSERT INTO resources (id, service, ref, kind, provider, external_id, state, spec,
 		outputs, secrets, secret_keys, version, ready, reason, observed, run, actor, created, kept_until)

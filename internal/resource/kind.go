@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	pave "github.com/pave-platform/pave"
 )
@@ -11,7 +12,8 @@ import (
 // The specs of the kinds. They are provider-neutral: a driver for a cluster and
 // one for a laptop read the same. All of them are small data without secrets.
 
-// RepositorySpec is a git repository whose first commit is a rendered template.
+// RepositorySpec is a git repository whose first commit is a rendered template, or
+// which begins with a history that was brought.
 // What it is made from counts once, at creation.
 type RepositorySpec struct {
 	Service  pave.Name      `json:"service"`
@@ -26,6 +28,10 @@ type RepositorySpec struct {
 	// Environments at creation, for the texts of the first commit.
 	Environments []pave.Name `json:"environments,omitempty"`
 	Description  string      `json:"description,omitempty"`
+	// Source is what was brought of a repository that no template made, and Commit its
+	// head: it begins with that history.
+	Source string `json:"source,omitempty"`
+	Commit string `json:"commit,omitempty"`
 }
 
 // IdentitySpec is a workload identity.
@@ -75,6 +81,8 @@ type DeploymentSpec struct {
 	// Secrets say by variable what the workload gets: "database url", or the id of a
 	// sealed value.
 	Secrets map[string]string `json:"secrets,omitempty"`
+	// Calls are the ids of services it is linked to: it may call them.
+	Calls []string `json:"calls,omitempty"`
 	// Start is the run that restarted the workload last.
 	Start string `json:"start,omitempty"`
 }
@@ -90,6 +98,7 @@ func (s DeploymentSpec) Generation() string {
 // RouteSpec makes a deployment reachable.
 type RouteSpec struct {
 	Host    string    `json:"host"`
+	Also    []string  `json:"also,omitempty"` // hosts it had, unless another route has them
 	Service pave.Name `json:"service"`
 	Env     pave.Name `json:"env"`
 }
@@ -116,13 +125,20 @@ func Title(k string) string { return kinds[k].title }
 // ExternalName is the name a new resource gets outside: the service's, and for
 // resources of an environment "SERVICE_ENV" ('_' occurs in neither, so no two
 // collide). Long names are cut and closed with a hash: 48 characters at the most.
-func ExternalName(ref pave.Ref) string {
+func ExternalName(ref pave.Ref) string { return externalName(ref, 1) }
+
+// externalName is the nth name for a ref, where the others before it belong to
+// services that were renamed.
+func externalName(ref pave.Ref, n int) string {
 	name := string(ref.Service)
 	if ref.Env != "" {
 		name += "_" + string(ref.Env)
 	}
 	if ref.Kind == pave.KindSecret {
 		name += "_" + ref.Name
+	}
+	if n > 1 {
+		name += fmt.Sprintf("_%d", n)
 	}
 	if len(name) <= 48 {
 		return name

@@ -24,6 +24,7 @@ import (
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/internal/source"
 	"github.com/pave-platform/pave/internal/store"
 	"github.com/pave-platform/pave/internal/webhook"
 	"github.com/pave-platform/pave/internal/workflow"
@@ -37,8 +38,8 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		return nil, err
 	}
 	s := &instance{cfg: c, log: log, access: access.New(db), node: node.Dial(c.socket()),
-		engine: workflow.New(db, workflow.Options{Logger: log})}
-	token, err := signIn(ctx, s.access)
+		engine: workflow.New(db, workflow.Options{Logger: log, Lease: lease, Elected: func() { c.clean(log) }})}
+	token, err := c.signIn(ctx, s.access)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +52,12 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	if err != nil {
 		return nil, err
 	}
-	paths := &addresses{url: s.state.URL, router: s.state.Router}
+	paths := &addresses{url: c.lasting(s.state.URL), router: s.state.Router}
 	templates, err := c.library(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
+	shelf, err := c.shelf(key.Derive)
 	if err != nil {
 		return nil, err
 	}
@@ -66,27 +71,27 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
 	vault := resource.NewVault(db, key)
-	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, database, cache,
+	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache,
 		vault, paths, root), log)
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
-		Catalog: catalog.New(db), Access: s.access, Templates: templates, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
+		Catalog: catalog.New(db), Access: s.access, Templates: templates, Shelf: shelf, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	if s.webhooks, err = webhook.New(webhook.Options{DB: db, Access: s.access, Key: key, Events: s.platform, Allow: c.Allow, Version: c.Version, Log: log}); err != nil {
 		return nil, err
 	}
 	hookToken := key.Derive("hook", c.Home)
-	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Webhooks: s.webhooks, Once: once.New(db, key), Version: c.Version, Issuer: s.state.URL, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
+	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Webhooks: s.webhooks, Once: once.New(db, key), Version: c.Version, Issuer: paths.url, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
 		Git: gitDoor{s, db, repos, hookToken}.handler()})
 	return s, err
 }
 
 // drivers are all drivers there are, by kind and provider.
-func drivers(n *node.Client, trees process.Trees, repos *repositories, database *postgres.Driver,
+func drivers(n *node.Client, trees process.Trees, repos *repositories, shelf *source.Shelf, database *postgres.Driver,
 	cache *redis.Driver, vault sealed.Vault, paths *addresses, root bool) resource.Drivers {
 	ds := resource.Drivers{}
-	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos})
+	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf})
 	ds.Add(pave.KindIdentity, "jwt", process.Identity{Node: n, Issuer: func() string { return paths.url }, OwnUID: root})
 	ds.Add(pave.KindDatabase, "postgres", database)
 	ds.Add(pave.KindCache, "redis", cache)

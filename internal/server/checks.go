@@ -2,82 +2,67 @@ package server
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"os/exec"
-	"syscall"
+	"os"
+	"slices"
 
 	"github.com/pave-platform/pave"
 )
 
-// minFree is how much disk space must be free for a service to be made, in bytes.
-const minFree = 512 << 20
-
-// diskCheck says whether there is room for builds and data.
-func (c Config) diskCheck() pave.Check {
-	check := pave.Check{Name: "disk", Fix: "free space on the disk of " + c.Home + ", or set PAVE_HOME to another one"}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(c.Home, &fs); err != nil {
-		check.Detail = err.Error()
-		return check
-	}
-	free := fs.Bavail * uint64(fs.Bsize)
-	check.Detail = fmt.Sprintf("%d MB free at %s", free>>20, c.Home)
-	if free < minFree {
-		return check
-	}
-	check.OK, check.Fix = true, ""
-	return check
-}
-
-// keyCheck says whether the key that sealed the secrets is there and private.
-func (c Config) keyCheck() pave.Check {
-	check := pave.Check{Name: "key", Detail: c.serverKey()}
-	if _, err := c.openKey(); err != nil {
-		check.Detail, check.Fix = err.Error(), pave.HintOf(err)
-		return check
-	}
-	check.OK = true
-	return check
-}
-
-// LocalChecks are the doctor's checks that need no server.
+// LocalChecks are the doctor's checks that need no server. They change nothing but
+// the folders of the state, which every command makes. Where a folder is not as it
+// has to be, what lies in it is not looked at.
 func LocalChecks(ctx context.Context, c Config) []pave.Check {
-	out := []pave.Check{}
-	for _, tool := range []struct{ name, fix string }{
-		{"go", "install Go 1.26 or newer: https://go.dev/dl"}, {"git", "apt-get install -y git"}} {
-		check := pave.Check{Name: tool.name + " on PATH", Fix: tool.fix}
-		if path, err := exec.LookPath(tool.name); err == nil {
-			check.OK, check.Detail, check.Fix = true, path, ""
-		} else {
-			check.Detail = "not found"
-		}
-		out = append(out, check)
+	out := slices.Concat(toolChecks(ctx), languageChecks(c), []pave.Check{filesCheck(), namesCheck(ctx)})
+	state := c.stateCheck()
+	out = append(out, state)
+	if !state.OK {
+		return out
 	}
-	out = append(out, languageChecks(c)...)
-	if err := c.prepare(); err != nil {
-		return append(out, pave.Check{Name: "state folder", Detail: err.Error(), Fix: pave.HintOf(err)})
+	out = append(out, c.diskCheck(minFree), c.noexecCheck(ctx), c.keyCheck(), c.storeCheck(ctx))
+	out = append(out, c.templatesCheck(), c.credentialsCheck(), c.tlsCheck())
+	s, err := Find(ctx, c)
+	if err == nil {
+		return append(out, c.versionCheck(s))
 	}
-	out = append(out, pave.Check{Name: "state folder", OK: true, Detail: c.Home}, c.diskCheck(), c.keyCheck())
-	if _, err := Find(ctx, c); err != nil {
-		out = append(out, c.portCheck("API", c.Listen, "PAVE_LISTEN"), c.portCheck("router", c.Router, "PAVE_ROUTER"))
-	}
-	return out
+	return append(out, c.portCheck("API", c.Listen, "PAVE_LISTEN"), c.portCheck("router", c.Router, "PAVE_ROUTER"))
 }
 
-// portCheck says whether an address is free while no server runs.
-func (c Config) portCheck(what, address, variable string) pave.Check {
-	check := pave.Check{Name: what + " port", Detail: address}
-	l, err := net.Listen("tcp", address)
+// checks are the doctor's checks of the server itself.
+func (c Config) checks(context.Context) []pave.Check {
+	s, _, err := c.readState()
+	return []pave.Check{c.diskCheck(minFree), c.keyCheck(), verdict("server", s.URL+", version "+c.Version, err)}
+}
+
+// verdict is a check that says detail where err is nil, else the error and its hint.
+func verdict(name, detail string, err error) pave.Check {
 	if err != nil {
-		if s, ok, serr := c.readState(); serr == nil && ok && what == "router" && s.Router == address {
-			check.OK, check.Detail = true, address+" (our own node)"
-			return check
-		}
-		check.Detail, check.Fix = err.Error(), fmt.Sprintf("end the program that has it (ss -ltnp), or set %s=127.0.0.1:PORT", variable)
-		return check
+		return pave.Check{Name: name, Detail: err.Error(), Fix: pave.HintOf(err)}
 	}
-	l.Close()
-	check.OK = true
-	return check
+	return pave.Check{Name: name, OK: true, Detail: detail}
+}
+
+// stateCheck says whether the folders of the state are there, ours and writable.
+func (c Config) stateCheck() pave.Check {
+	err := c.prepare()
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(c.path("tmp"), "doctor-*"); err != nil {
+			err = pave.Errorf(pave.Unavailable, "nothing can be written to %s: %w", c.path("tmp"), err).
+				WithHint("free disk space, mount it writable, or set PAVE_HOME to another folder")
+		} else {
+			f.Close()
+			err = os.Remove(f.Name())
+		}
+	}
+	return verdict("state folder", c.Home, err)
+}
+
+// versionCheck says whether the server that runs is of this command's version.
+func (c Config) versionCheck(s State) pave.Check {
+	var err error
+	if s.Version != c.Version {
+		err = pave.Errorf(pave.Conflict, "the server that runs is version %s, this command is %s", s.Version, c.Version).
+			WithHint("pave up: it starts the server of this version, what runs goes on")
+	}
+	return verdict("version", c.Version, err)
 }

@@ -6,6 +6,7 @@ package server
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,9 @@ type Config struct {
 	Store     string   // URL of the store; "" is SQLite in Home
 	Postgres  string   // URL of a superuser on the tenants' server; "" is ours
 	Version   string
-	TLS       TLS // for other machines
+	// Name tells a further server of the home from the first, whose name is "".
+	Name string
+	TLS  TLS // for other machines
 	// Allow lists private addresses that templates may be fetched from; see
 	// httpc.Options.
 	Allow []string
@@ -42,9 +45,9 @@ type Config struct {
 // FromEnvironment is the configuration of this machine and user: PAVE_HOME,
 // PAVE_CONFIG, PAVE_LISTEN, PAVE_ROUTER, PAVE_TEMPLATES, PAVE_STORE_URL,
 // PAVE_POSTGRES_URL, PAVE_ALLOW, PAVE_CREDENTIALS, PAVE_TLS_LISTEN, PAVE_TLS,
-// PAVE_TLS_CERT, PAVE_TLS_KEY and PAVE_HOST over the folders that are usual.
+// PAVE_TLS_CERT, PAVE_TLS_KEY, PAVE_HOST and PAVE_SERVER over the folders that are usual.
 func FromEnvironment(version string) (Config, error) {
-	c := Config{Version: version, Home: os.Getenv("PAVE_HOME"), Listen: or(os.Getenv("PAVE_LISTEN"), DefaultListen),
+	c := Config{Version: version, Name: os.Getenv("PAVE_SERVER"), Home: os.Getenv("PAVE_HOME"), Listen: or(os.Getenv("PAVE_LISTEN"), DefaultListen),
 		Router: or(os.Getenv("PAVE_ROUTER"), DefaultRouter), Templates: filepath.SplitList(os.Getenv("PAVE_TEMPLATES")),
 		Store: os.Getenv("PAVE_STORE_URL"), Postgres: os.Getenv("PAVE_POSTGRES_URL"),
 		Allow: strings.FieldsFunc(os.Getenv("PAVE_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' }), Credentials: os.Getenv("PAVE_CREDENTIALS")}
@@ -82,7 +85,9 @@ func (c Config) path(elem ...string) string {
 	return filepath.Join(append([]string{c.Home}, elem...)...)
 }
 
-func (c Config) serverFile() string { return c.path("server.json") }
+// serverFile and serverLock belong to one server of the home.
+func (c Config) serverFile() string { return c.path(c.serverName() + ".json") }
+func (c Config) serverLock() string { return c.path(c.serverName() + ".lock") }
 func (c Config) downFile() string   { return c.path("down") }
 func (c Config) socket() string     { return c.path("node", "run", "node.sock") }
 func (c Config) serverKey() string  { return filepath.Join(c.Keys, "server.key") }
@@ -96,9 +101,16 @@ func (c Config) store() string {
 	return "sqlite:" + c.path("pave.db")
 }
 
+// maxSocket is how long the path of a unix socket may be on every system, in bytes.
+const maxSocket = 103
+
 // prepare makes the folders. Home is 0711, so that programs of other users reach
 // their own part of it and list nothing.
 func (c Config) prepare() error {
+	if n := len(c.socket()); n > maxSocket {
+		return pave.BadField("PAVE_HOME", c.Home, fmt.Sprintf("is too long: the node's socket in it would have a path of %d bytes, the system takes %d", n, maxSocket),
+			"set PAVE_HOME to a shorter path")
+	}
 	for _, d := range []struct {
 		path string
 		mode os.FileMode

@@ -18,7 +18,8 @@ import (
 // startWithin is how long a server may take until it answers.
 const startWithin = 30 * time.Second
 
-// Find returns the server that runs, or Unavailable.
+// Find returns the server that runs, another one of the home where it does not
+// answer, or Unavailable.
 func Find(ctx context.Context, c Config) (State, error) {
 	s, ok, err := c.readState()
 	if err != nil {
@@ -26,6 +27,11 @@ func Find(ctx context.Context, c Config) (State, error) {
 	}
 	if ok && alive(ctx, s) == nil {
 		return s, nil
+	}
+	for _, other := range c.others() {
+		if s, ok, err := other.readState(); err == nil && ok && alive(ctx, s) == nil {
+			return s, nil
+		}
 	}
 	return s, pave.Errorf(pave.Unavailable, "no server runs for %s", c.Home).WithHint("pave up")
 }
@@ -146,6 +152,11 @@ func spawn(c Config, command string) (<-chan error, error) {
 	cmd := exec.Command(self, command)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
 	cmd.Env = c.environment()
+	if command == "server" {
+		cmd.Env = append(cmd.Env, "PAVE_SERVER="+c.Name)
+	} else {
+		cmd.Env = append(cmd.Env, "PAVE_SERVER=") // it looks after the first
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, pave.Errorf(pave.Unavailable, "start pave %s: %w", command, err).WithHint("pave doctor")
@@ -261,11 +272,13 @@ func Down(ctx context.Context, c Config) error {
 	if err := c.setDown(true); err != nil {
 		return err
 	}
-	if s, ok, err := c.readState(); err != nil {
-		return err
-	} else if ok {
-		if err := endProcess(ctx, s.PID, 20*time.Second); err != nil {
+	for _, one := range append(c.others(), c) { // who carries out runs goes last, mostly
+		if s, ok, err := one.readState(); err != nil {
 			return err
+		} else if ok {
+			if err := endProcess(ctx, s.PID, 20*time.Second); err != nil {
+				return err
+			}
 		}
 	}
 	return node.Dial(c.socket()).Shutdown(ctx)

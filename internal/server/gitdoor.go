@@ -67,14 +67,3 @@ func (d gitDoor) env(r *http.Request, repository, user string) []string {
 	return []string{"PAVE_HOOK_URL=" + d.s.state.URL, "PAVE_HOOK_TOKEN=" + d.hook.Reveal(), "PAVE_HOOK_SERVICE=" + repository,
 		"PAVE_HOOK_USER=" + user, "PAVE_HOOK_API_TOKEN=" + token, "PAVE_HOME=" + d.s.cfg.Home, "PATH=" + os.Getenv("PATH")}
 }
-
-// checks are the doctor's checks of the server itself.
-func (c Config) checks(ctx context.Context) []pave.Check {
-	out := []pave.Check{c.diskCheck(), c.keyCheck()}
-	s, _, err := c.readState()
-	server := pave.Check{Name: "server", OK: err == nil, Detail: s.URL + ", version " + c.Version}
-	if err != nil {
-		server.Detail, server.Fix = err.Error(), pave.HintOf(err)
-	}
-	return append(out, server)
-}

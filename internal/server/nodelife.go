@@ -67,6 +67,7 @@ func (s *instance) watchNode(ctx context.Context) {
 // RunNode runs the node until it is shut down. It starts the server again when
 // that has died.
 func RunNode(ctx context.Context, c Config, out io.Writer) error {
+	c.Name = ""
 	if err := c.prepare(); err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func watchServer(ctx context.Context, c Config, log *slog.Logger) {
 			return
 		case <-time.After(watchEvery):
 		}
-		held, err := lockFile(c.path("server.lock"), false)
+		held, err := lockFile(c.serverLock(), false)
 		if err != nil {
 			continue
 		}

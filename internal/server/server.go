@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,10 +27,10 @@ import (
 // localToken labels the token of server.json; each start makes a new one.
 const localToken = "local"
 
-// Run runs the server until ctx ends. One server runs for a home: a second one is
-// a Conflict, unless the first no longer answers; then it is ended.
+// Run runs the server until ctx ends. One server of a name runs for a home: a second
+// one is a Conflict, unless the first no longer answers; then it is ended.
 func Run(ctx context.Context, c Config, out io.Writer) error {
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), c.checkName()); err != nil {
 		return err
 	}
 	if err := c.prepare(); err != nil {
@@ -44,7 +45,9 @@ func Run(ctx context.Context, c Config, out io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel()}))
-	c.clean(log)
+	if _, err := c.openKey(); err != nil { // before there is a store
+		return err
+	}
 	listener, err := c.listen()
 	if err != nil {
 		return err
@@ -83,7 +86,7 @@ func logLevel() slog.Level {
 // takeOver takes the server's lock. A holder that does not answer is ended.
 func takeOver(ctx context.Context, c Config) (*os.File, error) {
 	for try := 0; ; try++ {
-		lock, err := lockFile(c.path("server.lock"), false)
+		lock, err := lockFile(c.serverLock(), false)
 		if err == nil || pave.CodeOf(err) != pave.Conflict {
 			return lock, err
 		}
@@ -100,7 +103,7 @@ func takeOver(ctx context.Context, c Config) (*os.File, error) {
 			}
 		}
 		if try >= 60 {
-			return nil, pave.Errorf(pave.Conflict, "another process holds %s and does not answer", c.path("server.lock"))
+			return nil, pave.Errorf(pave.Conflict, "another process holds %s and does not answer", c.serverLock())
 		}
 		select {
 		case <-ctx.Done():
@@ -162,7 +165,7 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	}
 	group.Go(func() { s.watchNode(ctx) })
 	group.Go(func() {
-		if err := s.engine.Run(ctx); err != nil {
+		if err := s.execute(ctx); err != nil {
 			failed <- err
 		}
 	})
@@ -175,7 +178,7 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	if s.state.Public != "" {
 		s.log.Info("reachable from other machines", "url", s.state.Public, "ca_sha256", s.state.Fingerprint)
 	}
-	group.Go(func() { s.platform.Upkeep(ctx) })
+	group.Go(func() { s.platform.Upkeep(ctx, s.engine.Executing) })
 	group.Go(func() { s.webhooks.Run(ctx) })
 	var err error
 	select {
@@ -188,6 +191,18 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	return errors.Join(err, ignoreDeadline(srv.Shutdown(bye)))
 }
 
+// execute carries out runs whenever this server is the executor. One that lost
+// that right, since it was stopped for a while, stands by again.
+func (s *instance) execute(ctx context.Context) error {
+	for {
+		err := s.engine.Run(ctx)
+		if pave.CodeOf(err) != pave.Conflict {
+			return err
+		}
+		s.log.Warn("another server carries out runs; this one stands by", "cause", err)
+	}
+}
+
 func ignoreDeadline(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil
@@ -197,8 +212,11 @@ func ignoreDeadline(err error) error {
 
 // signIn makes the user who runs the server an admin and gives the commands of
 // this machine a new token.
-func signIn(ctx context.Context, a *access.Access) (pave.Secret, error) {
-	name := "local"
+func (c Config) signIn(ctx context.Context, a *access.Access) (pave.Secret, error) {
+	name, label := "local", localToken
+	if c.Name != "" {
+		label += "-" + c.Name
+	}
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		name = u.Username
 	}
@@ -206,10 +224,10 @@ func signIn(ctx context.Context, a *access.Access) (pave.Secret, error) {
 	if err != nil {
 		return pave.Secret{}, err
 	}
-	if err := a.RevokeLabel(ctx, localToken); err != nil {
+	if err := a.RevokeLabel(ctx, label); err != nil {
 		return pave.Secret{}, err
 	}
-	return a.IssueToken(ctx, who.ID, localToken, time.Time{})
+	return a.IssueToken(ctx, who.ID, label, time.Time{})
 }
 
 // ready says why the server cannot work, or nil.
@@ -227,6 +245,23 @@ func (s *instance) keys(ctx context.Context) (json.RawMessage, error) {
 	return json.Marshal(keys)
 }
 
-// keysOf opens the server's key, which seals secrets and from which credentials
-// are derived.
-func (c Config) openKey() (*seal.Key, error) { return seal.LoadOrCreate(c.serverKey()) }
+// openKey opens the server's key, which seals secrets and from which credentials
+// are derived. The first start makes it; a key that is gone is not made again.
+func (c Config) openKey() (*seal.Key, error) {
+	if err := c.keyLost(); err != nil {
+		return nil, err
+	}
+	return seal.LoadOrCreate(c.serverKey())
+}
+
+// keyLost is an error where the store is there and the key is not.
+func (c Config) keyLost() error {
+	if _, err := os.Stat(c.serverKey()); !errors.Is(err, fs.ErrNotExist) || c.Store != "" {
+		return nil
+	}
+	if info, err := os.Stat(c.path("pave.db")); err != nil || info.Size() == 0 {
+		return nil
+	}
+	return pave.Errorf(pave.Denied, "the key %s is gone, and %s holds secrets that only it opens", c.serverKey(), c.path("pave.db")).
+		WithHint("restore the key from your backup of keys; to begin anew, move %s away", c.Home)
+}

@@ -76,8 +76,9 @@ func writeFile(path string, data []byte, mode os.FileMode) error {
 	return nil
 }
 
-// clean removes what a kill left half written. The caller holds the server's lock:
-// nobody else makes or deletes repositories, but a command may be writing a file.
+// clean removes what a kill left half written. The caller is the executor: nobody
+// else makes or deletes repositories, but a command may be writing a file. It is out
+// of the way at once, for an executor before this one that still works on it.
 func (c Config) clean(log *slog.Logger) {
 	var left []string
 	for _, pattern := range []string{c.path("git", ".new-*"), c.path("git", "*.git.deleted")} {
@@ -90,7 +91,12 @@ func (c Config) clean(log *slog.Logger) {
 	}
 	for _, path := range left {
 		log.Info("removing what a kill left half made", "path", path)
-		if err := os.RemoveAll(path); err != nil {
+		gone := filepath.Join(c.path("tmp"), "gone-"+filepath.Base(path))
+		err := os.RemoveAll(gone)
+		if err == nil {
+			err = os.Rename(path, gone)
+		}
+		if err := errors.Join(err, os.RemoveAll(gone)); err != nil {
 			log.Warn("not removed", "path", path, "err", err)
 		}
 	}

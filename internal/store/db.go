@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ const (
 	postgresConns    = 20
 	postgresIdle     = 10
 	postgresDialTime = 10 * time.Second
+	// postgresPause ends the transaction of a client that says nothing more: a server
+	// that was stopped must not hold its locks for longer than its lease.
+	postgresPause = 2500 * time.Millisecond
 )
 
 // A DB is an open database. It is safe for concurrent use.
@@ -77,18 +81,7 @@ func Open(ctx context.Context, rawURL string) (*DB, error) {
 }
 
 func open(ctx context.Context, rawURL string, from fs.FS) (*DB, error) {
-	var db *DB
-	var err error
-	switch scheme, rest, _ := strings.Cut(rawURL, ":"); scheme {
-	case "sqlite":
-		db, err = openSQLite(rest)
-	case "postgres", "postgresql":
-		db, err = openPostgreSQL(rawURL)
-	default:
-		// The URL may hold a password: only its scheme is shown.
-		err = pave.BadField("store", scheme+":...", "must start with sqlite: or postgres:",
-			"for example: PAVE_STORE_URL=sqlite:/var/lib/pave/pave.db")
-	}
+	db, err := connect(rawURL)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +90,20 @@ func open(ctx context.Context, rawURL string, from fs.FS) (*DB, error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// connect makes the handle of the database at the URL.
+func connect(rawURL string) (*DB, error) {
+	switch scheme, rest, _ := strings.Cut(rawURL, ":"); scheme {
+	case "sqlite":
+		return openSQLite(rest)
+	case "postgres", "postgresql":
+		return openPostgreSQL(rawURL)
+	default:
+		// The URL may hold a password: only its scheme is shown.
+		return nil, pave.BadField("store", scheme+":...", "is neither sqlite:PATH nor postgres://HOST/NAME",
+			"for example: PAVE_STORE_URL=sqlite:/var/lib/pave/pave.db")
+	}
 }
 
 func openSQLite(path string) (*DB, error) {
@@ -157,6 +164,7 @@ func openPostgreSQL(rawURL string) (*DB, error) {
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "pave"
 	}
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(postgresPause.Milliseconds(), 10)
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(postgresConns)
 	db.SetMaxIdleConns(postgresIdle)
@@ -188,8 +196,15 @@ func (db *DB) Conn(ctx context.Context) (*sql.Conn, error) {
 }
 
 // Exec implements Querier.
-func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	return exec(ctx, db.write, query, args)
+func (db *DB) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	if guardOf(ctx) == nil {
+		return exec(ctx, db.write, query, args)
+	}
+	err = db.Tx(ctx, func(tx *Tx) (err error) {
+		n, err = tx.Exec(ctx, query, args...)
+		return err
+	})
+	return n, err
 }
 
 // Query implements Querier.

@@ -53,11 +53,39 @@ func mapError(err error) error {
 }
 
 func unavailable(reason string, err error) *pave.Error {
-	e := pave.Errorf(pave.Unavailable, "the store is unavailable (%s): %w", reason, err)
-	if reason == "disk full" {
+	e := pave.Errorf(pave.Unavailable, "the store is unavailable (%s): %w", reason, discreet(err))
+	switch reason {
+	case "disk full":
 		e = e.WithHint("free space on the disk of the store; work goes on by itself")
+	case "connection lost":
+		e = e.WithHint("try again in a moment; work goes on by itself when the database of PAVE_STORE_URL answers")
 	}
 	return e
+}
+
+// discreet is the cause of a lost connection without its address, user and
+// database, which are nothing for the callers of the API.
+func discreet(err error) error {
+	var connect *pgconn.ConnectError
+	if !errors.As(err, &connect) {
+		return err
+	}
+	deepest := connect.Unwrap()
+	for {
+		var next error
+		switch e := deepest.(type) {
+		case interface{ Unwrap() error }:
+			next = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				next = all[len(all)-1]
+			}
+		}
+		if next == nil {
+			return deepest
+		}
+		deepest = next
+	}
 }
 
 func unique(err error) error {
@@ -102,6 +130,8 @@ func mapPostgreSQL(state string, err error) error {
 		return unavailable("too many connections", err)
 	case "55P03":
 		return unavailable("database locked", err)
+	case "25P03": // postgresPause
+		return unavailable("connection lost", err)
 	case "25006":
 		return unavailable("database read-only", err)
 	case "57014":

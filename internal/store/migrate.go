@@ -27,11 +27,10 @@ const migrationLock = 0x70617665
 // migrate applies every migration the database lacks, each in a transaction with
 // its row in the table migrations.
 func (db *DB) migrate(ctx context.Context, from fs.FS) error {
-	names, err := fs.Glob(from, "migrations/*.sql")
+	names, err := migrationNames(from)
 	if err != nil {
 		return err
 	}
-	slices.Sort(names)
 	if err := db.Tx(ctx, func(tx *Tx) error { return db.prepareMigrations(ctx, tx, names) }); err != nil {
 		return migrationError("read the list of migrations", err)
 	}
@@ -45,6 +44,13 @@ func (db *DB) migrate(ctx context.Context, from fs.FS) error {
 		}
 	}
 	return nil
+}
+
+// migrationNames lists the files of migrations in their order.
+func migrationNames(from fs.FS) ([]string, error) {
+	names, err := fs.Glob(from, "migrations/*.sql")
+	slices.Sort(names)
+	return names, err
 }
 
 // migrationError adds the step to a defect; errors with a code speak for
@@ -66,7 +72,12 @@ func (db *DB) prepareMigrations(ctx context.Context, tx *Tx, names []string) err
 	if _, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied BIGINT NOT NULL)`); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, `SELECT name FROM migrations ORDER BY name`)
+	return knownMigrations(ctx, tx, names)
+}
+
+// knownMigrations is Conflict when one was applied that is not among the names.
+func knownMigrations(ctx context.Context, q Querier, names []string) error {
+	rows, err := q.Query(ctx, `SELECT name FROM migrations ORDER BY name`)
 	applied, err := Collect(rows, err, func(s Scanner) (name string, err error) { return name, s.Scan(&name) })
 	if err != nil {
 		return err

@@ -65,6 +65,11 @@ func (db *DB) txOnce(ctx context.Context, fn func(*Tx) error) error {
 			return err
 		}
 	}
+	if g := guardOf(ctx); g != nil {
+		if err := g(ctx, tx); err != nil {
+			return err
+		}
+	}
 	if err := raw.Commit(); err != nil {
 		return mapError(err)
 	}
@@ -72,6 +77,23 @@ func (db *DB) txOnce(ctx context.Context, fn func(*Tx) error) error {
 		f()
 	}
 	return nil
+}
+
+// A guard says, as the last word of a transaction, whether it may be committed.
+type guard = func(context.Context, *Tx) error
+
+type guardKey struct{}
+
+// Guarded returns a context under which each transaction and each statement that
+// changes something counts only if g, called last inside of it, returns nil. It is
+// how a right that may be lost meanwhile covers everything done by it.
+func Guarded(ctx context.Context, g func(context.Context, *Tx) error) context.Context {
+	return context.WithValue(ctx, guardKey{}, g)
+}
+
+func guardOf(ctx context.Context) guard {
+	g, _ := ctx.Value(guardKey{}).(guard)
+	return g
 }
 
 // BeforeCommit runs f inside the transaction when its function has returned nil:
@@ -90,6 +112,15 @@ func (tx *Tx) Dialect() Dialect { return tx.db.dialect }
 func (tx *Tx) ForUpdate() string {
 	if tx.db.dialect == PostgreSQL {
 		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// ForShare is the suffix that keeps rows from being changed until the commit, while
+// others may do the same.
+func (tx *Tx) ForShare() string {
+	if tx.db.dialect == PostgreSQL {
+		return " FOR SHARE"
 	}
 	return ""
 }

@@ -179,7 +179,7 @@ func (t *Template) renderCookiecutter(ctx context.Context, v Vars) (*Tree, error
 		tree.Files = append(tree.Files, File{Path: f.Path, Mode: f.Mode, Data: f.Data})
 	}
 	slices.SortFunc(tree.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return tree, checkPaths(t.Name, tree.Files, loosePattern)
+	return tree, checkPaths(t.Name, tree.Files, looseRune)
 }
 
 // tryCookiecutter renders the template with its own defaults.
@@ -238,5 +238,5 @@ func ReadTree(template string, fsys fs.FS) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tree{Files: files}, checkPaths(template, files, loosePattern)
+	return &Tree{Files: files}, checkPaths(template, files, looseRune)
 }

@@ -4,24 +4,33 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pave-platform/pave"
 )
 
-// A path element may have these characters. An allow-list leaves no room for the
-// many ways to write ".git" outside ASCII, nor for Windows' streams and devices'
-// separators.
-var strictPattern = regexp.MustCompile(`^[A-Za-z0-9._@+=,()\[\]{}~$#! -]{1,200}$`)
+// maxElement is how long an element of a path may be, in characters.
+const maxElement = 200
 
-// loosePattern is for templates of other systems: any plain character but those that
+// strictRune says which characters a path element may have. An allow-list leaves no
+// room for the many ways to write ".git" outside ASCII, nor for Windows' streams and
+// devices' separators.
+func strictRune(r rune) bool {
+	return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._@+=,()[]{}~$#! -", r))
+}
+
+// looseRune is for templates of other systems: any plain character but those that
 // part paths, or mean something to Windows.
-var loosePattern = regexp.MustCompile(`^[^\x00-\x1f\x7f\\:*?"<>|\pC]{1,200}$`)
+func looseRune(r rune) bool {
+	return !unicode.Is(unicode.C, r) && !strings.ContainsRune(`\:*?"<>|`, r)
+}
 
 // gitName matches the short names Windows gives a folder called .git.
 var gitName = regexp.MustCompile(`^(\.git|git~[0-9]+)$`)
 
 // checkPath returns an Invalid error for a path that must not be in a tree.
-func checkPath(template, path string, element *regexp.Regexp) error {
+func checkPath(template, path string, allowed func(rune) bool) error {
 	bad := func(rule string) error {
 		return pave.Errorf(pave.Invalid, "template %s makes a file %q: the path %s", template, path, rule)
 	}
@@ -32,8 +41,8 @@ func checkPath(template, path string, element *regexp.Regexp) error {
 		return bad("is longer than 1000 bytes")
 	}
 	for e := range strings.SplitSeq(path, "/") {
-		if !element.MatchString(e) {
-			return bad("has an element longer than 200 bytes or with characters that cannot be in a name everywhere")
+		if e == "" || utf8.RuneCountInString(e) > maxElement || strings.ContainsFunc(e, func(r rune) bool { return !allowed(r) }) {
+			return bad("has an element longer than 200 characters or with characters that cannot be in a name everywhere")
 		}
 		if strings.HasSuffix(e, ".") || strings.HasSuffix(e, " ") || strings.HasPrefix(e, " ") {
 			return bad("has an element that starts or ends in a space, or ends in a dot")
@@ -47,13 +56,13 @@ func checkPath(template, path string, element *regexp.Regexp) error {
 
 // checkPaths checks each path, and that no two are the same file on any system.
 // The files are sorted.
-func checkPaths(template string, files []File, element *regexp.Regexp) error {
+func checkPaths(template string, files []File, allowed func(rune) bool) error {
 	if len(files) > MaxFiles {
 		return pave.Errorf(pave.Invalid, "template %s makes %d files, more than %d", template, len(files), MaxFiles)
 	}
 	taken := make(map[string]string, len(files)) // lower case: as it was first written
 	for _, f := range files {
-		if err := checkPath(template, f.Path, element); err != nil {
+		if err := checkPath(template, f.Path, allowed); err != nil {
 			return err
 		}
 		for end := range len(f.Path) + 1 {

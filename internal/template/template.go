@@ -248,7 +248,7 @@ func (t *Template) render(ctx context.Context, vars map[string]any) (*Tree, erro
 		tree.Files = append(tree.Files, file)
 	}
 	slices.SortFunc(tree.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	if err := checkPaths(t.Name, tree.Files, strictPattern); err != nil {
+	if err := checkPaths(t.Name, tree.Files, strictRune); err != nil {
 		return nil, err
 	}
 	return tree, nil

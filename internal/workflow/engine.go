@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pave-platform/pave/internal/store"
@@ -33,6 +34,7 @@ type Options struct {
 	Lease   time.Duration    // PostgreSQL: after this time without a sign of life another executor takes over; default 10 s
 	Grace   time.Duration    // how long Run waits for interrupted handlers; default 15 s
 	Clock   func() time.Time // default time.Now
+	Elected func()           // called each time this process has become the executor, before it runs handlers
 }
 
 func (o Options) withDefaults() Options {
@@ -68,6 +70,7 @@ type Engine struct {
 	log      *slog.Logger
 	handlers map[string]Handler
 	woken    chan struct{} // capacity 1: look for work
+	holds    atomic.Bool   // this process is the executor
 
 	mu      sync.Mutex
 	running bool
@@ -120,7 +123,12 @@ func (e *Engine) Run(ctx context.Context) error {
 		l, err := e.acquire(ctx, epoch)
 		if err == nil {
 			epoch = l.epoch
+			e.holds.Store(true)
+			if e.o.Elected != nil {
+				e.o.Elected()
+			}
 			err = (&executor{Engine: e, epoch: epoch}).run(ctx, l)
+			e.holds.Store(false)
 			l.release()
 		}
 		switch {
@@ -134,6 +142,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.log.Error("lost the lease; starting over", "epoch", epoch, "error", err)
 	}
 }
+
+// Executing reports whether this process is the executor, as far as it knows.
+func (e *Engine) Executing() bool { return e.holds.Load() }
 
 func (e *Engine) setRunning(on bool) error {
 	e.mu.Lock()

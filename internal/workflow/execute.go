@@ -119,11 +119,25 @@ func (x *executor) call(ctx context.Context, c claimed, t *Task) (res Result, er
 			err = pave.Errorf(pave.Internal, "handler %s panicked", c.step.handler)
 		}
 	}()
+	ctx = store.Guarded(ctx, x.current)
 	res, err = c.h(withFailpoint(ctx, c.run.Kind, c.step.Key), t)
 	if err != nil && !isControl(err) && errors.Is(context.Cause(ctx), errTimeout) {
 		err = pave.Errorf(pave.Unavailable, "no answer within %s: %w", c.step.timeout, err)
 	}
 	return res, err
+}
+
+// current is the guard of all that a handler writes: nothing, once another has taken
+// over. The row stays as it is until the commit.
+func (x *executor) current(ctx context.Context, tx *store.Tx) error {
+	var epoch int64
+	if err := tx.QueryRow(ctx, `SELECT epoch FROM executor WHERE id = 1`+tx.ForShare()).Scan(&epoch); err != nil {
+		return err
+	}
+	if epoch != x.epoch {
+		return errFenced
+	}
+	return nil
 }
 
 func isControl(err error) bool {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pave-platform/pave"
 )
@@ -16,16 +17,27 @@ import (
 // "KIND/STEP/POINT", with * for any kind or step. PAVE_FAILPOINT_ONCE names a file
 // that is made by the first kill and prevents another, over restarts too.
 // PAVE_FAILPOINT_FILE names a file that holds such a point while there is one to
-// die at; the kill removes it. So a server that runs already can be armed.
+// die at; the kill removes it. So a server that runs already can be armed. After
+// "stop " it is stopped with SIGSTOP instead.
 // PAVE_FAILPOINT_LIST names a file to which every point passed is appended.
 func failpoint(point string, kind pave.RunKind, step string) {
 	here := fmt.Sprintf("%s/%s/%s", kind, step, point)
 	if list := os.Getenv("PAVE_FAILPOINT_LIST"); list != "" {
 		appendLine(list, here)
 	}
-	if hits(os.Getenv("PAVE_FAILPOINT"), point, kind, step) && firstKill(here) || hitsFile(point, kind, step) {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {} // the signal is on its way
+	signal := syscall.SIGKILL
+	die := hits(os.Getenv("PAVE_FAILPOINT"), point, kind, step) && firstKill(here)
+	if !die {
+		die, signal = hitsFile(point, kind, step)
+	}
+	switch {
+	case !die:
+	case signal == syscall.SIGSTOP:
+		_ = syscall.Kill(os.Getpid(), signal)
+		time.Sleep(10 * time.Millisecond) // the signal is on its way
+	default:
+		_ = syscall.Kill(os.Getpid(), signal)
+		select {}
 	}
 }
 
@@ -52,14 +64,20 @@ func firstKill(here string) bool {
 	return true
 }
 
-// hitsFile reports whether the file names this point, and takes it away.
-func hitsFile(point string, kind pave.RunKind, step string) bool {
+// hitsFile reports whether the file names this point, and with which signal, and
+// takes it away.
+func hitsFile(point string, kind pave.RunKind, step string) (bool, syscall.Signal) {
 	path := os.Getenv("PAVE_FAILPOINT_FILE")
 	if path == "" {
-		return false
+		return false, 0
 	}
-	want, err := os.ReadFile(path)
-	return err == nil && hits(strings.TrimSpace(string(want)), point, kind, step) && os.Remove(path) == nil
+	text, err := os.ReadFile(path)
+	want, stop := strings.CutPrefix(strings.TrimSpace(string(text)), "stop ")
+	signal := syscall.SIGKILL
+	if stop {
+		signal = syscall.SIGSTOP
+	}
+	return err == nil && hits(want, point, kind, step) && os.Remove(path) == nil, signal
 }
 
 // failpointStep is failpoint for a step that is not loaded yet.

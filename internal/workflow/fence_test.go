@@ -12,18 +12,25 @@ import (
 )
 
 // While an engine's handler runs, a newer executor raises the epoch: the old one
-// must settle nothing, emit nothing, and stop with a conflict.
+// must settle nothing, emit nothing, write nothing, and stop with a conflict.
 func TestFence(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
 		ctx := context.Background()
 		db := open()
 		e := workflow.New(db, workflow.Options{})
-		began, goOn, emitted := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		began, goOn, emitted, wrote := make(chan struct{}), make(chan struct{}), make(chan error, 1), make(chan error, 2)
 		e.Handle("a", func(ctx context.Context, task *workflow.Task) (workflow.Result, error) {
 			close(began)
 			<-goOn
 			emitted <- task.Emit(ctx, "step.output", "from the grave")
+			const insert = `INSERT INTO command_uses (id, at, actor, command, version) VALUES ($1, 0, '', '', '')`
+			_, err := db.Exec(ctx, insert, "alone")
+			wrote <- err
+			wrote <- db.Tx(ctx, func(tx *store.Tx) error {
+				_, err := tx.Exec(ctx, insert, "in a transaction")
+				return err
+			})
 			return workflow.Result{Summary: "from the grave"}, nil
 		})
 		ended := make(chan error, 1)
@@ -36,6 +43,12 @@ func TestFence(t *testing.T) {
 		}
 		close(goOn)
 		wantCode(t, "emit", <-emitted, pave.Conflict)
+		wantCode(t, "statement", <-wrote, pave.Conflict)
+		wantCode(t, "transaction", <-wrote, pave.Conflict)
+		var rows int
+		if err := db.QueryRow(ctx, `SELECT count(*) FROM command_uses`).Scan(&rows); err != nil || rows != 0 {
+			t.Errorf("%d rows, %v; want none of an old executor", rows, err)
+		}
 		select {
 		case err := <-ended:
 			wantCode(t, "Run", err, pave.Conflict)

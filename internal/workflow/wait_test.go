@@ -30,7 +30,7 @@ func TestSignals(t *testing.T) {
 		ctx := context.Background()
 		hold := make(chan struct{})
 		r := start(t, open(), workflow.Options{}, handlers{
-			"ask": asks(0), "soon": asks(30 * time.Millisecond),
+			"ask": asks(0), "soon": asks(300 * time.Millisecond),
 			"hold": func(context.Context, *workflow.Task) (workflow.Result, error) { <-hold; return workflow.Result{}, nil },
 		})
 		signal := func(id, payload string, want pave.Code) {

@@ -66,8 +66,12 @@ type lab struct {
 
 func newLab(t *testing.T, r *rand.Rand, env ...string) *lab {
 	t.Helper()
+	return labOf(t, r, world.New(t, env...))
+}
+
+func labOf(t *testing.T, r *rand.Rand, h *world.Home) *lab {
 	own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64())) // labs run side by side
-	return &lab{Home: world.New(t, env...), t: t, r: own, want: map[string]world.Service{}}
+	return &lab{Home: h, t: t, r: own, want: map[string]world.Service{}}
 }
 
 // check compares the world with all services there should be.

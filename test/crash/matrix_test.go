@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func TestCreate(t *testing.T) {
 
 func TestTransitions(t *testing.T) {
 	long(t)
-	for _, make := range []func() transition{push, deploy, undoDeploy, remove, restore, undoCreate, undoDelete, failing, setSecret, restart} {
+	for _, make := range []func() transition{push, deploy, undoDeploy, remove, restore, undoCreate, undoDelete, failing, setSecret, restart, adopt} {
 		t.Run(make().name, func(t *testing.T) {
 			matrix(t, make, 2)
 		})
@@ -26,6 +27,11 @@ func TestTransitions(t *testing.T) {
 // matrix does a transition once undisturbed, to learn which points it passes, and
 // then once for each point, with the server killed there. Homes share the points.
 func matrix(t *testing.T, make func() transition, homes int) {
+	matrixOf(t, newLab, make, homes)
+}
+
+// matrixOf is matrix in labs that newLab makes.
+func matrixOf(t *testing.T, newLab func(*testing.T, *rand.Rand, ...string) *lab, make func() transition, homes int) {
 	r := dice(t)
 	first := newLab(t, r)
 	points, err := enumerate(first, make())
@@ -95,7 +101,7 @@ func (l *lab) dieAt(tr transition, point string) error {
 	if err == nil {
 		err = l.check()
 	}
-	if err == nil && tr.name == "create" {
+	if err == nil && (tr.name == "create" || tr.name == "adopt") {
 		err = l.remove(name)
 	}
 	return err

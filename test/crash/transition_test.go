@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/test/world"
 )
 
@@ -82,8 +83,10 @@ func (l *lab) push(name string) error {
 }
 
 // twoReleases is a service with two releases, the second of which serves.
-func twoReleases(l *lab, name string) error {
-	if err := withDatabase(l, name); err != nil {
+func twoReleases(l *lab, name string) error { return twoReleasesOf(l, name, "postgresql", "redis") }
+
+func twoReleasesOf(l *lab, name, database, cache string) error {
+	if err := l.create(name, database, cache); err != nil {
 		return err
 	}
 	return l.push(name)
@@ -237,6 +240,24 @@ func setSecret() transition {
 			return fmt.Errorf("the processes have %q, want %q: %w", got, value, err)
 		}
 		return nil
+	}}
+}
+
+// adopt makes a service of a repository that was sent before.
+func adopt() transition {
+	var source pave.Repository
+	return transition{name: "adopt", begin: func(l *lab) (string, error) {
+		dir := l.t.TempDir()
+		text := fmt.Sprintf("version: 1\nrun: [%q]\nready: /health/ready\n", l.Binaries.Fixture)
+		err := l.Repository(dir, ".pave/pipeline.yaml", text, text+"# again\n")
+		if err == nil {
+			source, err = l.Bring(dir)
+		}
+		return l.fresh(), err
+	}, do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "adopt", pave.Adopt{Name: name, Team: teamName(l.r), Source: source.ID, Database: "postgresql", Cache: "redis"}))
+		l.change(name, func(s *world.Service) { s.Database, s.Cache, s.Commits = true, true, 2 })
+		return err
 	}}
 }
 

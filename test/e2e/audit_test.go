@@ -35,6 +35,13 @@ func plain(path, body string) func(*matrix, int) (string, string, string) {
 	}
 }
 
+// hooked is a call about the webhook of its number.
+func hooked(path, body string) func(*matrix, int) (string, string, string) {
+	return func(m *matrix, n int) (string, string, string) {
+		return "/v1/webhooks/" + m.hooks[n][0] + strings.ReplaceAll(path, "DELIVERY", m.hooks[n][1]), body, "application/json"
+	}
+}
+
 // deeds are calls of every route that changes something, in an order that works.
 func deeds() []deed {
 	deploy := func(service string) string { return fmt.Sprintf(`{"verb":"deploy","spec":{"name":%q}}`, service) }
@@ -56,6 +63,7 @@ func deeds() []deed {
 		{"DELETE /v1/tokens/{id}", "delete token", func(m *matrix, n int) (string, string, string) { return "/v1/tokens/" + m.victims[n], "", "" }},
 		{"PUT /v1/policy", "set policy", plain("/v1/policy", `{"text":""}`)},
 		{"PUT /v1/environments/{name}", "set environment", plain("/v1/environments/production", `{"approval":"lead"}`)},
+		{"POST /v1/services/{name}/dev", "run", plain("/v1/services/shop/dev", `{}`)},
 		{"POST /v1/services/{name}/secrets", "seal value", plain("/v1/services/shop/secrets", `{"name":"KEY","value":"x"}`)},
 		{"POST /v1/services", "create service", plain("/v1/services", `{"name":"fresh#","team":"web","template":"fixture","inputs":{"binary":"FIXTURE"}}`)},
 		{"POST /v1/plans/{id}/apply", "deploy", func(m *matrix, _ int) (string, string, string) {
@@ -67,7 +75,16 @@ func deeds() []deed {
 		}},
 		{"POST /v1/runs/{id}/retry", "retry run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/retry", "", "" }},
 		{"POST /v1/runs/{id}/cancel", "cancel run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/cancel", "", "" }},
+		{"POST /v1/webhooks", "create webhook", plain("/v1/webhooks", `{"url":"https://example.com/x#","events":["*"]}`)},
+		{"PUT /v1/webhooks/{id}", "set webhook", hooked("", `{"events":["run.done"]}`)},
+		{"POST /v1/webhooks/{id}/test", "test webhook", hooked("/test", "")},
+		{"POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver", "redeliver", hooked("/deliveries/DELIVERY/redeliver", "")},
+		{"DELETE /v1/webhooks/{id}", "delete webhook", hooked("", "")},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
+		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
+		{"PUT /v1/repositories", "bring repository", func(*matrix, int) (string, string, string) {
+			return "/v1/repositories", `{"address":"x"}` + "\n", "application/x-pave-repository"
+		}},
 		{"POST /v1/template-sources", "import templates", plain("/v1/template-sources", `{"address":"x"}`)},
 		{"DELETE /v1/template-sources", "forget templates", plain("/v1/template-sources?address=https://example.invalid/x", "")},
 		{"POST /git/{name}.git/git-receive-pack", "push", func(*matrix, int) (string, string, string) {
@@ -90,6 +107,9 @@ func TestAuditRows(t *testing.T) {
 	for n := range 2 {
 		var inv pave.Invitation
 		m.must("POST", "/v1/invitations", fmt.Sprintf(`{"name":"paul%d"}`, n), &inv)
+		m.hook = ""
+		hook(m)
+		m.hooks = append(m.hooks, [2]string{m.params["id"], m.params["delivery"]})
 		m.codes, m.victims = append(m.codes, inv.Code), append(m.victims, m.strangeToken())
 	}
 	left := map[string]bool{}

@@ -19,6 +19,11 @@ func TestEverydayUnderLoad(t *testing.T) {
 	h := world.New(t)
 	created := create(t, h, h.Fixture("shop", "shopkeepers", "none"))
 	l := startLoad(t, h, "shop", "staging", 8)
+	for _, names := range [][2]string{{"shop", "store"}, {"store", "shop"}} { // asked by the first name all along
+		l.during("rename", func() (string, error) {
+			return h.Change(names[0], "rename service", map[string]any{"name": names[0], "to": names[1]})
+		})
+	}
 	for _, c := range []struct {
 		verb string
 		spec any

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/pave-platform/pave"
@@ -25,6 +26,7 @@ func (m *matrix) pairs(t *testing.T) {
 		"stream of a run":        {"GET", "/v1/events/stream?run=" + m.run},
 		"stream of a service":    {"GET", "/v1/events/stream?service=shop"},
 		"resources of a service": {"GET", "/v1/resources?service=shop"},
+		"calls of a service":     {"GET", "/v1/calls?service=shop"},
 		"entities of a service":  {"GET", "/v1/entities?service=shop"},
 		"may they":               {"GET", "/v1/can?verb=deploy&name=shop"},
 		"may they, a team":       {"GET", "/v1/can?verb=lead&name=web"},
@@ -35,6 +37,8 @@ func (m *matrix) pairs(t *testing.T) {
 		"scale":                  plan("scale", `{"service":"shop","replicas":3}`),
 		"foreign release":        plan("deploy", fmt.Sprintf(`{"name":"side","release":%q}`, releases.Items[0].ID)),
 		"foreign secret":         plan("set secret", fmt.Sprintf(`{"service":"side","name":"KEY","value":%q}`, sealed.ID)),
+		"foreign repository":     plan("adopt", fmt.Sprintf(`{"name":"mine","team":"ops","source":%q}`, "src_"+strings.Repeat("A", 26))),
+		"adopt over a service":   plan("adopt", `{"name":"shop","team":"ops","source":"x"}`),
 		"plan file":              {"POST", "/v1/plan-files/apply", `{"version":1,"base":1,"hash":"x","request":{"verb":"deploy","spec":{"name":"shop"}}}`},
 		"token of a service":     {"POST", "/v1/tokens", `{"name":"x","scope":"service:shop"}`},
 		"take a service":         {"PUT", "/v1/services/shop/team", `{"team":"ops"}`},
@@ -45,7 +49,7 @@ func (m *matrix) pairs(t *testing.T) {
 			status, answer := m.call(call[0], call[1], call[2], "application/json", m.token[who])
 			wanted := 404
 			switch {
-			case what == "foreign secret", what == "foreign release":
+			case what == "foreign secret", what == "foreign release", what == "foreign repository", what == "adopt over a service":
 				wanted = 400 // none of their own service, and no more is said
 			case what == "give to a team" && who == "other developer":
 				wanted = 403 // their own service, which a lead gives away

@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 		ContinueOnError: false,
 		Setup:           setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"get": get, "occupy": occupy, "host": host,
+			"get": get, "occupy": occupy, "host": host, "fetch": fetch,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -110,19 +110,12 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 3 {
 		ts.Fatalf("usage: get SERVICE ENV STATUS [TEXT [PATH]]")
 	}
-	query := fmt.Sprintf(`.deployments[] | select(.environment=="%s") | .address`, args[1])
-	cmd := exec.Command(filepath.Join(bin, "pave"), "status", args[0], "--json", "deployments", "--jq", query)
-	cmd.Env = append(os.Environ(), "PAVE_HOME="+ts.Getenv("PAVE_HOME"), "PAVE_CONFIG="+ts.Getenv("PAVE_CONFIG"))
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		ts.Fatalf("address of %s: %v\n%s", args[0], err, out)
-	}
 	client := http.Client{Timeout: 5 * time.Second}
 	path := "/"
 	if len(args) > 4 {
 		path = args[4]
 	}
-	resp, err := client.Get(strings.Trim(strings.TrimSpace(string(out)), `"`) + path)
+	resp, err := client.Get(address(ts, args[0], args[1]) + path)
 	ok := err == nil && fmt.Sprint(resp.StatusCode) == args[2]
 	body := ""
 	if err == nil {
@@ -135,6 +128,28 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	if ok == neg {
 		ts.Fatalf("%s in %s: got %v %v, body %s", args[0], args[1], resp, err, body)
 	}
+}
+
+// address is the stable one of a service in an environment.
+func address(ts *testscript.TestScript, service, env string) string {
+	query := fmt.Sprintf(`.deployments[] | select(.environment=="%s") | .address`, env)
+	cmd := exec.Command(filepath.Join(bin, "pave"), "status", service, "--json", "deployments", "--jq", query)
+	cmd.Env = append(os.Environ(), "PAVE_HOME="+ts.Getenv("PAVE_HOME"), "PAVE_CONFIG="+ts.Getenv("PAVE_CONFIG"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		ts.Fatalf("address of %s: %v\n%s", service, err, out)
+	}
+	return strings.Trim(strings.TrimSpace(string(out)), `"`)
+}
+
+// fetch lets one service ask another and compares what it got:
+//
+//	fetch SERVICE ENV OTHER ENV TEXT
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 5 {
+		ts.Fatalf("usage: fetch SERVICE ENV OTHER ENV TEXT")
+	}
+	get(ts, neg, []string{args[0], args[1], "200", args[4], "/fetch?url=" + address(ts, args[2], args[3]) + "/"})
 }
 
 // occupy takes a port until the story ends and puts its address in a variable:

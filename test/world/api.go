@@ -97,6 +97,27 @@ func (h *Home) Call(method, path string, in, out any) error {
 	return errors.Join(err, last)
 }
 
+// Ask makes one GET and returns what came back, whatever it is; status 0 is no
+// answer.
+func (h *Home) Ask(path string) (status int, header http.Header, body string) {
+	s := h.Stat()
+	req, err := http.NewRequest(http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	req.Header.Set("Authorization", "Bearer "+s.Token)
+	resp, err := plain.Do(req)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	return resp.StatusCode, resp.Header, string(data)
+}
+
 // A Spec is a service to create.
 type Spec struct {
 	Name         string         `json:"name"`
@@ -186,19 +207,24 @@ func (h *Home) Run(id string) (pave.Run, error) {
 
 // Wait waits until a run has ended by itself; any end but done is an error.
 func (h *Home) Wait(id string) (pave.Run, error) {
-	var run pave.Run
-	err := eventually(h.Patience, func() (err error) {
-		if run, err = h.Run(id); err == nil && !run.State.Ended() {
-			err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
-		}
-		return err
-	})
+	run, err := h.Ended(id)
 	if err == nil && run.State != pave.RunDone {
 		err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
 	}
 	if err != nil {
 		err = errors.Join(err, h.unfinished(run))
 	}
+	return run, err
+}
+
+// Ended waits until a run has ended by itself, however it ends.
+func (h *Home) Ended(id string) (run pave.Run, err error) {
+	err = eventually(h.Patience, func() (err error) {
+		if run, err = h.Run(id); err == nil && !run.State.Ended() {
+			err = fmt.Errorf("run %s (%s) is %s: %s", id, run.Title, run.State, run.Reason)
+		}
+		return err
+	})
 	return run, err
 }
 
@@ -261,7 +287,8 @@ func (h *Home) Commit(service string, files map[string]string) (string, error) {
 func git(dir string, args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "NO_PROXY=127.0.0.1")
+	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "NO_PROXY=127.0.0.1",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*") // repositories of other users too
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w: %s", args[0], err, out)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -228,7 +227,7 @@ func (h *Home) answers(svc Service) error {
 
 // checkAudit wants an unbroken chain with one start of each change.
 func (h *Home) checkAudit(ctx context.Context) error {
-	db, err := store.Open(ctx, "sqlite:"+h.storeFile())
+	db, err := store.Open(ctx, h.Store)
 	if err != nil {
 		return err
 	}
@@ -266,15 +265,20 @@ func (h *Home) checkAudit(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (h *Home) storeFile() string { return filepath.Join(h.Dir, "pave.db") }
+// storage opens the store as a test looks into it.
+func (h *Home) storage(ctx context.Context) (*store.DB, error) { return store.Open(ctx, h.Store) }
 
-// checkStore has SQLite look at every page.
+// checkStore has SQLite look at every page; PostgreSQL does so when it starts
+// after a crash.
 func (h *Home) checkStore(ctx context.Context) error {
-	db, err := store.Open(ctx, "sqlite:"+h.storeFile())
+	db, err := store.Open(ctx, h.Store)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if db.Dialect() == store.PostgreSQL {
+		return nil
+	}
 	var verdict string
 	if err := db.QueryRow(ctx, `PRAGMA integrity_check`).Scan(&verdict); err != nil {
 		return err

@@ -11,7 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,14 +31,18 @@ type Home struct {
 	Binaries
 	Dir  string // PAVE_HOME
 	Keys string // PAVE_CONFIG
+	// Store is the URL of the store.
+	Store string
 	// Patience is how long anything may take that needs no human.
 	Patience time.Duration
 
 	t        testing.TB
 	env      []string
+	as       *syscall.Credential // whom pave runs as; nil is the user of the tests
 	contract *contract.Transport
 
 	mu      sync.Mutex
+	server  string         // name of the one that is called
 	starts  map[string]int // audit rows wanted, by action and object
 	commits map[string]int // of repositories, by folder and head
 	plans   []string       // ids of all plans made
@@ -56,12 +62,32 @@ type Stat struct {
 // New makes a home and starts server and node. env is added to theirs.
 func New(t testing.TB, env ...string) *Home {
 	t.Helper()
+	return newHome(t, nil, env)
+}
+
+// NewAs is New with pave running as another user, which only root may ask for.
+func NewAs(t testing.TB, name string, env ...string) *Home {
+	t.Helper()
+	u, err := user.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return newHome(t, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, env)
+}
+
+func newHome(t testing.TB, as *syscall.Credential, env []string) *Home {
+	t.Helper()
 	b := Build(t)
 	dir, err := scratch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &Home{Binaries: b, Dir: filepath.Join(dir, "h"), Keys: filepath.Join(dir, "k"), Patience: Patience, t: t, starts: map[string]int{}, commits: map[string]int{}}
+	h := &Home{Binaries: b, Dir: filepath.Join(dir, "h"), Keys: filepath.Join(dir, "k"), Patience: Patience, t: t, as: as, starts: map[string]int{}, commits: map[string]int{}}
 	h.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PAVE_HOME=" + h.Dir, "PAVE_CONFIG=" + h.Keys,
 		"PAVE_LISTEN=127.0.0.1:0", "PAVE_ROUTER=127.0.0.1:0", "PAVE_TEMPLATES=" + b.Templates,
 		"PAVE_FAILPOINT_FILE=" + h.armFile(), "PAVE_FAILPOINT_LIST=" + h.listFile()}
@@ -71,10 +97,21 @@ func New(t testing.TB, env ...string) *Home {
 		}
 	}
 	h.env = append(h.env, env...)
+	h.Store = "sqlite:" + filepath.Join(h.Dir, "pave.db")
+	for _, v := range env {
+		if url, ok := strings.CutPrefix(v, "PAVE_STORE_URL="); ok {
+			h.Store = url
+		}
+	}
 	h.contract = &contract.Transport{Base: plain.Transport, Report: func(err error) { t.Error(err) }}
 	t.Cleanup(h.close)
 	if err := os.Mkdir(h.Dir, 0o711); err != nil {
 		t.Fatal(err)
+	}
+	if as != nil {
+		if err := errors.Join(os.Chown(dir, int(as.Uid), int(as.Gid)), os.Chown(h.Dir, int(as.Uid), int(as.Gid))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	h.Up()
 	return h
@@ -104,6 +141,9 @@ func (h *Home) close() {
 func (h *Home) Command(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, h.Pave, args...)
 	cmd.Env, cmd.Dir = h.env, "/"
+	if h.as != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.as}
+	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
@@ -120,9 +160,19 @@ func (h *Home) Up() {
 	}
 }
 
-// Stat reads server.json as the last server wrote it.
-func (h *Home) Stat() (s Stat) {
-	data, err := os.ReadFile(filepath.Join(h.Dir, "server.json"))
+// Stat reads what the last server wrote, the first one or the one of Use.
+func (h *Home) Stat() Stat {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stat(h.server)
+}
+
+func (h *Home) stat(server string) (s Stat) {
+	file := "server.json"
+	if server != "" {
+		file = "server-" + server + ".json"
+	}
+	data, err := os.ReadFile(filepath.Join(h.Dir, file))
 	if err == nil {
 		err = json.Unmarshal(data, &s)
 	}

@@ -213,12 +213,12 @@ func (h *Home) Superuser(ctx context.Context) (*pgx.Conn, error) {
 // this home.
 func (h *Home) lookProcesses(_ context.Context, s *Snapshot) error {
 	s.Services, s.CacheServers = map[string][]Process{}, map[string][]Process{}
-	mark, nodePID, serverPID := nodeMark(h.Dir), h.NodePID(), h.Stat().PID
+	mark, nodePID, serverPID, secondPID := nodeMark(h.Dir), h.NodePID(), h.stat("").PID, h.stat("b").PID
 	sockets := listening()
 	job.Find(func(p job.Proc) bool {
 		marked := p.Env("PAVE_NODE") == mark
 		switch {
-		case p.PID == nodePID || p.PID == serverPID:
+		case p.PID == nodePID || p.PID == serverPID || p.PID == secondPID:
 		case marked:
 			h.place(s, p, sockets)
 		case p.Env("PAVE_HOME") == h.Dir || strings.Contains(CommandLine(p.PID), h.Dir+"/"):
@@ -292,10 +292,11 @@ func listens(pid int, sockets map[string]bool) int {
 
 // places are the files and folders that may lie in a home, by folder.
 var places = map[string][]string{
-	"":                      {"builds", "cache", "git", "hooks", "logs", "node", "releases", "pave.db", "pave.db-wal", "pave.db-shm", "pave.db.lock", "server.json", "server.lock", "start.lock", "down", "templates", "tmp"},
+	"": {"builds", "cache", "git", "hooks", "logs", "node", "releases", "pave.db", "pave.db-wal", "pave.db-shm", "pave.db.lock", "server.json", "server.lock",
+		"server-b.json", "server-b.lock", "start.lock", "down", "sources", "templates", "tmp"},
 	"builds":                {},
 	"hooks":                 {"post-receive"},
-	"logs":                  {"server.log", "node.log"},
+	"logs":                  {"server.log", "server-b.log", "node.log"},
 	"node":                  {"identities", "logs", "node.lock", "run", "servers", "wanted.age", "work"},
 	"node/run":              {"node.sock"},
 	"node/servers/postgres": {"data", "run"},
@@ -325,6 +326,7 @@ func (h *Home) lookFiles(_ context.Context, s *Snapshot) error {
 		"node/logs/workload": func(n string) bool { return workloads[n] },
 		"node/identities":    func(n string) bool { return identities[strings.TrimSuffix(n, ".jwt")] },
 		"releases":           func(n string) bool { return strings.HasPrefix(n, "rel_") },
+		"sources":            func(n string) bool { return strings.HasPrefix(n, "src_") },
 	} {
 		for _, name := range h.names(dir) {
 			if !id(name) {

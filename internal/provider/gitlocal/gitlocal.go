@@ -24,11 +24,18 @@ type Trees interface {
 	Render(ctx context.Context, s resource.RepositorySpec) ([]git.File, error)
 }
 
+// Sources finds what was brought of repositories that no template made.
+type Sources interface {
+	// Kept is the folder of what was brought, by its id.
+	Kept(source string) (dir string, err error)
+}
+
 // Driver makes resources of kind repository in a folder.
 type Driver struct {
 	Dir   string // holds NAME.git
 	Hooks string // folder of hooks, the server's own
 	Trees Trees
+	From  Sources
 }
 
 var (
@@ -115,17 +122,27 @@ func (d Driver) Apply(ctx context.Context, r resource.Resource) (resource.State,
 	if err := json.Unmarshal(r.Spec, &spec); err != nil {
 		return resource.State{}, err
 	}
-	files, err := d.Trees.Render(ctx, spec)
+	first, err := d.first(ctx, spec)
 	if err != nil {
 		return resource.State{}, err
 	}
-	_, err = git.Create(ctx, d.path(r.ExternalID), git.Repository{Resource: r.ID, HooksPath: d.Hooks, Files: files,
-		Commit: git.Commit{Name: "pave", Email: "pave@localhost", When: time.Now(),
-			Message: fmt.Sprintf("Start %s from %s %s", spec.Service, spec.Template, spec.Version)}})
-	if err != nil {
+	first.Resource, first.HooksPath = r.ID, d.Hooks
+	if _, err = git.Create(ctx, d.path(r.ExternalID), first); err != nil {
 		return resource.State{}, err
 	}
 	return d.state(r)
+}
+
+// first is what a repository begins with: a history that was brought, or a commit of
+// the rendered template.
+func (d Driver) first(ctx context.Context, spec resource.RepositorySpec) (git.Repository, error) {
+	if spec.Source != "" {
+		dir, err := d.From.Kept(spec.Source)
+		return git.Repository{From: dir, Head: spec.Commit}, err
+	}
+	files, err := d.Trees.Render(ctx, spec)
+	return git.Repository{Files: files, Commit: git.Commit{Name: "pave", Email: "pave@localhost", When: time.Now(),
+		Message: fmt.Sprintf("Start %s from %s %s", spec.Service, spec.Template, spec.Version)}}, err
 }
 
 // Delete removes the repository, wherever it is. What is foreign stays.

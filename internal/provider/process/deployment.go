@@ -59,7 +59,7 @@ func (d Deployment) Apply(ctx context.Context, r resource.Resource) (resource.St
 	if spec.Release == "" {
 		return resource.State{}, pave.Errorf(pave.Conflict, "%s has no release yet", r.Ref)
 	}
-	w := node.Workload{ID: r.ID, Service: string(spec.Service), Env: string(spec.Env), Generation: spec.Generation(),
+	w := node.Workload{ID: r.ID, ServiceID: r.Service, Calls: spec.Calls, Service: string(spec.Service), Env: string(spec.Env), Generation: spec.Generation(),
 		Dir: d.Trees.Tree(spec.Release), Command: spec.Command, Replicas: spec.Replicas, ReadyPath: spec.Ready,
 		ReadyTimeout: time.Minute, Vars: variables(spec), Secrets: map[string]pave.Secret{}, Limits: node.Limits{MemoryMB: spec.MemoryMB}}
 	if d.OwnUID {

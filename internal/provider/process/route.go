@@ -61,7 +61,7 @@ func (d Route) Apply(ctx context.Context, r resource.Resource) (resource.State, 
 	if !ok {
 		return resource.State{}, pave.Errorf(pave.Conflict, "route %s has no deployment yet", spec.Host)
 	}
-	st, err := d.Node.PutRoute(ctx, node.Route{ID: r.ID, Host: spec.Host, Workload: target.ID})
+	st, err := d.Node.PutRoute(ctx, node.Route{ID: r.ID, Host: spec.Host, Also: spec.Also, Workload: target.ID})
 	if err != nil {
 		return resource.State{}, err
 	}

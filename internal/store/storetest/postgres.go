@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,16 +21,43 @@ import (
 
 const startTime = 60 * time.Second
 
-// postgres is a running server in a temporary folder, reachable by its socket.
-type postgres struct {
-	dir    string
-	cmd    *exec.Cmd
-	exited chan struct{}
+// A Server is a PostgreSQL in a temporary folder, reachable by its socket.
+type Server struct {
+	dir     string
+	bin     string
+	cred    *syscall.Credential
+	options []string
+	cmd     *exec.Cmd
+	exited  chan struct{}
 }
 
-// startPostgres makes a cluster and starts a server on it. Its durability is
-// switched off: tests kill clients, not the server's machine.
-func startPostgres() (*postgres, error) {
+// quick switches durability off: for tests that kill clients, not the server.
+var quick = []string{"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "deadlock_timeout=50ms"}
+
+// NewServer starts a PostgreSQL of its own that a test may kill: what it has
+// committed it keeps, as the default settings promise. It ends with the test.
+// Without PostgreSQL binaries the test is skipped; where CI=true it fails.
+func NewServer(t testing.TB) *Server {
+	t.Helper()
+	p, err := startPostgres()
+	if err != nil {
+		lacking(t, err)
+	}
+	t.Cleanup(p.stop)
+	return p
+}
+
+// lacking skips a test that needs PostgreSQL, or fails it where CI=true.
+func lacking(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("PostgreSQL: %v", err)
+	}
+	t.Skipf("PostgreSQL: %v", err)
+}
+
+// startPostgres makes a cluster and starts a server on it.
+func startPostgres(options ...string) (*Server, error) {
 	bin, err := findBinaries()
 	if err != nil {
 		return nil, err
@@ -43,35 +71,59 @@ func startPostgres() (*postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &postgres{dir: dir, exited: make(chan struct{})}
-	if err := p.start(bin, cred); err != nil {
+	p := &Server{dir: dir, bin: bin, cred: cred, options: options}
+	err = p.initialize()
+	if err == nil {
+		err = p.Start()
+	}
+	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *postgres) start(bin string, cred *syscall.Credential) error {
-	data := filepath.Join(p.dir, "data")
-	if err := errors.Join(os.Chmod(p.dir, 0o711), os.Mkdir(data, 0o700)); err != nil {
+func (p *Server) data() string    { return filepath.Join(p.dir, "data") }
+func (p *Server) sockets() string { return filepath.Join(p.dir, "run") } // open to all users
+
+func (p *Server) initialize() error {
+	data, cred := p.data(), p.cred
+	if err := errors.Join(os.Chmod(p.dir, 0o711), os.Mkdir(data, 0o700), os.Mkdir(p.sockets(), 0o755)); err != nil {
 		return err
 	}
 	if cred != nil {
-		if err := os.Chown(data, int(cred.Uid), int(cred.Gid)); err != nil {
+		uid, gid := int(cred.Uid), int(cred.Gid)
+		if err := errors.Join(os.Chown(data, uid, gid), os.Chown(p.sockets(), uid, gid)); err != nil {
 			return err
 		}
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+	initdb := exec.Command(filepath.Join(p.bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
 	initdb.Dir, initdb.SysProcAttr = data, &syscall.SysProcAttr{Credential: cred}
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
 	}
+	return nil
+}
+
+// Start starts the server and waits until it answers. Processes of one that was
+// killed may hold its memory for a moment: the start is tried again.
+func (p *Server) Start() error {
+	var err error
+	for end := time.Now().Add(startTime); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if err = p.startOnce(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (p *Server) startOnce() error {
 	var log bytes.Buffer
-	p.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", data, "-h", "",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-		"-c", "deadlock_timeout=50ms", "-c", "max_connections=300", "-c", "shared_buffers=32MB")
-	p.cmd.Dir, p.cmd.Stderr = data, &log
-	p.cmd.SysProcAttr = dieWithTests(cred)
+	data := p.data()
+	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), append([]string{"-D", data, "-k", p.sockets(), "-h", "",
+		"-c", "max_connections=300", "-c", "shared_buffers=32MB"}, p.options...)...)
+	p.cmd.Dir, p.cmd.Stderr, p.exited = data, &log, make(chan struct{})
+	p.cmd.SysProcAttr = dieWithTests(p.cred)
 	started := make(chan error)
 	go p.supervise(started)
 	if err := <-started; err != nil {
@@ -88,7 +140,7 @@ func (p *postgres) start(bin string, cred *syscall.Credential) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(end) {
-			p.stop()
+			p.end(syscall.SIGQUIT)
 			return fmt.Errorf("postgres did not answer: %w", err)
 		}
 	}
@@ -96,7 +148,7 @@ func (p *postgres) start(bin string, cred *syscall.Credential) error {
 
 // supervise starts the server and waits for its end on one operating system
 // thread: the death signal is tied to the thread that started it.
-func (p *postgres) supervise(started chan<- error) {
+func (p *Server) supervise(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := p.cmd.Start(); err != nil {
@@ -109,17 +161,46 @@ func (p *postgres) supervise(started chan<- error) {
 }
 
 // stop ends the server and removes its folder.
-func (p *postgres) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
-	<-p.exited
+func (p *Server) stop() {
+	p.end(syscall.SIGQUIT)
 	os.RemoveAll(p.dir)
 }
 
-func (p *postgres) url() string {
-	return "postgres:///postgres?user=postgres&host=" + filepath.Join(p.dir, "data")
+// end signals the first process and waits for its end; one that has ended already
+// is fine.
+func (p *Server) end(sig syscall.Signal) {
+	_ = p.cmd.Process.Signal(sig)
+	<-p.exited
 }
 
-func (p *postgres) exec(query string) error {
+// Kill ends the first process of the server with SIGKILL and returns its number.
+// The others notice and end; nothing serves until Start.
+func (p *Server) Kill() int {
+	p.end(syscall.SIGKILL)
+	return p.cmd.Process.Pid
+}
+
+// Shutdown ends the server in order ("fast"): clients are cut off. Nothing serves
+// until Start.
+func (p *Server) Shutdown() { p.end(syscall.SIGINT) }
+
+// URL is that of a superuser in a database.
+func (p *Server) URL(database string) string {
+	return "postgres:///" + database + "?user=postgres&host=" + p.sockets()
+}
+
+// Database makes a database and returns its URL.
+func (p *Server) Database(t testing.TB, name string) string {
+	t.Helper()
+	if err := p.exec("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("create database: %v", err)
+	}
+	return p.URL(name)
+}
+
+func (p *Server) url() string { return p.URL("postgres") }
+
+func (p *Server) exec(query string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	c, err := pgx.Connect(ctx, p.url())

@@ -24,7 +24,7 @@ import (
 var server struct {
 	once    sync.Once
 	owned   atomic.Bool // Main runs and will stop it
-	pg      *postgres
+	pg      *Server
 	err     error
 	schemas atomic.Int64
 }
@@ -85,12 +85,9 @@ func PostgreSQL(t testing.TB) string {
 	if !server.owned.Load() {
 		t.Fatal("storetest: the package needs func TestMain(m *testing.M) { storetest.Main(m) }")
 	}
-	server.once.Do(func() { server.pg, server.err = startPostgres() })
+	server.once.Do(func() { server.pg, server.err = startPostgres(quick...) })
 	if server.err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("PostgreSQL: %v", server.err)
-		}
-		t.Skipf("PostgreSQL: %v", server.err)
+		lacking(t, server.err)
 	}
 	schema := fmt.Sprintf("test_%d", server.schemas.Add(1))
 	if err := server.pg.exec("CREATE SCHEMA " + schema); err != nil {

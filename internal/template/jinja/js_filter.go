@@ -40,6 +40,9 @@ func jsGroupBy(c *call) (any, error) {
 }
 
 func jsJoin(c *call) (any, error) {
+	if _, isText := asText(c.value); isText {
+		return nil, c.wrong("a list")
+	}
 	items, err := c.jsItems()
 	if err != nil {
 		return nil, err

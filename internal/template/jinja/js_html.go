@@ -97,7 +97,7 @@ func jsURLize(c *call) (any, error) {
 	if err := c.r.spend(30 * len(s)); err != nil {
 		return nil, err
 	}
-	words := urlWords.FindAllString(s, -1)
+	words := urlWords().FindAllString(s, -1)
 	for i, w := range words {
 		url := w
 		if m := jsPunctuation.FindStringSubmatch(w); m != nil {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 func unescapeHTML(s string) string { return html.UnescapeString(s) }
@@ -70,12 +71,17 @@ func filterURLEncode(c *call) (any, error) {
 
 func isTextual(v any) bool { _, ok := asText(v); return ok }
 
+// Large patterns are compiled when a template first needs them.
 var (
-	urlWords = regexp.MustCompile(`[\s\p{Z}\x{85}\x0b\x1c-\x1f]+|[^\s\p{Z}\x{85}\x0b\x1c-\x1f]+`)
+	urlWords = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[\s\p{Z}\x{85}\x0b\x1c-\x1f]+|[^\s\p{Z}\x{85}\x0b\x1c-\x1f]+`)
+	})
 	urlHead  = regexp.MustCompile(`^([(<]|&lt;)+`)
 	urlTail  = regexp.MustCompile(`([)>.,\n]|&gt;)+$`)
-	httpLink = regexp.MustCompile(`(?i)^((https?://|www\.)(([\pL\pN_%-]+\.)+)?([a-z]{2,63}|xn--[\pL\pN_%]{2,59})|([\pL\pN_%-]{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|(https?://)((([\d]{1,3})(\.[\d]{1,3}){3})|(\[([\da-f]{0,4}:){2}([\da-f]{0,4}:?){1,6}\])))(?::[\d]{1,5})?(?:[/?#]\S*)?$`)
-	mailLink = regexp.MustCompile(`^\S+@[\pL\pN_][\pL\pN_.-]*\.[\pL\pN_]+$`)
+	httpLink = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)^((https?://|www\.)(([\pL\pN_%-]+\.)+)?([a-z]{2,63}|xn--[\pL\pN_%]{2,59})|([\pL\pN_%-]{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|(https?://)((([\d]{1,3})(\.[\d]{1,3}){3})|(\[([\da-f]{0,4}:){2}([\da-f]{0,4}:?){1,6}\])))(?::[\d]{1,5})?(?:[/?#]\S*)?$`)
+	})
+	mailLink = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\S+@[\pL\pN_][\pL\pN_.-]*\.[\pL\pN_]+$`) })
 )
 
 func filterURLize(c *call) (any, error) {
@@ -97,7 +103,7 @@ func filterURLize(c *call) (any, error) {
 	if _, safe := c.value.(markup); !safe {
 		s = htmlEscapes.Replace(s)
 	}
-	words := urlWords.FindAllString(s, -1)
+	words := urlWords().FindAllString(s, -1)
 	for i, w := range words {
 		if strings.TrimFunc(w, isSpace) != "" {
 			words[i] = linked(w, attrs, int(limit))
@@ -155,16 +161,16 @@ func linked(w, attrs string, limit int) string {
 	}
 	link := func(href string) string { return head + `<a href="` + href + `"` + attrs + `>` + shown + `</a>` + tail }
 	switch {
-	case httpLink.MatchString(middle):
+	case httpLink().MatchString(middle):
 		if strings.HasPrefix(middle, "https://") || strings.HasPrefix(middle, "http://") {
 			return link(middle)
 		}
 		return link("https://" + middle)
-	case strings.HasPrefix(middle, "mailto:") && mailLink.MatchString(middle[7:]):
+	case strings.HasPrefix(middle, "mailto:") && mailLink().MatchString(middle[7:]):
 		shown = middle[7:]
 		attrs = cutRel(attrs)
 		return link(middle)
-	case strings.Contains(middle, "@") && !strings.HasPrefix(middle, "www.") && !strings.Contains(middle, ":") && mailLink.MatchString(middle):
+	case strings.Contains(middle, "@") && !strings.HasPrefix(middle, "www.") && !strings.Contains(middle, ":") && mailLink().MatchString(middle):
 		shown = middle
 		attrs = cutRel(attrs)
 		return link("mailto:" + middle)
