@@ -99,7 +99,7 @@ func readKeys(path, into string) (*seal.Key, error) {
 		return nil, pave.Errorf(pave.Invalid, "%s is no file of keys", path).WithHint("name the file that pave admin backup --with-keys wrote")
 	}
 	if ring.Format > backup.Format {
-		return nil, pave.Errorf(pave.Conflict, "the keys were written by a newer pave (format %d)", ring.Format).WithHint("use the pave that wrote them")
+		return nil, pave.Errorf(pave.Conflict, "the keys were written by a newer pave (format %d)", ring.Format).WithHint("use the version that wrote them, or a newer one")
 	}
 	if err := os.MkdirAll(into, 0o700); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -172,7 +173,7 @@ func (c Config) environment() []string {
 	for k, v := range map[string]string{"PAVE_HOME": c.Home, "PAVE_LISTEN": c.Listen, "PAVE_ROUTER": c.Router,
 		"PAVE_TEMPLATES": strings.Join(c.Templates, string(os.PathListSeparator)), "PAVE_STORE_URL": c.Store,
 		"PAVE_POSTGRES_URL": c.Postgres, "PAVE_ALLOW": strings.Join(c.Allow, ","), "PAVE_CREDENTIALS": c.Credentials,
-		"PAVE_TLS_LISTEN": c.TLS.Listen, "PAVE_TLS_CERT": c.TLS.Cert, "PAVE_TLS_KEY": c.TLS.Key, "PAVE_HOST": strings.Join(c.TLS.Hosts, ",")} {
+		"PAVE_KEEP": strconv.Itoa(int(c.Keep / (24 * time.Hour))), "PAVE_TLS_LISTEN": c.TLS.Listen, "PAVE_TLS_CERT": c.TLS.Cert, "PAVE_TLS_KEY": c.TLS.Key, "PAVE_HOST": strings.Join(c.TLS.Hosts, ",")} {
 		env = append(env, k+"="+v)
 	}
 	if c.TLS.Local {
@@ -184,7 +185,7 @@ func (c Config) environment() []string {
 // openLog opens a log for appending; one that has grown beyond 10 MiB becomes
 // NAME.1.
 func openLog(path string) (*os.File, error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > 10<<20 {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
 		if err := os.Rename(path, path+".1"); err != nil {
 			return nil, err
 		}

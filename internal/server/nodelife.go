@@ -73,7 +73,10 @@ func RunNode(ctx context.Context, c Config, out io.Writer) error {
 	}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel()}))
 	n, err := node.New(node.Options{Home: c.path("node"), KeyFile: c.nodeKey(), Socket: c.socket(), RouterAddr: c.routerAddress(),
-		Version: c.Version, Logger: log, Watch: func(ctx context.Context) { watchServer(ctx, c, log) }})
+		Version: c.Version, Logger: log, Watch: func(ctx context.Context) {
+			go c.boundLog(ctx, "node.log")
+			watchServer(ctx, c, log)
+		}})
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (db *DB) sameMigrations(ctx context.Context) error {
 		return newerPave(unknown)
 	} else if missing != "" {
 		return pave.Errorf(pave.Conflict, "the store is that of an older pave (migration %q is not applied)", missing).
-			WithHint("pave up brings it to this version, or run the pave that made it")
+			WithHint("bring it to this version: pave up")
 	}
 	return nil
 }
