@@ -186,6 +186,9 @@ func (p *Platform) prune(ctx context.Context) error {
 	if err := p.pruneSealed(ctx); err != nil {
 		return err
 	}
+	if err := p.pruneCalls(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
+		return err
+	}
 	if err := p.pruneDev(ctx); err != nil {
 		return err
 	}
