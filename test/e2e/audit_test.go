@@ -14,6 +14,7 @@ import (
 var silent = map[string]string{
 	"POST /v1/plans":                       "makes nothing",
 	"POST /login":                          "the token's row is written when the program fetches it",
+	"POST /login/oidc":                     "nobody is signed in yet",
 	"POST /v1/login/devices":               "nobody is signed in yet",
 	"POST /v1/login/devices/token":         "login, in test/scripts/testdata/login.txtar",
 	"POST /v1/hooks/post-receive":          "the push has its row",
