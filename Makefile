@@ -33,7 +33,7 @@ setup-test: ## install what only the tests need
 	@scripts/setup-test
 
 test-real: setup setup-test ## the rest of the crash matrix, real builds of every template, oracles, load
-	PAVE_TEST_REAL=1 go test -vet=off -timeout 38m -count=1 ./test/crash ./test/oracle/... ./test/templates
+	PAVE_TEST_REAL=1 go test -vet=off -timeout 38m -count=1 ./test/crash ./test/docs ./test/oracle/... ./test/templates
 
 soak: ## random kills for hours, each round with a seed of its own; outside of CI
 	PAVE_TEST_REAL=1 go test -timeout 4h -count=20 -v -run Random ./test/crash

@@ -79,6 +79,7 @@ var (
 	_ pave.Reader      = (*Client)(nil)
 	_ pave.Templates   = (*Client)(nil)
 	_ pave.People      = (*Client)(nil)
+	_ pave.Webhooks    = (*Client)(nil)
 )
 
 // New returns a client. It calls nobody yet.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -221,17 +222,24 @@ func TestCallsSurviveARestart(t *testing.T) {
 	}{
 		"get":   {"a read is sent again", func(ctx context.Context, c *Client) error { _, err := c.Service(ctx, "a"); return err }, 2, ""},
 		"apply": {"one plan has one run", func(ctx context.Context, c *Client) error { _, err := c.Apply(ctx, "plan_1"); return err }, 2, ""},
-		"retry": {"two retries are not one", func(ctx context.Context, c *Client) error { _, err := c.RetryRun(ctx, "run_1"); return err }, 1, pave.Unavailable},
+		"retry": {"a call with a key is carried out once", func(ctx context.Context, c *Client) error { _, err := c.RetryRun(ctx, "run_1"); return err }, 2, ""},
+		"login": {"two logins are not one", func(ctx context.Context, c *Client) error { _, err := c.Login(ctx, "x", "y"); return err }, 1, pave.Unavailable},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
+			var mu sync.Mutex
+			keys := map[string]bool{}
 			r := &restarting{t: t}
 			r.handler = func(token string) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 					calls.Add(1)
-					if token == "1" { // it dies with the call in hand
+					mu.Lock()
+					keys[req.Header.Get("Idempotency-Key")] = true
+					mu.Unlock()
+					_, _ = io.Copy(io.Discard, req.Body) // else the server does not see its caller go
+					if token == "1" {                    // it dies with the call in hand
 						go func() { r.kill(); r.start() }()
 						<-req.Context().Done()
 						return
@@ -243,6 +251,9 @@ func TestCallsSurviveARestart(t *testing.T) {
 			c := New(Options{Server: r.find})
 			err := tc.call(t.Context(), c)
 			c.Close()
+			if len(keys) != 1 || name == "retry" && keys[""] {
+				t.Errorf("%s: keys %v", tc.reason, keys)
+			}
 			if calls.Load() != tc.calls || pave.CodeOf(err) != tc.code {
 				t.Errorf("%s: %d calls, err %v", tc.reason, calls.Load(), err)
 			}

@@ -10,10 +10,28 @@ import (
 
 func team(name string) string { return "/v1/teams/" + url.PathEscape(name) }
 
-// send is a call that changes something: it is sent once.
+// send is a call that changes something. It has a key of its own, by which the server
+// carries it out once, so it is sent again when the connection broke.
 func send[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
 	var out T
-	err := c.do(ctx, call{method: method, path: path, body: body}, &out)
+	err := c.do(ctx, keyed(method, path, body), &out)
+	return out, err
+}
+
+func keyed(method, path string, body any) call {
+	return call{method: method, path: path, body: body, repeat: true, header: http.Header{"Idempotency-Key": {pave.NewID("key")}}}
+}
+
+// remove is send without an answer.
+func remove(ctx context.Context, c *Client, path string) error {
+	return c.do(ctx, keyed(http.MethodDelete, path, nil), nil)
+}
+
+// sendOnce is a call of somebody who is not signed in: the server keeps no key of
+// theirs.
+func sendOnce[T any](ctx context.Context, c *Client, path string, body any) (T, error) {
+	var out T
+	err := c.do(ctx, call{method: http.MethodPost, path: path, body: body}, &out)
 	return out, err
 }
 
@@ -54,7 +72,7 @@ func (c *Client) SetMember(ctx context.Context, m pave.Member) error {
 
 // RemoveMember takes a user out of a team.
 func (c *Client) RemoveMember(ctx context.Context, name, user string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: team(name) + "/members/" + url.PathEscape(user)}, nil)
+	return remove(ctx, c, team(name)+"/members/"+url.PathEscape(user))
 }
 
 // RenameTeam gives a team another name.
@@ -79,7 +97,7 @@ func (c *Client) CreateToken(ctx context.Context, r pave.TokenRequest) (pave.New
 
 // DeleteToken revokes a token; "current" is the client's own.
 func (c *Client) DeleteToken(ctx context.Context, id string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: "/v1/tokens/" + url.PathEscape(id)}, nil)
+	return remove(ctx, c, "/v1/tokens/"+url.PathEscape(id))
 }
 
 // Policy returns the policies that serve.
@@ -106,17 +124,17 @@ func (c *Client) VerifyAudit(ctx context.Context) (pave.AuditReport, error) {
 
 // Login exchanges the code of an invitation for a token. The client needs none.
 func (c *Client) Login(ctx context.Context, code, name string) (pave.NewToken, error) {
-	return send[pave.NewToken](ctx, c, http.MethodPost, "/v1/login", map[string]string{"code": code, "name": name})
+	return sendOnce[pave.NewToken](ctx, c, "/v1/login", map[string]string{"code": code, "name": name})
 }
 
 // StartDevice begins a login that a person ends on the server's page.
 func (c *Client) StartDevice(ctx context.Context, name string) (pave.Device, error) {
-	return send[pave.Device](ctx, c, http.MethodPost, "/v1/login/devices", map[string]string{"name": name})
+	return sendOnce[pave.Device](ctx, c, "/v1/login/devices", map[string]string{"name": name})
 }
 
 // DeviceToken is the token once they have; Unavailable before.
 func (c *Client) DeviceToken(ctx context.Context, secret string) (pave.NewToken, error) {
-	return send[pave.NewToken](ctx, c, http.MethodPost, "/v1/login/devices/token", map[string]string{"secret": secret})
+	return sendOnce[pave.NewToken](ctx, c, "/v1/login/devices/token", map[string]string{"secret": secret})
 }
 
 // ApproveRun lets a rollout go on that waits for approval, or ends it.

@@ -124,9 +124,7 @@ func (c *Client) WaitEvents(ctx context.Context, after int64) error {
 
 // RetryRun lets a run that stopped go on.
 func (c *Client) RetryRun(ctx context.Context, id string) (pave.Run, error) {
-	var out pave.Run
-	err := c.do(ctx, call{method: http.MethodPost, path: run(id) + "/retry"}, &out)
-	return out, err
+	return send[pave.Run](ctx, c, http.MethodPost, run(id)+"/retry", nil)
 }
 
 // CancelRun ends a run; what it has made stays.
@@ -134,7 +132,9 @@ func (c *Client) CancelRun(ctx context.Context, id, reason string) (pave.Run, er
 	q := url.Values{}
 	setIf(q, "reason", reason)
 	var out pave.Run
-	err := c.do(ctx, call{method: http.MethodPost, path: run(id) + "/cancel", query: q}, &out)
+	k := keyed(http.MethodPost, run(id)+"/cancel", nil)
+	k.query = q
+	err := c.do(ctx, k, &out)
 	return out, err
 }
 

@@ -42,5 +42,7 @@ func (c *Client) ImportTemplates(ctx context.Context, address string) (pave.Temp
 
 // ForgetTemplates lets the templates of an address serve no longer.
 func (c *Client) ForgetTemplates(ctx context.Context, address string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: "/v1/template-sources", query: url.Values{"address": {address}}}, nil)
+	k := keyed(http.MethodDelete, "/v1/template-sources", nil)
+	k.query = url.Values{"address": {address}}
+	return c.do(ctx, k, nil)
 }

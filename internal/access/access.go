@@ -144,6 +144,20 @@ func (a *Access) memberships(ctx context.Context, user string) ([]pave.Membershi
 	return store.Collect(rows, err, func(s store.Scanner) (m pave.Membership, err error) { return m, s.Scan(&m.Team, &m.Role) })
 }
 
+// PrincipalOf is a user of an id as they are now, for what goes on in their name
+// after their call has ended. Denied where they are suspended or gone.
+func (a *Access) PrincipalOf(ctx context.Context, user string) (pave.Principal, error) {
+	u, err := scanUser(a.db.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, user))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !u.Suspended.IsZero() {
+		return pave.Principal{}, pave.Errorf(pave.Denied, "user %s is gone or suspended", user)
+	}
+	if err != nil {
+		return pave.Principal{}, err
+	}
+	teams, err := a.memberships(ctx, u.ID)
+	return pave.Principal{User: u, Teams: teams}, err
+}
+
 // clip bounds a text from outside that is only to be read.
 func clip(s string) string {
 	if len(s) > 60 {

@@ -89,7 +89,7 @@ func (a *Access) Audit(ctx context.Context, f pave.AuditFilter) ([]pave.AuditEnt
 // objectCondition: an object is named with its kind, or without.
 func objectCondition() string {
 	var or []string
-	for _, kind := range []string{"", "service:", "team:", "user:", "run:", "environment:", "template:"} {
+	for _, kind := range []string{"", "service:", "team:", "user:", "run:", "environment:", "template:", "webhook:"} {
 		or = append(or, "a.object = '"+kind+"' || CAST(? AS TEXT)")
 	}
 	return "(" + strings.Join(or, " OR ") + ")"

@@ -54,6 +54,7 @@ type Options struct {
 	Platform Platform
 	Access   *access.Access
 	Once     *once.Keys
+	Webhooks pave.Webhooks
 	// Git serves /git/ and asks for its own permissions, by the verb it runs.
 	Git http.Handler
 	// HookToken opens the route of the post-receive hook, and no other.

@@ -20,6 +20,8 @@ var versioned = map[string]string{
 	"rename-team":     "/v1/teams/{name}",
 	"suspend-user":    "/v1/users/{user}",
 	"resume-user":     "/v1/users/{user}",
+	"set-webhook":     "/v1/webhooks/{id}",
+	"delete-webhook":  "/v1/webhooks/{id}",
 }
 
 // conditional gives every answer to a GET its ETag, and carries a change with

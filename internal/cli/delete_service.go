@@ -8,11 +8,11 @@ import (
 func (a *app) delete() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete KIND NAME", Short: "Delete something; what holds data is kept 7 days",
-		Long:    "Delete a service: what holds data is set aside and kept 7 days (pave restore NAME). Or revoke a token.",
+		Long:    "Delete a service: what holds data is set aside and kept 7 days (pave restore NAME). Or revoke a token,\nor end a webhook.",
 		Example: examples("pave delete service payment-processor", "pave delete service payment-processor --confirm payment-processor"),
 		Args:    cobra.ArbitraryArgs, RunE: a.group,
 	}
-	cmd.AddCommand(a.deleteService(false), a.deleteToken())
+	cmd.AddCommand(a.deleteService(false), a.deleteToken(), a.deleteWebhook())
 	return cmd
 }
 

@@ -12,9 +12,9 @@ import (
 const rolling = "The processes are started anew, the new ones beside the old: no request fails."
 
 func (a *app) set(planOnly bool) *cobra.Command {
-	return withPeople(a.verbs("set KIND", "Set variables, secrets, replicas, limits or the team of a service, or how an environment is guarded",
-		"Set variables, secrets, the number of processes or the limits of a service. "+rolling+"\npave undo takes the change back. Or hand a service to another team, or say what an\nenvironment asks for.",
-		planOnly, a.setVariable(planOnly), a.setSecret(planOnly), a.setReplicas(planOnly), a.setResources(planOnly)), planOnly, a.setTeam(), a.setEnvironment())
+	return withPeople(a.verbs("set KIND", "Set variables, secrets, replicas, limits or the team of a service, how an environment is guarded, or a webhook",
+		"Set variables, secrets, the number of processes or the limits of a service. "+rolling+"\npave undo takes the change back. Or hand a service to another team, say what an\nenvironment asks for, or change a webhook.",
+		planOnly, a.setVariable(planOnly), a.setSecret(planOnly), a.setReplicas(planOnly), a.setResources(planOnly)), planOnly, a.setTeam(), a.setEnvironment(), a.setWebhook())
 }
 
 func (a *app) unset(planOnly bool) *cobra.Command {

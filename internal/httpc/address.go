@@ -65,7 +65,7 @@ func (a allowed) unresolved(r *http.Request) error {
 		}
 	}
 	if numeric(host) {
-		return pave.Errorf(pave.Denied, "%s is an address in an unusual form", host)
+		return pave.Errorf(pave.Denied, "%s is an address in an unusual form", host).WithHint("write it as people do: 192.0.2.1")
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package platform
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -97,7 +99,13 @@ func (p *Platform) adoption(ctx context.Context, r pave.Adopt) (adoption, error)
 			ad.want.Resources = append(ad.want.Resources, pave.WantedBacking{Kind: choice[0], Name: ad.name, Engine: engine})
 		}
 	}
+	ad.want.Settings.Secrets = r.Secrets
 	ad.want.Variables = variablesOf(ad.pipe, ad.want, r.Variables)
+	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) {
+		if err := p.checkSealed(ctx, ad, name, r.Secrets[name]); err != nil && !bad.add(err) {
+			return ad, err
+		}
+	}
 	check := transition{from: ad.want, service: pave.Service{Name: ad.name}}
 	for _, name := range slices.Sorted(maps.Keys(r.Variables)) {
 		bad.add(checkValue(check, name, r.Variables[name]))
@@ -181,6 +189,39 @@ func (p *Platform) SendRepository(ctx context.Context, r pave.Repository, pack i
 		return r, err
 	}
 	return p.Shelf.Receive(ctx, r, actor, pack)
+}
+
+// SealForRepository keeps a value for a secret of the service that is to be made of a
+// repository.
+func (p *Platform) SealForRepository(ctx context.Context, id, name string, value pave.Secret) (pave.SealedValue, error) {
+	if err := pave.CheckVariable(name); err != nil {
+		return pave.SealedValue{}, err
+	}
+	if _, err := p.Shelf.Find(id); err != nil {
+		return pave.SealedValue{}, err
+	}
+	return p.seal(ctx, id, "repository:"+clip(id, 60), name, value)
+}
+
+// checkSealed is Invalid where a value was not sealed for a name of this repository, or
+// the name is a variable too.
+func (p *Platform) checkSealed(ctx context.Context, ad adoption, name, value string) error {
+	var of, sealed string
+	err := p.DB.QueryRow(ctx, `SELECT service, name FROM sealed_values WHERE id = $1`, value).Scan(&of, &sealed)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	taken := of != ad.kept.ID // where the plan was applied already it is its service's
+	if svc, err := p.serviceCalled(ctx, string(ad.name)); err == nil && of == svc.ID {
+		taken = false
+	}
+	if taken || sealed != name {
+		return pave.BadField("secret", name, "has no value that was sealed for it", "--secret "+name)
+	}
+	if _, both := ad.want.Variables[name]; both {
+		return pave.BadField("secret", name, "is a variable too", "leave --set "+name+" out")
+	}
+	return nil
 }
 
 // bringing writes down who brings a repository.

@@ -86,7 +86,10 @@ type Deps struct {
 
 // Platform answers every call of the doors. It implements pave.Transitions,
 // pave.Runs and pave.Reader.
-type Platform struct{ Deps }
+type Platform struct {
+	Deps
+	seen detections
+}
 
 var (
 	_ pave.Transitions = (*Platform)(nil)
@@ -96,7 +99,7 @@ var (
 
 // New returns a platform and registers the handlers of its steps.
 func New(d Deps) *Platform {
-	p := &Platform{d}
+	p := &Platform{Deps: d}
 	d.Resources.Register(d.Engine)
 	d.Pipeline.Register(d.Engine)
 	for name, h := range map[string]workflow.Handler{

@@ -269,6 +269,7 @@ func (p *Platform) forgetStep(ctx context.Context, t *workflow.Task) (workflow.R
 	if err != nil {
 		return workflow.Result{}, err
 	}
+	p.seen.forget(svc.ID)
 	if err := p.dropDev(ctx, `service = $2`, svc.ID); err != nil {
 		return workflow.Result{}, err
 	}

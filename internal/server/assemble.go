@@ -26,6 +26,7 @@ import (
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/source"
 	"github.com/pave-platform/pave/internal/store"
+	"github.com/pave-platform/pave/internal/webhook"
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
@@ -76,8 +77,11 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		Catalog: catalog.New(db), Access: s.access, Templates: templates, Shelf: shelf, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
+	if s.webhooks, err = webhook.New(webhook.Options{DB: db, Access: s.access, Key: key, Events: s.platform, Allow: c.Allow, Version: c.Version, Log: log}); err != nil {
+		return nil, err
+	}
 	hookToken := key.Derive("hook", c.Home)
-	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Once: once.New(db, key), Version: c.Version, Issuer: paths.url, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
+	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Webhooks: s.webhooks, Once: once.New(db, key), Version: c.Version, Issuer: paths.url, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,
 		Git: gitDoor{s, db, repos, hookToken}.handler()})
 	return s, err

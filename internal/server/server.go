@@ -20,6 +20,7 @@ import (
 	"github.com/pave-platform/pave/internal/platform"
 	"github.com/pave-platform/pave/internal/seal"
 	"github.com/pave-platform/pave/internal/store"
+	"github.com/pave-platform/pave/internal/webhook"
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
@@ -139,6 +140,7 @@ type instance struct {
 	access   *access.Access
 	engine   *workflow.Engine
 	platform *platform.Platform
+	webhooks *webhook.Webhooks
 	node     *node.Client
 	handler  http.Handler
 	state    State
@@ -176,7 +178,9 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	if s.state.Public != "" {
 		s.log.Info("reachable from other machines", "url", s.state.Public, "ca_sha256", s.state.Fingerprint)
 	}
+	group.Go(func() { s.revive(ctx) })
 	group.Go(func() { s.platform.Upkeep(ctx, s.engine.Executing) })
+	group.Go(func() { s.webhooks.Run(ctx, s.engine.Executing) })
 	var err error
 	select {
 	case <-ctx.Done():

@@ -37,6 +37,13 @@ func plain(path, body string) func(*matrix, int) (string, string, string) {
 	}
 }
 
+// hooked is a call about the webhook of its number.
+func hooked(path, body string) func(*matrix, int) (string, string, string) {
+	return func(m *matrix, n int) (string, string, string) {
+		return "/v1/webhooks/" + m.hooks[n][0] + strings.ReplaceAll(path, "DELIVERY", m.hooks[n][1]), body, "application/json"
+	}
+}
+
 // deeds are calls of every route that changes something, in an order that works.
 func deeds() []deed {
 	deploy := func(service string) string { return fmt.Sprintf(`{"verb":"deploy","spec":{"name":%q}}`, service) }
@@ -73,8 +80,16 @@ func deeds() []deed {
 		}},
 		{"POST /v1/runs/{id}/retry", "retry run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/retry", "", "" }},
 		{"POST /v1/runs/{id}/cancel", "cancel run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/cancel", "", "" }},
+		{"POST /v1/webhooks", "create webhook", plain("/v1/webhooks", `{"url":"https://example.com/x#","events":["*"]}`)},
+		{"PUT /v1/webhooks/{id}", "set webhook", hooked("", `{"events":["run.done"]}`)},
+		{"POST /v1/webhooks/{id}/test", "test webhook", hooked("/test", "")},
+		{"POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver", "redeliver", hooked("/deliveries/DELIVERY/redeliver", "")},
+		{"DELETE /v1/webhooks/{id}", "delete webhook", hooked("", "")},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
 		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
+		{"POST /v1/repositories/{id}/secrets", "seal value", func(m *matrix, _ int) (string, string, string) {
+			return "/v1/repositories/" + m.source + "/secrets", `{"name":"KEY","value":"x"}`, "application/json"
+		}},
 		{"PUT /v1/repositories", "bring repository", func(*matrix, int) (string, string, string) {
 			return "/v1/repositories", `{"address":"x"}` + "\n", "application/x-pave-repository"
 		}},
@@ -100,8 +115,20 @@ func TestAuditRows(t *testing.T) {
 	for n := range 2 {
 		var inv pave.Invitation
 		m.must("POST", "/v1/invitations", fmt.Sprintf(`{"name":"paul%d"}`, n), &inv)
+		m.hook = ""
+		hook(m)
+		m.hooks = append(m.hooks, [2]string{m.params["id"], m.params["delivery"]})
 		m.codes, m.victims = append(m.codes, inv.Code), append(m.victims, m.strangeToken())
 	}
+	dir := t.TempDir()
+	if err := m.h.Repository(dir, "index.html", "<h1>x</h1>"); err != nil {
+		t.Fatal(err)
+	}
+	brought, err := m.h.Bring(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.source = brought.ID
 	left := map[string]bool{}
 	for _, route := range m.routes() {
 		if !strings.HasPrefix(route, http.MethodGet+" ") && silent[route] == "" {

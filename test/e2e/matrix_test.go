@@ -115,6 +115,7 @@ func rows() map[string]row {
 		"GET /v1/template":                       {want: brings, query: "ref=fixture"},
 		"POST /v1/repositories":                  {want: brings, body: `{"address":"x"}`},
 		"PUT /v1/repositories":                   {want: brings, form: "x", accept: "application/x-pave-repository"},
+		"POST /v1/repositories/{id}/secrets":     {want: brings, body: `{"name":"KEY","value":"x"}`},
 		"POST /v1/templates":                     {want: brings, form: "x", accept: "application/zip"},
 		"GET /v1/teams/{name}":                   {want: teamReads, before: named("web")},
 		"GET /v1/environments/{name}":            {want: signed, before: named("staging")},
@@ -131,8 +132,17 @@ func rows() map[string]row {
 		"GET /v1/users":               {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
 		"GET /v1/policy": {want: admins}, "PUT /v1/policy": {want: admins, body: `{"text":""}`},
 		"GET /v1/audit": {want: admins}, "GET /v1/audit/verify": {want: admins},
-		"POST /v1/template-sources":   {want: admins, body: `{"address":"x"}`},
-		"DELETE /v1/template-sources": {want: nothingThere, query: "address=https://example.invalid/x"},
+		"GET /v1/webhooks":                                       {want: wantOf(map[int][]string{403: scoped}), leaks: true},
+		"POST /v1/webhooks":                                      {want: leads, body: `{"url":"https://example.com/x","events":["run.done"],"team":"web"}`},
+		"GET /v1/webhooks/{id}":                                  {want: leads, before: hook},
+		"PUT /v1/webhooks/{id}":                                  {want: leads, body: `{"events":["run.done"]}`, before: hook},
+		"DELETE /v1/webhooks/{id}":                               {want: leads, before: func(m *matrix) { m.hook = ""; hook(m); m.hook = "" }},
+		"GET /v1/webhooks/{id}/deliveries":                       {want: leads, before: hook},
+		"POST /v1/webhooks/{id}/test":                            {want: leads, before: hook},
+		"GET /v1/webhooks/{id}/deliveries/{delivery}":            {want: leads, before: hook},
+		"POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver": {want: leads, before: hook},
+		"POST /v1/template-sources":                              {want: admins, body: `{"address":"x"}`},
+		"DELETE /v1/template-sources":                            {want: nothingThere, query: "address=https://example.invalid/x"},
 	}
 }
 
@@ -145,6 +155,18 @@ func all(status int) want {
 }
 
 func named(name string) func(*matrix) { return func(m *matrix) { m.params["name"] = name } }
+
+// hook puts a webhook of web that has a delivery into the path.
+func hook(m *matrix) {
+	if m.hook == "" {
+		var w pave.NewWebhook
+		m.must("POST", "/v1/webhooks", `{"url":"https://hooks.example.com/x","events":["webhook.disabled"],"team":"web"}`, &w)
+		var d pave.Delivery
+		m.must("POST", "/v1/webhooks/"+w.ID+"/test", "", &d)
+		m.hook, m.delivery = w.ID, d.ID
+	}
+	m.params["id"], m.params["delivery"] = m.hook, m.delivery
+}
 
 // plan puts the id of a plan that a developer of web has made into the path.
 func plan(m *matrix) { m.params["id"] = m.plan }
@@ -165,8 +187,12 @@ type matrix struct {
 	run     string
 	plan    string
 	service string   // id of shop
+	source  string   // id of a repository that was brought
 	codes   []string // of people who were invited
 	victims []string // ids of tokens to revoke
+
+	hook, delivery string      // of team web
+	hooks          [][2]string // further ones with a delivery each
 }
 
 func (m *matrix) call(method, path, body, kind, token string) (int, string) {
@@ -256,7 +282,7 @@ func (m *matrix) store(stmt string, args ...any) {
 
 func newMatrix(t *testing.T) *matrix {
 	h := world.New(t)
-	m := &matrix{t: t, h: h, token: map[string]string{"admin": h.Stat().Token}}
+	m := &matrix{t: t, h: h, params: map[string]string{}, token: map[string]string{"admin": h.Stat().Token}}
 	m.run = create(t, h, h.Fixture("shop", "web", "none"))
 	create(t, h, h.Fixture("spare", "web", "none"))
 	create(t, h, h.Fixture("side", "ops", "none"))
