@@ -222,3 +222,16 @@ func newDB(t *testing.T) *store.DB {
 	t.Cleanup(func() { db.Close() })
 	return db
 }
+
+func FuzzGroupRule(f *testing.F) {
+	f.Add("eng=web:lead")
+	f.Add("ops=admin")
+	f.Fuzz(func(t *testing.T, text string) {
+		if r, err := ParseGroupRule(text); err == nil && (r.Group == "" || rank(r.Role) < 1) {
+			t.Errorf("%q: %+v", text, r)
+		}
+		if name := userName(identity{Name: text}); checkUserName(name) != nil {
+			t.Errorf("%q is called %q", text, name)
+		}
+	})
+}
