@@ -25,7 +25,7 @@ check: ## format, vet, staticcheck
 	go tool staticcheck ./...
 
 test: setup setup-test check ## everything that is quick: units, conformance, scripts, the create crash matrix
-	go test -vet=off -race -timeout 9m . ./cmd/... $$(go list ./internal/... | grep -v /internal/template)
+	go test -vet=off -race -timeout 9m . ./client/... ./cmd/... $$(go list ./internal/... | grep -v /internal/template)
 	go test -vet=off -timeout 9m ./internal/template/... ./templates/... ./test/...
 	go test -vet=off -timeout 5m -tags failpoints -run 'Failpoint|Kill' ./internal/workflow
 

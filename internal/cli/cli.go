@@ -58,6 +58,10 @@ type ServerFlags struct {
 	TLSCert   string   // or one in files
 	TLSKey    string
 	Hosts     []string // names that the server answers to
+	// An OpenID provider that people sign in by: its address, our id there, the file
+	// of the secret, and what its groups mean.
+	Issuer, ClientID, SecretFile string
+	Groups                       []string
 }
 
 // app is one run of the command line.
@@ -138,7 +142,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("change", a.create(), a.adopt(false), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
-		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.rotate(false), a.exec(), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
+		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.rotate(false), a.exec(), a.connect(), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall(), a.insight())
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())

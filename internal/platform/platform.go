@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -121,6 +122,9 @@ func New(d Deps) *Platform {
 // prunes what is old. The first round comes at once.
 func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 	const round, deep = 15 * time.Second, 4 * 15 * time.Second
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() { p.watchConnections(ctx, mine) })
 	var last time.Time
 	seen := "" // service that was looked at last for drift
 	for {
@@ -183,6 +187,9 @@ func (p *Platform) prune(ctx context.Context) error {
 		return err
 	}
 	if err := p.pruneSealed(ctx); err != nil {
+		return err
+	}
+	if err := p.pruneCalls(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
 		return err
 	}
 	if err := p.pruneDev(ctx); err != nil {

@@ -176,6 +176,7 @@ func (c Config) environment() []string {
 		"PAVE_KEEP": strconv.Itoa(int(c.Keep / (24 * time.Hour))), "PAVE_TLS_LISTEN": c.TLS.Listen, "PAVE_TLS_CERT": c.TLS.Cert, "PAVE_TLS_KEY": c.TLS.Key, "PAVE_HOST": strings.Join(c.TLS.Hosts, ",")} {
 		env = append(env, k+"="+v)
 	}
+	env = append(env, c.OIDC.environment()...)
 	if c.TLS.Local {
 		env = append(env, "PAVE_TLS=local")
 	}
