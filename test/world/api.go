@@ -82,14 +82,14 @@ func (h *Home) Try(ctx context.Context, method, path string, in, out any) error 
 	return json.Unmarshal(data, out)
 }
 
-// Call is Try, again and again while no server answers or a new one has another
-// token already: nobody but a person would do less.
+// Call is Try, again and again while no server answers, a new one has another token
+// already or there are too many calls: nobody but a person would do less.
 func (h *Home) Call(method, path string, in, out any) error {
 	var last error
 	err := eventually(h.Patience, func() error {
 		last = h.Try(context.Background(), method, path, in, out)
 		var p *Problem
-		if last == nil || errors.As(last, &p) && p.Status != http.StatusUnauthorized && p.Status != http.StatusServiceUnavailable {
+		if last == nil || errors.As(last, &p) && p.Status != http.StatusUnauthorized && p.Status != http.StatusServiceUnavailable && p.Status != http.StatusTooManyRequests {
 			return nil
 		}
 		return last
