@@ -122,6 +122,9 @@ func withFlags(c server.Config, f cli.ServerFlags) server.Config {
 		c.Listen, c.TLS = f.Listen, server.TLS{}
 	}
 	c.TLS.Hosts = append(c.TLS.Hosts, f.Hosts...)
+	if f.Issuer != "" {
+		c.OIDC = server.OIDC{Issuer: f.Issuer, ClientID: f.ClientID, SecretFile: f.SecretFile, Groups: f.Groups}
+	}
 	if f.Name != "" {
 		c.Name = f.Name
 	}

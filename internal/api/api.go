@@ -109,7 +109,7 @@ func newServer(o Options) (*server, http.Handler, error) {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	cfg.Components.Schemas.RegisterTypeAlias(envelopeType, envelopeSchemaType)
 	s.huma = humago.New(s.mux, cfg)
-	s.huma.UseMiddleware(s.permit, s.remember, s.conditional)
+	s.huma.UseMiddleware(s.permit, s.strict, s.remember, s.conditional)
 	s.routes()
 	s.rawRoutes()
 	if err := s.declared(); err != nil {

@@ -58,6 +58,10 @@ type ServerFlags struct {
 	TLSCert   string   // or one in files
 	TLSKey    string
 	Hosts     []string // names that the server answers to
+	// An OpenID provider that people sign in by: its address, our id there, the file
+	// of the secret, and what its groups mean.
+	Issuer, ClientID, SecretFile string
+	Groups                       []string
 }
 
 // app is one run of the command line.

@@ -126,16 +126,76 @@ func (p *Platform) endConnection(ctx context.Context, svc pave.Service, resource
 	return err
 }
 
-// endConnections ends those whose time is over.
+// connectionRound is how often connections are looked at: whose time or whose right is
+// over has to go within 5 s.
+const connectionRound = 2 * time.Second
+
+// watchConnections ends connections until ctx does.
+func (p *Platform) watchConnections(ctx context.Context, mine func() bool) {
+	for {
+		if mine() {
+			p.attempt(ctx, "end connections", p.endConnections)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(connectionRound):
+		}
+	}
+}
+
+// An openConnection is one that has not ended.
+type openConnection struct {
+	id, service, resource, actor string
+	readOnly                     bool
+	expires                      time.Time
+}
+
+// endConnections ends those whose time is over, and those of who may no longer.
 func (p *Platform) endConnections(ctx context.Context) error {
-	rows, err := p.DB.Query(ctx, `SELECT id, service, resource FROM connections WHERE ended = 0 AND expires < $1 ORDER BY id LIMIT 100`, store.Micros(time.Now()))
-	late, err := store.Collect(rows, err, func(row store.Scanner) (c [3]string, err error) { return c, row.Scan(&c[0], &c[1], &c[2]) })
-	for _, c := range late {
-		svc, serr := p.serviceByID(ctx, p.DB, c[1])
-		if serr == nil {
-			serr = p.endConnection(ctx, svc, c[2], c[0])
+	rows, err := p.DB.Query(ctx, `SELECT id, service, resource, actor, read_only, expires FROM connections WHERE ended = 0 ORDER BY id LIMIT 1000`)
+	open, err := store.Collect(rows, err, func(row store.Scanner) (c openConnection, err error) {
+		return c, row.Scan(&c.id, &c.service, &c.resource, &c.actor, store.Flag(&c.readOnly), store.Stamp(&c.expires))
+	})
+	for _, c := range open {
+		svc, serr := p.serviceByID(ctx, p.DB, c.service)
+		if serr != nil {
+			err = errors.Join(err, serr)
+			continue
+		}
+		may, serr := p.mayStay(ctx, svc, c)
+		if serr == nil && !may {
+			serr = p.endConnection(ctx, svc, c.resource, c.id)
 		}
 		err = errors.Join(err, serr)
 	}
 	return err
+}
+
+// mayStay reports whether a connection is good: its time is not over, and its maker may
+// still make one like it.
+func (p *Platform) mayStay(ctx context.Context, svc pave.Service, c openConnection) (bool, error) {
+	if !time.Now().Before(c.expires) {
+		return false, nil
+	}
+	rec, err := p.Resources.Get(ctx, p.DB, c.resource)
+	if err != nil {
+		return false, err
+	}
+	who, err := p.Access.PrincipalOf(ctx, c.actor)
+	if err == nil {
+		as := pave.WithPrincipal(ctx, who)
+		err = p.Access.May(as, access.Write, access.Service(svc).For("connect", rec.Ref.Env))
+		protected, perr := p.protected(ctx, rec.Ref.Env)
+		if perr != nil {
+			return false, perr
+		}
+		if err == nil && protected && !c.readOnly {
+			err = p.Access.May(as, access.Lead, access.Service(svc).For("connect", rec.Ref.Env))
+		}
+	}
+	if pave.CodeOf(err) == pave.Denied {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -121,6 +122,9 @@ func New(d Deps) *Platform {
 // prunes what is old. The first round comes at once.
 func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 	const round, deep = 15 * time.Second, 4 * 15 * time.Second
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() { p.watchConnections(ctx, mine) })
 	var last time.Time
 	seen := "" // service that was looked at last for drift
 	for {
@@ -129,7 +133,6 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 			p.attempt(ctx, "look at heads", p.lookAtHeads)
 			p.attempt(ctx, "tell the node of environments", p.tellCalls)
 			p.attempt(ctx, "count calls", p.harvestCalls)
-			p.attempt(ctx, "end connections", p.endConnections)
 		} else {
 			pause = 500 * time.Millisecond
 		}

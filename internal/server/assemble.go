@@ -80,6 +80,9 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	if s.webhooks, err = webhook.New(webhook.Options{DB: db, Access: s.access, Key: key, Events: s.platform, Allow: c.Allow, Version: c.Version, Log: log}); err != nil {
 		return nil, err
 	}
+	if err := s.useOIDC(or(s.state.Public, s.state.URL)); err != nil {
+		return nil, err
+	}
 	hookToken := key.Derive("hook", c.Home)
 	s.handler, err = api.New(api.Options{Platform: s.platform, Access: s.access, Webhooks: s.webhooks, Once: once.New(db, key), Version: c.Version, Issuer: paths.url, Address: or(s.state.Public, s.state.URL), Hosts: c.TLS.hosts(),
 		HookToken: hookToken, Keys: s.keys, Ready: s.ready, Log: log,

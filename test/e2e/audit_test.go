@@ -22,6 +22,7 @@ var silent = map[string]string{
 	"POST /v1/services/{name}/connections":                "connect, in test/scripts/testdata/connect.txtar",
 	"DELETE /v1/services/{name}/connections/{connection}": "end connect, in test/scripts/testdata/connect.txtar",
 	"POST /v1/runs/{id}/deny":                             "deny run, in test/scripts/testdata/approval.txtar",
+	"POST /login/oidc":                                    "nobody is signed in yet",
 }
 
 // A deed is a call of the admin with an effect; n tells calls of one route apart.

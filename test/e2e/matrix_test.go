@@ -77,6 +77,8 @@ func rows() map[string]row {
 	return map[string]row{
 		"GET /livez": {want: anyone}, "GET /readyz": {want: anyone}, "GET /openapi.json": {want: anyone}, "GET /login": {want: anyone},
 		"POST /login":                {want: all(401), form: "code=ABCD-EFGH&proof=x"},
+		"POST /login/oidc":           {want: all(404), form: "code=ABCD-EFGH"},
+		"GET /login/callback":        {want: all(401), query: "state=x&code=y"},
 		"GET /.well-known/jwks.json": {want: anyone}, "GET /.well-known/openid-configuration": {want: anyone},
 		"POST /v1/login": {want: all(401), body: `{"code":"x"}`}, "POST /v1/login/devices": {want: anyone, body: `{"name":"x"}`},
 		"POST /v1/login/devices/token": {want: all(401), body: `{"secret":"x"}`},
