@@ -128,6 +128,16 @@ func (p *Platform) adoption(ctx context.Context, r pave.Adopt) (adoption, error)
 	if ad.pipe, err = detect(tree, ad.want); err != nil {
 		return ad, err
 	}
+	if err := p.adoptedSettings(ctx, r, &ad, &bad); err != nil {
+		return ad, err
+	}
+	ad.notes = slices.Concat(sourceNotes(ad.kept, tree), []string{howItRuns(ad.pipe)}, gapNotes(ad.pipe), p.missingTools(ad.pipe), unmet(ad.pipe, ad.want))
+	return ad, bad.err()
+}
+
+// adoptedSettings adds what the code needs and what was given: backings, secrets and
+// variables.
+func (p *Platform) adoptedSettings(ctx context.Context, r pave.Adopt, ad *adoption, bad *problems) error {
 	for _, choice := range [][2]string{{pave.KindDatabase, r.Database}, {pave.KindCache, r.Cache}} {
 		engine, err := engineOf(nil, choice[0], cmp.Or(choice[1], needed(ad.pipe, choice[0])))
 		bad.add(err)
@@ -138,16 +148,15 @@ func (p *Platform) adoption(ctx context.Context, r pave.Adopt) (adoption, error)
 	ad.want.Settings.Secrets = r.Secrets
 	ad.want.Variables = variablesOf(ad.pipe, ad.want, r.Variables)
 	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) {
-		if err := p.checkSealed(ctx, ad, name, r.Secrets[name]); err != nil && !bad.add(err) {
-			return ad, err
+		if err := p.checkSealed(ctx, *ad, name, r.Secrets[name]); err != nil && !bad.add(err) {
+			return err
 		}
 	}
 	check := transition{from: ad.want, service: pave.Service{Name: ad.name}}
 	for _, name := range slices.Sorted(maps.Keys(r.Variables)) {
 		bad.add(checkValue(check, name, r.Variables[name]))
 	}
-	ad.notes = slices.Concat(sourceNotes(ad.kept, tree), []string{howItRuns(ad.pipe)}, gapNotes(ad.pipe), p.missingTools(ad.pipe), unmet(ad.pipe, ad.want))
-	return ad, bad.err()
+	return nil
 }
 
 // needed is the engine of a kind that the code speaks to and that can be had here.

@@ -70,16 +70,21 @@ func (p *Platform) DevEnvironment(ctx context.Context, service string, r pave.De
 		}
 		out.Own = append(out.Own, fmt.Sprintf("%s %s at %s:%s, %s", w.Kind, w.Engine, outputs[w.Kind]["host"].Reveal(), outputs[w.Kind]["port"].Reveal(), word))
 	}
-	for name, value := range set.Variables {
+	resolveOwn(out.Variables, set.Variables, outputs)
+	return out, nil
+}
+
+// resolveOwn adds variables, with what refers to a backing resolved to the caller's own.
+func resolveOwn(into, variables map[string]string, outputs map[string]map[string]pave.Secret) {
+	for name, value := range variables {
 		ref, isReference := pave.ParseReference(value)
 		if isReference {
 			value = outputs[ref.Kind][ref.Output].Reveal()
 		}
 		if !isReference || outputs[ref.Kind] != nil {
-			out.Variables[name] = value
+			into[name] = value
 		}
 	}
-	return out, nil
 }
 
 // devEnvironmentOf is the environment whose variables are meant: the first that is not
