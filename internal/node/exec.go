@@ -29,6 +29,9 @@ const (
 	// sessionGrace is what a command gets to end that nobody listens to any more.
 	sessionGrace = 2 * time.Second
 	sessionChunk = 32 << 10
+	// sessionBeat is how often an empty frame is sent: a caller who is gone is found by
+	// it even while the command does not read what they sent.
+	sessionBeat = 3 * time.Second
 )
 
 // A Session asks for a command beside a workload.
@@ -104,7 +107,7 @@ func (n *Node) serveExec(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	out := &frameWriter{w: w, flush: control.Flush}
+	out := &frameWriter{w: w, flush: control.Flush, broken: make(chan struct{})}
 	_ = control.Flush() // the caller learns that it runs; a broken connection shows below
 	n.attend(p, ends, in, out)
 }
@@ -120,15 +123,30 @@ func (n *Node) attend(p *job.Process, ends *streams, in io.Reader, out *frameWri
 		defer close(gone)
 		ends.obey(in, p)
 	}()
-	select {
-	case <-p.Exited():
-	case <-gone:
-		p.Stop()
-	case <-n.life.Done():
-		return
+	beat := time.NewTicker(sessionBeat)
+	defer beat.Stop()
+	for running := true; running; {
+		select {
+		case <-beat.C:
+			out.write(pave.FrameStdout, nil)
+			continue
+		case <-p.Exited():
+		case <-gone:
+			p.Stop()
+		case <-out.broken:
+			p.Stop()
+		case <-n.life.Done():
+			return
+		}
+		running = false
 	}
 	res := p.Result()
 	readers.Wait()
+	out.end(res)
+}
+
+// end says how the command ended; nobody may be there to read it.
+func (f *frameWriter) end(res job.Result) {
 	end := pave.ExecEnd{Code: res.ExitCode}
 	if !res.OK() && res.ExitCode < 0 || res.TimedOut || res.Canceled {
 		end.Reason = res.Reason()
@@ -137,10 +155,9 @@ func (n *Node) attend(p *job.Process, ends *streams, in io.Reader, out *frameWri
 			end.Code = 128 + sig
 		}
 	}
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	_ = pave.WriteFrameJSON(out.w, pave.FrameEnd, end) // nobody may be there to read it
-	_ = out.flush()
+	if data, err := json.Marshal(end); err == nil {
+		f.write(pave.FrameEnd, data)
+	}
 }
 
 // signalNumber is the number of a signal by the name that a Result gives it.
@@ -320,10 +337,25 @@ func (st *streams) feed(data []byte) {
 
 // frameWriter writes the frames of several streams, each whole.
 type frameWriter struct {
-	mu    sync.Mutex
-	w     io.Writer
-	flush func() error
-	err   error
+	mu     sync.Mutex
+	w      io.Writer
+	flush  func() error
+	err    error
+	broken chan struct{} // closed with the first error
+}
+
+func (f *frameWriter) write(kind byte, data []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return
+	}
+	if f.err = pave.WriteFrame(f.w, kind, data); f.err == nil {
+		f.err = f.flush()
+	}
+	if f.err != nil {
+		close(f.broken)
+	}
 }
 
 // copy reads to the end of a stream. What nobody takes any more is read all the same,
@@ -332,13 +364,9 @@ func (f *frameWriter) copy(kind byte, from io.Reader) {
 	buf := make([]byte, sessionChunk)
 	for {
 		n, err := from.Read(buf)
-		f.mu.Lock()
-		if n > 0 && f.err == nil {
-			if f.err = pave.WriteFrame(f.w, kind, buf[:n]); f.err == nil {
-				f.err = f.flush()
-			}
+		if n > 0 {
+			f.write(kind, buf[:n])
 		}
-		f.mu.Unlock()
 		if err != nil {
 			return
 		}
