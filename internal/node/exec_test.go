@@ -140,3 +140,20 @@ func left(t *testing.T, b *bench) {
 		}
 	}
 }
+
+// A node that goes down ends the commands that run: newBench looks for what is left.
+func TestExecEndsWithNode(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put(b.workload("wl", "g1"), StateRunning)
+	body, err := b.Exec(t.Context(), Session{"wl", pave.Exec{Command: []string{"sleep", "60"}}}, say(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { body.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := b.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
