@@ -115,8 +115,9 @@ func awaitServer(ctx context.Context, c Config, ended <-chan error) (State, erro
 			if s, ferr := Find(ctx, c); ferr == nil && s.Version == c.Version {
 				return s, nil // the node was faster and started another
 			}
-			return State{}, pave.Errorf(pave.Unavailable, "the server did not start: %s", lastWords(c.path("logs", "server.log"), err)).
-				WithHint("pave doctor; the whole log is %s", c.path("logs", "server.log"))
+			text, hint := lastWords(c.path("logs", "server.log"), err)
+			return State{}, pave.Errorf(pave.Unavailable, "the server did not start: %s", text).
+				WithHint("%s", or(hint, "pave doctor; the whole log is "+c.path("logs", "server.log")))
 		case <-time.After(15 * time.Millisecond):
 		}
 	}
@@ -124,18 +125,21 @@ func awaitServer(ctx context.Context, c Config, ended <-chan error) (State, erro
 		WithHint("see %s", c.path("logs", "server.log"))
 }
 
-// lastWords is the last error line of a log of ours, else the cause.
-func lastWords(path string, cause error) string {
+// lastWords is the last error of a log of ours with its next step, else the cause.
+func lastWords(path string, cause error) (text, hint string) {
 	data, err := os.ReadFile(path)
 	if err == nil {
 		lines := strings.Split(strings.TrimSpace(string(data[max(0, len(data)-8192):])), "\n")
 		for i := len(lines) - 1; i >= 0; i-- {
 			if text, ok := strings.CutPrefix(lines[i], "pave: "); ok {
-				return text
+				if i+1 < len(lines) && strings.HasPrefix(lines[i+1], "  next: ") {
+					hint = strings.TrimPrefix(lines[i+1], "  next: ")
+				}
+				return text, hint
 			}
 		}
 	}
-	return fmt.Sprint(cause)
+	return fmt.Sprint(cause), ""
 }
 
 // spawn starts this program again with a command, in a session of its own, with

@@ -52,7 +52,7 @@ func holds(t *testing.T, c Config) (h held) {
 	runtime.ReadMemStats(&m)
 	fds, err1 := os.ReadDir("/proc/self/fd")
 	tmp, err2 := os.ReadDir(c.path("tmp"))
-	own, err3 := filepath.Glob(filepath.Join(os.TempDir(), "pave-*"))
+	own, err3 := os.ReadDir(os.TempDir())
 	if err1 != nil || err2 != nil || err3 != nil {
 		t.Fatal(err1, err2, err3)
 	}
@@ -73,7 +73,10 @@ func TestLeaks(t *testing.T) {
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range map[string]string{"PAVE_HOME": filepath.Join(dir, "h"), "PAVE_CONFIG": filepath.Join(dir, "k"),
+	if err := os.Mkdir(filepath.Join(dir, "t"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{"TMPDIR": filepath.Join(dir, "t"), "PAVE_HOME": filepath.Join(dir, "h"), "PAVE_CONFIG": filepath.Join(dir, "k"),
 		"PAVE_LISTEN": "127.0.0.1:0", "PAVE_ROUTER": "127.0.0.1:0"} {
 		t.Setenv(k, v)
 	}

@@ -35,7 +35,8 @@ func (s *instance) startNode(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case cause := <-ended:
-			return pave.Errorf(pave.Unavailable, "the node did not start: %s", lastWords(s.cfg.path("logs", "node.log"), cause)).
+			text, _ := lastWords(s.cfg.path("logs", "node.log"), cause)
+			return pave.Errorf(pave.Unavailable, "the node did not start: %s", text).
 				WithHint("see %s", s.cfg.path("logs", "node.log"))
 		case <-time.After(10 * time.Millisecond):
 		}

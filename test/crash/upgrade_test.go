@@ -84,7 +84,7 @@ func refusesNewer(t *testing.T, l *lab) {
 		t.Fatal(err)
 	}
 	out, err := l.Command(t.Context(), "up")
-	if err == nil || !strings.Contains(out, "changed by a newer pave") {
+	if err == nil || !strings.Contains(out, "changed by a newer pave") || !strings.Contains(out, "restore a backup") {
 		t.Errorf("the store of a newer pave: %v\n%s", err, out)
 	}
 }
