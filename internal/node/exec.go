@@ -3,19 +3,17 @@ package node
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/creack/pty"
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/job"
 )
@@ -29,6 +27,9 @@ const (
 	// sessionGrace is what a command gets to end that nobody listens to any more.
 	sessionGrace = 2 * time.Second
 	sessionChunk = 32 << 10
+	// sessionBeat is how often an empty frame is sent: a caller who is gone is found by
+	// it even while the command does not read what they sent.
+	sessionBeat = 3 * time.Second
 )
 
 // A Session asks for a command beside a workload.
@@ -41,8 +42,36 @@ var termPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,39}$`)
 
 // sessions counts the commands that run.
 type sessions struct {
-	mu sync.Mutex
-	by map[string]int
+	mu   sync.Mutex
+	by   map[string]int
+	runs map[*job.Process]bool
+}
+
+// hold notes a command that is to end with the node.
+func (s *sessions) hold(p *job.Process) (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runs == nil {
+		s.runs = map[*job.Process]bool{}
+	}
+	s.runs[p] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.runs, p)
+	}
+}
+
+// stop ends all commands.
+func (s *sessions) stop() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.runs))
+	s.mu.Unlock()
+	var group sync.WaitGroup
+	for _, p := range all {
+		group.Go(p.Stop)
+	}
+	group.Wait()
 }
 
 func (s *sessions) enter(workload string) (leave func(), err error) {
@@ -103,8 +132,9 @@ func (n *Node) serveExec(w http.ResponseWriter, r *http.Request) {
 		n.reply(w, r, nil, err)
 		return
 	}
+	defer n.sessions.hold(p)()
 	w.Header().Set("Content-Type", "application/octet-stream")
-	out := &frameWriter{w: w, flush: control.Flush}
+	out := &frameWriter{w: w, flush: control.Flush, broken: make(chan struct{})}
 	_ = control.Flush() // the caller learns that it runs; a broken connection shows below
 	n.attend(p, ends, in, out)
 }
@@ -120,15 +150,30 @@ func (n *Node) attend(p *job.Process, ends *streams, in io.Reader, out *frameWri
 		defer close(gone)
 		ends.obey(in, p)
 	}()
-	select {
-	case <-p.Exited():
-	case <-gone:
-		p.Stop()
-	case <-n.life.Done():
-		return
+	beat := time.NewTicker(sessionBeat)
+	defer beat.Stop()
+	for running := true; running; {
+		select {
+		case <-beat.C:
+			out.write(pave.FrameStdout, nil)
+			continue
+		case <-p.Exited():
+		case <-gone:
+			p.Stop()
+		case <-out.broken:
+			p.Stop()
+		case <-n.life.Done():
+			return
+		}
+		running = false
 	}
 	res := p.Result()
 	readers.Wait()
+	out.end(res)
+}
+
+// end says how the command ended; nobody may be there to read it.
+func (f *frameWriter) end(res job.Result) {
 	end := pave.ExecEnd{Code: res.ExitCode}
 	if !res.OK() && res.ExitCode < 0 || res.TimedOut || res.Canceled {
 		end.Reason = res.Reason()
@@ -137,10 +182,9 @@ func (n *Node) attend(p *job.Process, ends *streams, in io.Reader, out *frameWri
 			end.Code = 128 + sig
 		}
 	}
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	_ = pave.WriteFrameJSON(out.w, pave.FrameEnd, end) // nobody may be there to read it
-	_ = out.flush()
+	if data, err := json.Marshal(end); err == nil {
+		f.write(pave.FrameEnd, data)
+	}
 }
 
 // signalNumber is the number of a signal by the name that a Result gives it.
@@ -166,8 +210,11 @@ func (n *Node) readSession(in *bufio.Reader) (s Session, spec job.Spec, err erro
 		return s, spec, pave.BadField("command", "", "is empty", "pave exec NAME -- CMD")
 	}
 	n.mu.Lock()
-	w := n.workloads[s.Workload]
+	w, stopping := n.workloads[s.Workload], n.stopping
 	n.mu.Unlock()
+	if stopping {
+		return s, spec, errStopping()
+	}
 	if w == nil {
 		return s, spec, notFound("workload", s.Workload)
 	}
@@ -213,136 +260,6 @@ func (w *workload) beside(instance string) (Workload, int, error) {
 		return Workload{}, 0, pave.Errorf(pave.Conflict, "no process of this service is ready").WithHint("name one: --instance %s", strings.Join(names, ", "))
 	}
 	return Workload{}, 0, pave.BadField("instance", instance, "is no process that serves", "one of "+strings.Join(names, ", "))
-}
-
-// streams are the ends of a command's standard streams.
-type streams struct {
-	files          *job.Files
-	stdin          *os.File // ours
-	stdout, stderr *os.File // ours; with a terminal stdin is all of it
-	terminal       bool
-}
-
-func openStreams(s Session, uid int) (*streams, error) {
-	if s.Terminal {
-		return openTerminal(s.Size, uid)
-	}
-	st := &streams{files: &job.Files{}}
-	var errs [3]error
-	st.files.Stdin, st.stdin, errs[0] = os.Pipe()
-	st.stdout, st.files.Stdout, errs[1] = os.Pipe()
-	st.stderr, st.files.Stderr, errs[2] = os.Pipe()
-	if err := errors.Join(errs[:]...); err != nil {
-		st.closeTheirs()
-		st.close()
-		return nil, pave.Errorf(pave.Unavailable, "no room for the streams of a command: %w", err)
-	}
-	return st, nil
-}
-
-func openTerminal(size pave.Size, uid int) (*streams, error) {
-	ours, theirs, err := pty.Open()
-	if err != nil {
-		return nil, pave.Errorf(pave.Unavailable, "no terminal can be had: %w", err).WithHint("leave -t out")
-	}
-	if uid > 0 && os.Geteuid() == 0 {
-		_ = os.Chown(theirs.Name(), uid, -1) // for programs that open it by name
-	}
-	st := &streams{files: &job.Files{Stdin: theirs, Stdout: theirs, Stderr: theirs, Terminal: true}, stdin: ours, terminal: true}
-	st.resize(size)
-	return st, nil
-}
-
-func (st *streams) resize(size pave.Size) {
-	if st.terminal && size.Rows > 0 && size.Columns > 0 {
-		_ = pty.Setsize(st.stdin, &pty.Winsize{Rows: size.Rows, Cols: size.Columns})
-	}
-}
-
-// ours are the ends to read from, by the kind of their frames.
-func (st *streams) ours() map[byte]*os.File {
-	if st.terminal {
-		return map[byte]*os.File{pave.FrameStdout: st.stdin}
-	}
-	return map[byte]*os.File{pave.FrameStdout: st.stdout, pave.FrameStderr: st.stderr}
-}
-
-func (st *streams) closeTheirs() {
-	for _, f := range []*os.File{st.files.Stdin, st.files.Stdout, st.files.Stderr} {
-		if f != nil {
-			f.Close()
-		}
-	}
-}
-
-func (st *streams) close() {
-	for _, f := range []*os.File{st.stdin, st.stdout, st.stderr} {
-		if f != nil {
-			f.Close()
-		}
-	}
-}
-
-// obey does what the frames of the caller say until there are no more.
-func (st *streams) obey(in io.Reader, p *job.Process) {
-	for {
-		kind, data, err := pave.ReadFrame(in)
-		if err != nil {
-			return
-		}
-		switch kind {
-		case pave.FrameStdin:
-			st.feed(data)
-		case pave.FrameSize:
-			var size pave.Size
-			if json.Unmarshal(data, &size) == nil {
-				st.resize(size)
-			}
-		case pave.FrameSignal:
-			if sig, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[string(data)]; ok {
-				p.Signal(sig)
-			}
-		}
-	}
-}
-
-// feed writes to the command; what it does not read is lost with it.
-func (st *streams) feed(data []byte) {
-	switch {
-	case len(data) > 0:
-		_, _ = st.stdin.Write(data)
-	case st.terminal:
-		_, _ = st.stdin.Write([]byte{4}) // end of transmission
-	default:
-		_ = st.stdin.Close()
-	}
-}
-
-// frameWriter writes the frames of several streams, each whole.
-type frameWriter struct {
-	mu    sync.Mutex
-	w     io.Writer
-	flush func() error
-	err   error
-}
-
-// copy reads to the end of a stream. What nobody takes any more is read all the same,
-// so that the command does not wait.
-func (f *frameWriter) copy(kind byte, from io.Reader) {
-	buf := make([]byte, sessionChunk)
-	for {
-		n, err := from.Read(buf)
-		f.mu.Lock()
-		if n > 0 && f.err == nil {
-			if f.err = pave.WriteFrame(f.w, kind, buf[:n]); f.err == nil {
-				f.err = f.flush()
-			}
-		}
-		f.mu.Unlock()
-		if err != nil {
-			return
-		}
-	}
 }
 
 // String keeps what a session runs out of logs: arguments may be secrets.

@@ -106,7 +106,30 @@ func TestExecBounds(t *testing.T) {
 		t.Errorf("one too many: %v %v", body, err)
 	}
 	leave()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	left(t, b)
+	// One that does not read what it was sent keeps nobody from seeing that its caller is
+	// gone.
+	var much []any
+	for range 64 {
+		much = append(much, pave.FrameStdin, strings.Repeat("x", sessionChunk))
+	}
+	ctx, leave = context.WithCancel(t.Context())
+	for range maxWorkloadSessions {
+		body, err := b.Exec(ctx, s, say(t, much...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer body.Close()
+	}
+	time.Sleep(100 * time.Millisecond)
+	leave()
+	left(t, b)
+}
+
+// left waits until there is room for another command.
+func left(t *testing.T, b *bench) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		body, err := b.Exec(t.Context(), Session{"wl", pave.Exec{Command: []string{"true"}}}, say(t))
 		if err == nil {
 			body.Close()
@@ -115,5 +138,22 @@ func TestExecBounds(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("those whose callers went away go on")
 		}
+	}
+}
+
+// A node that goes down ends the commands that run: newBench looks for what is left.
+func TestExecEndsWithNode(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put(b.workload("wl", "g1"), StateRunning)
+	body, err := b.Exec(t.Context(), Session{"wl", pave.Exec{Command: []string{"sleep", "60"}}}, say(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { body.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := b.Shutdown(ctx); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -271,6 +271,7 @@ func (n *Node) stopAll() {
 	n.mu.Lock()
 	n.stopping = true
 	var first, second sync.WaitGroup
+	first.Go(n.sessions.stop)
 	for _, w := range n.workloads {
 		first.Go(w.stop)
 	}
