@@ -96,6 +96,9 @@ func (s *server) problem(ctx context.Context, err error) *Problem {
 	return p
 }
 
+// maxErrors bounds how many wrong inputs one answer names.
+const maxErrors = 20
+
 // newProblem is how the library makes its own errors: wrong parameters, bodies
 // that are too large or not JSON.
 func newProblem(status int, msg string, errs ...error) huma.StatusError {
@@ -110,7 +113,7 @@ func newProblem(status int, msg string, errs ...error) huma.StatusError {
 		p.Code = pave.NotFound
 	}
 	for _, err := range errs {
-		if err == nil || status >= 500 {
+		if err == nil || status >= 500 || len(p.Errors) == maxErrors {
 			continue
 		}
 		f := pave.FieldError{Message: err.Error()}
