@@ -16,6 +16,7 @@ type Adopt struct {
 	Database     string            `json:"database,omitempty"` // postgresql, none, or "" for what the code speaks to
 	Cache        string            `json:"cache,omitempty"`    // redis, none, or "" for what the code speaks to
 	Variables    map[string]string `json:"variables,omitempty"`
+	Secrets      map[string]string `json:"secrets,omitempty"` // by variable, the id under which its value was sealed before
 	Run          *Override         `json:"run,omitempty"`
 }
 
@@ -62,4 +63,7 @@ type Sources interface {
 	FetchRepository(ctx context.Context, address, revision string) (Repository, error)
 	// SendRepository keeps a history that the caller sends as a pack of git's.
 	SendRepository(ctx context.Context, r Repository, pack io.Reader) (Repository, error)
+	// SealForRepository keeps a value for a secret of the service to come, sealed.
+	// Errors: Invalid, Denied.
+	SealForRepository(ctx context.Context, id, name string, value Secret) (SealedValue, error)
 }

@@ -74,7 +74,8 @@ var requests = func(all ...Request) map[string]reflect.Type {
 	return out
 }(CreateService{}, DeleteService{}, RestoreService{}, Undo{}, Deploy{}, Promote{}, SetVariable{}, UnsetVariable{},
 	SetSecret{}, UnsetSecret{}, Scale{}, SetResources{}, Restart{}, Rollback{}, AddDatabase{}, AddCache{},
-	RemoveDatabase{}, RemoveCache{}, AddEnvironment{}, Heal{}, Adopt{}, RenameService{}, LinkService{}, UnlinkService{})
+	RemoveDatabase{}, RemoveCache{}, AddEnvironment{}, Heal{}, Adopt{}, RenameService{}, LinkService{}, UnlinkService{},
+	Rotate{})
 
 // Verbs are the verbs of all requests, sorted.
 func Verbs() []string { return slices.Sorted(maps.Keys(requests)) }

@@ -98,6 +98,8 @@ type WantedBacking struct {
 	Kind   string `json:"kind"`
 	Name   Name   `json:"name"`
 	Engine string `json:"engine"`
+	// Credentials are how often they were rotated, by environment.
+	Credentials map[Name]int `json:"credentials,omitempty"`
 }
 
 // URLKey is the variable by which a workload finds a backing: that of a database

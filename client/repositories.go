@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -20,6 +21,15 @@ func (c *Client) FetchRepository(ctx context.Context, address, revision string) 
 	var out pave.Repository
 	body := map[string]string{"address": address, "revision": revision}
 	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/repositories", body: body, repeat: true, timeout: bringTimeout}, &out)
+	return out, err
+}
+
+// SealForRepository sends a value to be sealed, for a secret of a pave.Adopt to come. It
+// may be repeated: a value that no request names is forgotten.
+func (c *Client) SealForRepository(ctx context.Context, id, name string, value pave.Secret) (pave.SealedValue, error) {
+	var out pave.SealedValue
+	body := map[string]string{"name": name, "value": value.Reveal()}
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/repositories/" + url.PathEscape(id) + "/secrets", body: body, repeat: true}, &out)
 	return out, err
 }
 

@@ -71,13 +71,13 @@ func TestPolicy(t *testing.T) {
 
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/people.md")
+	page, err := os.ReadFile("../../docs/platform/2-people.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(page), "```\n@id(")
-	text, _, _ := strings.Cut(rest, "```")
-	set, err := parsePolicy(defaultPolicy + "@id(" + text)
+	_, rest, ok := strings.Cut(string(page), "<<'CEDAR'\n")
+	text, _, _ := strings.Cut(rest, "CEDAR\n")
+	set, err := parsePolicy(defaultPolicy + text)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,6 +38,9 @@ type Platform interface {
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
 	CreateToken(ctx context.Context, r pave.TokenRequest) (pave.NewToken, error)
+	Exec(ctx context.Context, service string, r pave.Exec, in io.Reader, out io.Writer, flush func() error) error
+	Connect(ctx context.Context, service string, r pave.ConnectRequest) (pave.Connection, error)
+	Disconnect(ctx context.Context, service, id string) error
 	Can(ctx context.Context, verb, name string) (pave.Decision, error)
 	RenameTeam(ctx context.Context, team, to string) (pave.Team, error)
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)

@@ -31,6 +31,17 @@ func (s *server) repositoryRoutes() {
 		}) (*one[pave.Repository], error) {
 			return oneOf(s.Platform.FetchRepository(ctx, in.Body.Address, in.Body.Revision))
 		})
+	handle(s, operation{"POST", "/v1/repositories/{id}/secrets", "seal-for-repository", "Seal a value for a secret of the service that a repository is to become", access.Bring, http.StatusCreated, sealBody{}},
+		func(ctx context.Context, in *struct {
+			ID      string `path:"id"`
+			RawBody []byte `contentType:"application/json"` // read here: no error may hold a part of it
+		}) (*one[pave.SealedValue], error) {
+			body, err := readSeal(in.RawBody)
+			if err != nil {
+				return nil, err
+			}
+			return oneOf(s.Platform.SealForRepository(ctx, in.ID, body.Name, pave.NewSecret(body.Value)))
+		})
 }
 
 // sendRepository takes a history: one line of JSON that says what it is, then a pack of

@@ -15,6 +15,14 @@ type sealBody struct {
 	Value string `json:"value" doc:"the secret itself; no answer ever holds it"`
 }
 
+// readSeal reads one; no error holds a part of it.
+func readSeal(raw []byte) (body sealBody, err error) {
+	if json.Unmarshal(raw, &body) != nil {
+		return body, pave.Errorf(pave.Invalid, "body: it is not of the form {\"name\": ..., \"value\": ...}")
+	}
+	return body, nil
+}
+
 // secretly is an answer that nobody between may keep.
 type secretly[T any] struct {
 	CacheControl string `header:"Cache-Control"`
@@ -45,9 +53,9 @@ func (s *server) settingRoutes() {
 			Name    string `path:"name"`
 			RawBody []byte `contentType:"application/json"` // read here: no error may hold a part of it
 		}) (*one[pave.SealedValue], error) {
-			var body sealBody
-			if json.Unmarshal(in.RawBody, &body) != nil {
-				return nil, pave.Errorf(pave.Invalid, "body: it is not of the form {\"name\": ..., \"value\": ...}")
+			body, err := readSeal(in.RawBody)
+			if err != nil {
+				return nil, err
 			}
 			return oneOf(p.SealValue(ctx, in.Name, body.Name, pave.NewSecret(body.Value)))
 		})

@@ -49,6 +49,7 @@ func (s *server) rawRoutes() {
 	text, log := "text/plain", []string{"application/x-ndjson", "text/event-stream"}
 	s.rawRoute(rawOp{"GET /v1/events/stream", access.Read, []string{"text/event-stream"}, []string{"after", "run", "service"}}, s.eventStream)
 	s.rawRoute(rawOp{"GET /v1/services/{name}/logs", access.Read, log, []string{"env", "since", "tail", "follow"}}, s.serviceLogs)
+	s.upload(rawOp{"POST /v1/services/{name}/exec", access.Write, []string{"application/octet-stream"}, nil}, maxExec, s.exec)
 	s.rawRoute(rawOp{"GET /v1/runs/{id}/logs", access.Read, log, []string{"since", "tail", "follow"}}, s.runLogs)
 	s.rawRoute(rawOp{"GET /services/{name}/runs", access.Read, []string{text}, nil}, s.runsPage)
 	s.upload(rawOp{"PUT /v1/repositories", access.Bring, []string{"application/json"}, nil}, maxRepository, s.sendRepository)

@@ -41,6 +41,7 @@ func (a *app) adopt(planOnly bool) *cobra.Command {
 	f.StringVar(&in.r.Database, "database", "", "`ENGINE`: postgresql or none; what the code speaks to without")
 	f.StringVar(&in.r.Cache, "cache", "", "`ENGINE`: redis or none; what the code speaks to without")
 	f.StringArrayVar(&in.sets, "set", nil, "a variable of the service, `KEY=VALUE`, repeatable")
+	f.StringArrayVar(&in.secrets, "secret", nil, "a secret of the service, by `NAME`; its value is the one it has in your environment, else asked for")
 	in.over = overrideFlags(f)
 	f.SetNormalizeFunc(adoptNames)
 	complete(cmd, "team", teamNames)
@@ -55,10 +56,11 @@ func (a *app) adopt(planOnly bool) *cobra.Command {
 
 // adoptFlags are what the command was given.
 type adoptFlags struct {
-	r    pave.Adopt
-	ref  string
-	sets []string
-	over *pave.Override
+	r       pave.Adopt
+	ref     string
+	sets    []string
+	secrets []string
+	over    *pave.Override
 }
 
 // adoptNames lets people say what they would call it: the flags of other commands keep
@@ -86,6 +88,17 @@ func (a *app) runAdopt(cmd *cobra.Command, in *adoptFlags, ch *change, from stri
 	if in.r.Variables, err = parseSets(in.sets); err != nil {
 		return err
 	}
+	ask := a.asking(ch)
+	if ask && !cmd.Flags().Changed("team") {
+		if err := a.askOwner(cmd, nameFor(at), true); err != nil {
+			return err
+		}
+	}
+	for _, name := range in.secrets {
+		if err := pave.CheckVariable(name); err != nil {
+			return err
+		}
+	}
 	if in.r.Name == "" {
 		in.r.Name = nameFor(at)
 	}
@@ -100,10 +113,46 @@ func (a *app) runAdopt(cmd *cobra.Command, in *adoptFlags, ch *change, from stri
 		return err
 	}
 	in.r.Source = kept.ID
+	if err := a.sealSecrets(cmd.Context(), in); err != nil {
+		return err
+	}
 	if in.over.Set() {
 		in.r.Run = in.over
 	}
+	if ask {
+		if err := a.askGaps(cmd.Context(), in); err != nil {
+			return err
+		}
+	}
 	return a.change(cmd.Context(), in.r, ch)
+}
+
+// sealSecrets has the values of secrets sealed: a request holds none. A value comes from
+// the environment of who adopts, or from a prompt that does not show it; never from an
+// argument, which others can see.
+func (a *app) sealSecrets(ctx context.Context, in *adoptFlags) error {
+	for _, name := range in.secrets {
+		value := pave.NewSecret(a.deps.Getenv(name))
+		if value.IsZero() {
+			if !a.tty.in || !a.tty.err {
+				return usagef("the secret %s has no value in your environment, and nobody can be asked here", name).
+					WithHint("%s=VALUE pave adopt ... --secret %s", name, name)
+			}
+			var err error
+			if value, err = a.readSecret(name, in.r.Name); err != nil {
+				return err
+			}
+		}
+		sealed, err := a.api().SealForRepository(ctx, in.r.Source, name, value)
+		if err != nil {
+			return err
+		}
+		if in.r.Secrets == nil {
+			in.r.Secrets = map[string]string{}
+		}
+		in.r.Secrets[name] = sealed.ID
+	}
+	return nil
 }
 
 // parseSets reads KEY=VALUE flags.

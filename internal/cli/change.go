@@ -92,7 +92,7 @@ func (a *app) change(ctx context.Context, r pave.Request, ch *change) error {
 		return nil
 	}
 	if destroys(plan) {
-		if err := a.confirm(plan, ch); err != nil {
+		if err := a.confirm(ctx, plan, ch); err != nil {
 			return err
 		}
 	}

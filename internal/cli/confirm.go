@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -16,7 +13,7 @@ var errDeclined = &exitError{exitUsage, &pave.Error{Code: pave.Invalid, Message:
 
 // showFirst shows a plan before it is applied, and asks where somebody can be asked.
 func (a *app) showFirst(ctx context.Context, plan pave.Plan, ch *change) error {
-	ask := a.tty.in && a.tty.err && !ch.yes && !ch.view.data()
+	ask := a.asking(ch)
 	if !a.quiet || ask {
 		a.printPlan(a.err, plan)
 	}
@@ -37,7 +34,7 @@ func (a *app) showFirst(ctx context.Context, plan pave.Plan, ch *change) error {
 // confirm asks before a plan that takes things away: by the service's name. Where
 // nobody can be asked, --yes or --confirm must have answered. What would be lost
 // is said in every case.
-func (a *app) confirm(plan pave.Plan, ch *change) error {
+func (a *app) confirm(ctx context.Context, plan pave.Plan, ch *change) error {
 	name := string(plan.Service)
 	switch {
 	case ch.confirm == name, ch.yes && ch.confirm == "":
@@ -54,12 +51,11 @@ func (a *app) confirm(plan pave.Plan, ch *change) error {
 			WithHint("--confirm %s, or --yes; pave plan shows what it would do", name)
 	}
 	a.printPlan(a.err, plan)
-	fmt.Fprintf(a.err, "Type %s to go on: ", name)
-	answer, err := bufio.NewReader(io.LimitReader(a.in, 1<<10)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+	answer, err := a.ask(ctx, fmt.Sprintf("Type %s to go on: ", name))
+	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(answer) != name {
+	if answer != name {
 		return errDeclined
 	}
 	return nil

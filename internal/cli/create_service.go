@@ -30,7 +30,8 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 		Long: "Create a service from a template: its repository, identity, secrets, database, cache, pipeline,\n" +
 			"deployment and catalog entry. The URL answers when the command returns.\n\n" +
 			"The same command again shows the finished run, goes on with one that stopped, or adds\n" +
-			"further environments; other values are a conflict (exit code 5).",
+			"further environments; other values are a conflict (exit code 5).\n\n" +
+			"On a terminal what is missing is asked for, but with --yes, --json or PAVE_PROMPT_DISABLED.",
 		Example: examples("pave"+verb+" create service --name payment-processor --template go-http --team payment-squad",
 			"pave"+verb+" create service --name shop --template go-http --team shop-squad --env staging --env production --database postgresql --cache redis",
 			"pave"+verb+" create service --name shop --template go-http --team shop-squad --out shop.plan"),
@@ -55,6 +56,14 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 	complete(cmd, "cache", func(context.Context, *app) ([]string, error) { return []string{"redis", "none"}, nil })
 	ch := a.changeFlags(cmd, planOnly)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := ch.check(); err != nil {
+			return err
+		}
+		if a.asking(ch) {
+			if err := a.askCreate(cmd, &inputs); err != nil {
+				return err
+			}
+		}
 		if err := checkCreate(cmd, &r, inputs); err != nil {
 			return err
 		}

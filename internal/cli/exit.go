@@ -130,6 +130,18 @@ func (a *app) nextStep(err error) string {
 	return "pave doctor; if all is well there, this is a defect of pave: please report it with this message"
 }
 
+// fieldsOfError are the inputs that an error names.
+func fieldsOfError(err error) []string {
+	var e *pave.Error
+	var out []string
+	if errors.As(err, &e) {
+		for _, f := range e.Fields {
+			out = append(out, f.Field)
+		}
+	}
+	return out
+}
+
 // usagef is an error about how a command was used.
 func usagef(format string, args ...any) *pave.Error {
 	return pave.Errorf(pave.Invalid, format, args...)

@@ -15,7 +15,7 @@ func (a *app) plan() *cobra.Command {
 	cmd.AddCommand(a.planGroup("create", "Plan to create something", a.createService(true)), a.adopt(true),
 		a.planGroup("delete", "Plan to delete something", a.deleteService(true)),
 		a.deployTo(true), a.promoteTo(true), a.undoRun(true), a.restoreService(true),
-		a.set(true), a.unset(true), a.add(true), a.remove(true), a.scale(true), a.rollback(true), a.restart(true), a.heal(true), a.link(true), a.unlink(true), a.rename(true))
+		a.set(true), a.unset(true), a.add(true), a.remove(true), a.scale(true), a.rollback(true), a.restart(true), a.heal(true), a.rotate(true), a.link(true), a.unlink(true), a.rename(true))
 	return cmd
 }
 

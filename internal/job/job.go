@@ -55,6 +55,15 @@ type Spec struct {
 	Output    func(Line)
 	MaxLine   int   // bytes; the rest of a longer line is dropped
 	MaxOutput int64 // bytes; what comes later is read and dropped
+	// Files are what it reads from and writes to in the place of Output, as they are.
+	Files *Files
+}
+
+// Files are the standard streams of a program. With Terminal the first is a terminal,
+// which the program then controls.
+type Files struct {
+	Stdin, Stdout, Stderr *os.File
+	Terminal              bool
 }
 
 // Limits of one program. Zero values are not set.
@@ -217,6 +226,7 @@ func (s Spec) otherUser() bool { return s.UID != 0 && os.Geteuid() == 0 }
 
 func (s Spec) sysProcAttr() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setsid: true}
+	attr.Setctty = s.Files != nil && s.Files.Terminal // fd 0 of the program
 	if s.otherUser() {
 		attr.Credential = &syscall.Credential{Uid: uint32(s.UID), Gid: uint32(s.GID), Groups: []uint32{}}
 	}

@@ -105,6 +105,7 @@ func (n *Node) handler() http.Handler {
 		return struct{}{}, n.removeServer(r.PathValue("owner"))
 	})
 	mux.HandleFunc("GET /v1/logs", n.serveLogs)
+	mux.HandleFunc("POST /v1/exec", n.serveExec)
 	return mux
 }
 

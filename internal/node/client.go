@@ -159,21 +159,6 @@ func (c *Client) JWKS(ctx context.Context) (JWKS, error) {
 	return call[JWKS](ctx, c, http.MethodGet, "jwks", nil)
 }
 
-// PutEnvironment sets what holds for all workloads of an environment, from now on.
-func (c *Client) PutEnvironment(ctx context.Context, e Environment) (Environment, error) {
-	return call[Environment](ctx, c, http.MethodPut, "environments/"+url.PathEscape(e.ID), wire[Environment]{Item: e})
-}
-
-// Environments lists what was put of environments.
-func (c *Client) Environments(ctx context.Context) ([]Environment, error) {
-	return call[[]Environment](ctx, c, http.MethodGet, "environments", nil)
-}
-
-// Calls lists what services asked of each other.
-func (c *Client) Calls(ctx context.Context) ([]Call, error) {
-	return call[[]Call](ctx, c, http.MethodGet, "calls", nil)
-}
-
 // PutServer makes a server wanted and returns at once. NotFound when its programs
 // or its user are not on the machine, Conflict when its port is taken.
 func (c *Client) PutServer(ctx context.Context, s Server) (ServerStatus, error) {
@@ -310,6 +295,10 @@ func (c *Client) open(ctx context.Context, method, path string, in any) (io.Read
 		}
 		body = bytes.NewReader(data)
 	}
+	return c.openStream(ctx, method, path, body)
+}
+
+func (c *Client) openStream(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://node/v1/"+path, body)
 	if err != nil {
 		return nil, pave.Errorf(pave.Internal, "make a request to the node: %w", err)

@@ -230,13 +230,9 @@ func (r *replica) once() (stopped bool) {
 // spec is what to start.
 func (r *replica) spec(port int) (job.Spec, error) {
 	w, n := r.g.spec, r.g.w.n
-	env, err := n.environment(w.ID, n.workDir("workload", w.ID), w.UID, w.Vars)
+	env, err := n.environmentOf(w, port)
 	if err != nil {
 		return job.Spec{}, err
-	}
-	env["PORT"] = strconv.Itoa(port)
-	if w.Identity != "" {
-		env["PAVE_TOKEN_FILE"] = n.tokenPath(w.Identity)
 	}
 	command, err := n.command(w.Command, env, w.Secrets)
 	if err != nil {
@@ -251,6 +247,19 @@ func (r *replica) spec(port int) (job.Spec, error) {
 			r.g.w.log.add(instance, l.Stream, l.Text)
 		},
 	}, nil
+}
+
+// environmentOf is what the programs of a workload get beside its secrets.
+func (n *Node) environmentOf(w Workload, port int) (map[string]string, error) {
+	env, err := n.environment(w.ID, n.workDir("workload", w.ID), w.UID, w.Vars)
+	if err != nil {
+		return nil, err
+	}
+	env["PORT"] = strconv.Itoa(port)
+	if w.Identity != "" {
+		env["PAVE_TOKEN_FILE"] = n.tokenPath(w.Identity)
+	}
+	return env, nil
 }
 
 // unroute takes a replica that died out of routing at once.

@@ -55,14 +55,15 @@ const (
 
 // A Node runs programs. Make one with New and call Run once.
 type Node struct {
-	opts    Options
-	log     *slog.Logger
-	key     *seal.Key
-	mark    string // value of nodeMarker
-	started time.Time
-	ports   *ports
-	router  *router
-	self    self
+	opts     Options
+	log      *slog.Logger
+	key      *seal.Key
+	mark     string // value of nodeMarker
+	started  time.Time
+	ports    *ports
+	router   *router
+	self     self
+	sessions sessions
 
 	life    context.Context // ends with Run; supervisors end, programs go on
 	down    chan struct{}   // closed when a shutdown was asked for
@@ -304,6 +305,7 @@ func (n *Node) keepHouse(ctx context.Context) {
 				reaper.Look()
 			}
 			n.router.retryListeners()
+			n.shutOut(time.Now())
 		case <-tokens.C:
 			n.renewAll()
 		case <-rest.C:

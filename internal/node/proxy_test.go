@@ -55,7 +55,7 @@ func TestRetries(t *testing.T) {
 			p, r := &pool{}, newRouter(slog.New(slog.DiscardHandler), newPorts())
 			bad, good := &target{addr: c.bad.Addr().String()}, &target{addr: works.Listener.Addr().String()}
 			p.set(nil, []*target{bad, good})
-			rt := &route{pool: p, proxy: r.newProxy(p), metrics: newMetrics()}
+			rt := &route{pool: p, proxy: r.newProxy(p), metrics: newMetrics(), calls: r.calls}
 			worst := 0
 			for range 4 {
 				rec := httptest.NewRecorder()
@@ -74,7 +74,7 @@ func TestRetries(t *testing.T) {
 	p, r := &pool{}, newRouter(slog.New(slog.DiscardHandler), newPorts())
 	p.set(nil, []*target{{addr: gone.Addr().String()}})
 	rec := httptest.NewRecorder()
-	(&route{pool: p, proxy: r.newProxy(p), metrics: newMetrics()}).ServeHTTP(rec, httptest.NewRequest("GET", "http://h.localhost/", nil))
+	(&route{pool: p, proxy: r.newProxy(p), metrics: newMetrics(), calls: r.calls}).ServeHTTP(rec, httptest.NewRequest("GET", "http://h.localhost/", nil))
 	if rec.Code != 503 || rec.Header().Get("Retry-After") == "" {
 		t.Errorf("no replica can be reached: %d %v", rec.Code, rec.Header())
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +26,9 @@ const (
 	minRedisMB     = 8
 	maxRedisMB     = 64 << 10
 )
+
+// maxBeside is how many users a server has beside the first.
+const maxBeside = 32
 
 // redisServer is the engine of a Redis server. It belongs to the owner whose mark
 // its folder carries, and lets in one user, who may do what a service needs.
@@ -46,6 +50,12 @@ func checkRedis(s *Server, _ string) error {
 		return pave.BadField("user", s.User, "is no name of a user", "use a-z, 0-9, '_' and '-'")
 	case !hashPattern.MatchString(s.PasswordSHA256):
 		return pave.BadField("password", "", "must be the SHA-256 of one, in hex", "64 of 0-9 and a-f")
+	case len(s.Beside) > maxBeside:
+		return pave.BadField("beside", fmt.Sprint(len(s.Beside)), "is too many users", fmt.Sprintf("at most %d", maxBeside))
+	case slices.ContainsFunc(s.Beside, func(l Login) bool {
+		return !redisUser.MatchString(l.User) || l.User == probeUser || l.User == "default" || l.User == s.User || !hashPattern.MatchString(l.PasswordSHA256)
+	}):
+		return pave.BadField("beside", "", "holds a user without a good name and hash", "a name of a-z, 0-9, '_' and '-', another than the first user's")
 	case s.MemoryMB < minRedisMB || s.MemoryMB > maxRedisMB:
 		return pave.BadField("memory_mb", fmt.Sprint(s.MemoryMB), fmt.Sprintf("must be %d to %d", minRedisMB, maxRedisMB), "for example 64")
 	}
@@ -114,8 +124,61 @@ func (r redisServer) prepare(who account) (launch, error) {
 	}
 	probe := rand.Text()
 	file := filepath.Join(r.dir, "redis.conf")
+	r.mu.Lock()
+	r.probe = probe
+	r.mu.Unlock()
 	return launch{[]string{path, file}, version, func(int) bool { return r.serves(probe) }},
 		writeFile(file, []byte(r.config(probe)), 0o600, uid)
+}
+
+// logins are all users of a server but our own.
+func (s Server) logins() []Login {
+	return append([]Login{{User: s.User, PasswordSHA256: s.PasswordSHA256}}, s.Beside...)
+}
+
+// rules are what a user may, in Redis' words.
+func (l Login) rules() []string {
+	rules := []string{"on", "#" + l.PasswordSHA256, "~*", "&*", "+@all", "-@admin", "-@dangerous", "+info", "+keys", "+sort", "+sort_ro", "+flushdb", "+flushall"}
+	if l.ReadOnly {
+		rules = append(rules, "-@write", "-flushdb", "-flushall", "-@scripting", "-publish", "-spublish")
+	}
+	return rules
+}
+
+// setUsers changes the users of the server that runs.
+func (r redisServer) setUsers(want Server) error {
+	r.mu.Lock()
+	probe := r.probe
+	r.mu.Unlock()
+	c, err := r.dial(probe)
+	if err != nil {
+		return pave.Errorf(pave.Unavailable, "change the users of server %q: %w", r.spec.ID, err).WithHint("it is tried again")
+	}
+	defer c.Close()
+	keep := map[string]bool{"default": true, probeUser: true}
+	for _, l := range want.logins() {
+		keep[l.User] = true
+		args := []any{"SETUSER", l.User, "reset"}
+		for _, rule := range l.rules() {
+			args = append(args, rule)
+		}
+		if _, err := c.Do("ACL", args...); err != nil {
+			return pave.Errorf(pave.Unavailable, "let %s into server %q: %w", l.User, r.spec.ID, err)
+		}
+	}
+	have, err := redis.Strings(c.Do("ACL", "USERS"))
+	if err != nil {
+		return pave.Errorf(pave.Unavailable, "list the users of server %q: %w", r.spec.ID, err)
+	}
+	for _, user := range have {
+		if keep[user] {
+			continue
+		}
+		if _, err := c.Do("ACL", "DELUSER", user); err != nil { // its connections end
+			return pave.Errorf(pave.Unavailable, "shut %s out of server %q: %w", user, r.spec.ID, err)
+		}
+	}
+	return nil
 }
 
 // probeUser is who the node looks as, with a password that is new for each start.
@@ -149,21 +212,29 @@ func (r redisServer) config(probe string) string {
 		"appendonly yes",
 		"appendfsync no",
 		"user default off resetpass resetkeys resetchannels -@all",
-		fmt.Sprintf("user %s on #%s resetkeys resetchannels -@all +ping", probeUser, hex.EncodeToString(sum[:])),
-		fmt.Sprintf("user %s on #%s ~* &* +@all -@admin -@dangerous +info +keys +sort +sort_ro +flushdb +flushall", r.spec.User, r.spec.PasswordSHA256),
+		fmt.Sprintf("user %s on #%s resetkeys resetchannels -@all +ping +acl|setuser +acl|deluser +acl|users", probeUser, hex.EncodeToString(sum[:])),
 	}
+	r.mu.Lock()
+	for _, l := range r.spec.logins() {
+		lines = append(lines, "user "+l.User+" "+strings.Join(l.rules(), " "))
+	}
+	r.mu.Unlock()
 	return strings.Join(lines, "\n") + "\n"
 }
 
 // serves asks with a password that only this start knows: whoever answers is this
 // process.
 func (r redisServer) serves(probe string) bool {
-	c, err := redis.Dial("tcp", loopback(r.spec.Port), redis.DialUsername(probeUser), redis.DialPassword(probe),
-		redis.DialConnectTimeout(time.Second), redis.DialReadTimeout(time.Second), redis.DialWriteTimeout(time.Second))
+	c, err := r.dial(probe)
 	if err != nil {
 		return false
 	}
 	defer c.Close()
 	_, err = c.Do("PING") // an error while it still reads its data
 	return err == nil
+}
+
+func (r redisServer) dial(probe string) (redis.Conn, error) {
+	return redis.Dial("tcp", loopback(r.spec.Port), redis.DialUsername(probeUser), redis.DialPassword(probe),
+		redis.DialConnectTimeout(time.Second), redis.DialReadTimeout(time.Second), redis.DialWriteTimeout(time.Second))
 }

@@ -34,6 +34,7 @@ type server struct {
 
 	mu     sync.Mutex
 	status ServerStatus
+	probe  string // password of our own user in the server that runs, where it has one
 }
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }

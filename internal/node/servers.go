@@ -53,8 +53,11 @@ func (n *Node) putServer(s Server) error {
 	if s.Port == 0 {
 		s.Port = old.Port
 	}
-	if had && old == s && run != nil {
+	if had && old.equal(s) && run != nil {
 		return nil
+	}
+	if had && run != nil && old.sameButUsers(s) {
+		return n.putUsers(s, run)
 	}
 	if run != nil {
 		run.stop()
@@ -127,9 +130,7 @@ func (n *Node) startServer(spec Server) {
 		n: n, spec: spec, dir: n.serverDir(spec.ID), log: log, tail: job.NewTail(lastLines),
 		stopc: make(chan struct{}), done: make(chan struct{}), ready: make(chan struct{}),
 	}
-	shown := spec
-	shown.PasswordSHA256 = ""
-	s.status = ServerStatus{Server: shown, Reason: "it is starting", DataDir: s.data()}
+	s.status = ServerStatus{Server: spec.shown(), Reason: "it is starting", DataDir: s.data()}
 	s.engine = serverKinds[spec.Kind].engine(s)
 	n.servers[spec.ID] = s
 	go s.supervise()

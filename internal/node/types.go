@@ -57,6 +57,7 @@ type WorkloadStatus struct {
 	Reason    string          `json:"reason,omitempty"`
 	LastLines []string        `json:"last_lines,omitempty"` // of the failed generation
 	Replicas  []ReplicaStatus `json:"replicas"`
+	Retiring  int             `json:"retiring,omitempty"` // generations that end their last requests
 }
 
 // ReplicaStatus is what was observed of one process.
@@ -220,6 +221,16 @@ type Server struct {
 	User           string `json:"user,omitempty"`
 	PasswordSHA256 string `json:"password_sha256,omitempty"` // in hex; not shown in its status
 	MemoryMB       int    `json:"memory_mb,omitempty"`       // what it may hold; 0: 64
+	// Beside are further users. A put that changes users alone restarts nothing.
+	Beside []Login `json:"beside,omitempty"`
+}
+
+// A Login is a user of a Redis server beside the service's own.
+type Login struct {
+	User           string    `json:"user"`
+	PasswordSHA256 string    `json:"password_sha256,omitempty"` // in hex; not shown in its status
+	ReadOnly       bool      `json:"read_only,omitempty"`
+	Until          time.Time `json:"until,omitzero"` // then it is shut out; zero is never
 }
 
 // ServerFolder is a folder that holds the data of a server.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -38,6 +39,7 @@ type workload struct {
 	failure  *failure  // of want
 	stopped  bool
 	old      sync.WaitGroup // generations on their way out
+	retiring atomic.Int32   // how many those are
 }
 
 // startWorkload starts the supervisor of an item. The caller holds mu.
@@ -199,7 +201,11 @@ func (w *workload) publish() {
 // retire drains and stops a generation in the background.
 func (w *workload) retire(g *generation) {
 	if g != nil {
-		w.old.Go(g.stop)
+		w.retiring.Add(1)
+		w.old.Go(func() {
+			defer w.retiring.Add(-1)
+			g.stop()
+		})
 	}
 }
 
@@ -209,7 +215,7 @@ func (w *workload) status() WorkloadStatus {
 	defer w.mu.Unlock()
 	s := WorkloadStatus{
 		ID: w.id, Service: w.want.Service, Env: w.want.Env, State: StateStarting,
-		Wanted: w.want.Generation, Attempt: w.want.Attempt, Replicas: []ReplicaStatus{},
+		Wanted: w.want.Generation, Attempt: w.want.Attempt, Replicas: []ReplicaStatus{}, Retiring: int(w.retiring.Load()),
 	}
 	for _, g := range []*generation{w.serving, w.next} {
 		if g != nil {

@@ -210,8 +210,15 @@ func (p Pipeline) missing() error {
 	if len(texts) == 0 {
 		return nil
 	}
-	return pave.Errorf(pave.Invalid, "%s", strings.Join(texts, "; ")).
+	err := pave.Errorf(pave.Invalid, "%s", strings.Join(texts, "; ")).
 		WithHint("give %s, or add %s with version: 1, steps and run", strings.Join(flags, " and "), File)
+	for _, flag := range flags {
+		for part := range strings.SplitSeq(flag, " and ") {
+			part, _, _ = strings.Cut(part, " or ") // either will do
+			err.Fields = append(err.Fields, pave.FieldError{Field: strings.TrimPrefix(part, "--"), Message: "is missing"})
+		}
+	}
+	return err
 }
 
 // The flags that fill gaps.

@@ -125,6 +125,10 @@ func goMain(r *repo, f *found) string {
 	if dir == "" {
 		return ""
 	}
+	f.sources = slices.DeleteFunc(f.sources, func(file string) bool { // of other programs
+		own := path.Dir(file)
+		return own != dir && mains[own] != ""
+	})
 	text := "the main package"
 	if len(mains) > 1 {
 		text = "the main package taken, of " + strings.Join(keys(mains), ", ")
@@ -147,7 +151,8 @@ func goChoice(r *repo, mains map[string]string) string {
 	}
 	wanted := []string{"server", "api", "web", "app", "service", "http"}
 	if m := moduleLine.FindStringSubmatch(r.read("go.mod")); m != nil {
-		wanted = slices.Insert(wanted, 1, path.Base(m[1]), path.Base(m[1])+"-server", path.Base(m[1])+"d")
+		name := path.Base(m[1]) // beside a daemon of its name it is what speaks to that
+		wanted = slices.Insert(wanted, 1, name+"-server", name+"d", name)
 	}
 	for _, name := range wanted {
 		if _, ok := mains["cmd/"+name]; ok {

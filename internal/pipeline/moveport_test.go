@@ -18,6 +18,10 @@ import (
 // PORT, twice at a time, and another port they open stays.
 func TestMovedPort(t *testing.T) {
 	t.Parallel()
+	const serves = "http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(\"moved\")) })"
+	goFile := func(body string) *fstest.MapFile {
+		return mapFile("package main\n\nimport \"net/http\"\n\nfunc main() {\n\t" + body + "\n}\n")
+	}
 	cases := map[string]struct {
 		reason, program string
 		tree            fstest.MapFS
@@ -31,6 +35,15 @@ func TestMovedPort(t *testing.T) {
 		"python": {"a script, which sees its own name and folder", "python3", fstest.MapFS{"s.py": mapFile("import sys\nfrom http.server import *\nimport beside\n" +
 			"class H(BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.send_response(200); self.end_headers(); self.wfile.write(beside.text)\n" +
 			"if __name__ == '__main__':\n    assert sys.argv == ['s.py']\n    HTTPServer(('127.0.0.1', 39117), H).serve_forever()\n"), "beside.py": mapFile("text = b'moved'\n")}},
+		"go call": {"an address in a call", "go", fstest.MapFS{"go.mod": mapFile("module x\n\ngo 1.24\n"),
+			"main.go": goFile(`panic(http.ListenAndServe("127.0.0.1:39117", ` + serves + `))`)}},
+		"go field": {"an address in a field", "go", fstest.MapFS{"go.mod": mapFile("module x\n\ngo 1.24\n"),
+			"main.go": goFile(`s := http.Server{Addr: ":39117", Handler: ` + serves + "}\n\tpanic(s.ListenAndServe())")}},
+		"go variable": {"a port in a variable", "go", fstest.MapFS{"go.mod": mapFile("module x\n\ngo 1.24\n"),
+			"main.go": goFile("port := \"39117\"\n\tpanic(http.ListenAndServe(\"localhost:\"+port, " + serves + "))")}},
+		"go package": {"in a package of its own", "go", fstest.MapFS{"go.mod": mapFile("module x\n\ngo 1.24\n"),
+			"web/web.go":    mapFile("package pages\n\nimport \"net/http\"\n\nfunc Run() error {\n\treturn http.ListenAndServe(\":39117\", " + serves + ")\n}\n"),
+			"cmd/x/main.go": mapFile("package main\n\nimport \"x/web\"\n\nfunc main() { panic(pages.Run()) }\n")}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -49,12 +62,33 @@ func TestMovedPort(t *testing.T) {
 			if err := os.CopyFS(dir, c.tree); err != nil {
 				t.Fatal(err)
 			}
+			build(t, dir, p)
+			for name, f := range c.tree {
+				if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != string(f.Data) {
+					t.Errorf("%s: %s was changed", c.reason, name)
+				}
+			}
 			for range 2 {
 				if body := serve(t, dir, p.Command); body != "moved" {
 					t.Errorf("%s: got %q", c.reason, body)
 				}
 			}
 		})
+	}
+}
+
+// build runs the steps that make a program.
+func build(t *testing.T, dir string, p Pipeline) {
+	t.Helper()
+	for _, s := range p.Steps {
+		if s.Name != "port" && s.Name != "build" {
+			continue
+		}
+		cmd := exec.Command(s.Run[0], s.Run[1:]...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", s.Name, err, out)
+		}
 	}
 }
 

@@ -96,7 +96,9 @@ func detectNode(r *repo) (*found, error) {
 		n.note("engines", packageFile, lineOf(r.read(packageFile), `"engines"`), "node "+engines.Node)
 	}
 	n.framework = n.findFramework()
-	n.start()
+	if !n.noPages() {
+		n.start()
+	}
 	if len(n.command) == 0 && len(n.gaps) == 0 {
 		n.site()
 	}
@@ -195,6 +197,19 @@ func withoutWatch(script string) string {
 	return script
 }
 
+// noPages is a gap where a package would start Next.js and has nothing that it shows:
+// its programs lie in folders below.
+func (n nodeApp) noPages() bool {
+	if n.framework != "next" || len(n.r.innerPrograms()) == 0 || slices.ContainsFunc(n.r.files, func(f string) bool {
+		f = strings.TrimPrefix(f, "src/")
+		return strings.HasPrefix(f, "app/") || strings.HasPrefix(f, "pages/")
+	}) {
+		return false
+	}
+	n.gap(flagFolder, "package.json starts Next.js, and beside it there is neither an app nor a pages folder")
+	return true
+}
+
 func (n nodeApp) lineOfScript(name string) int {
 	text := n.r.read(packageFile)
 	i := max(strings.Index(text, `"scripts"`), 0)
@@ -289,6 +304,9 @@ func (n nodeApp) addSteps() {
 	if script := n.pkg.Scripts["build"]; script != "" {
 		steps = append(steps, Step{Name: "build", Run: n.pm.run("build")})
 		n.note("build", packageFile, n.lineOfScript("build"), "build: "+script)
+	}
+	if n.framework == "next" && n.pkg.Scripts["build"] == "" && strings.Contains(strings.Join(n.command, " "), "next start") {
+		steps = append(steps, Step{Name: "build", Run: n.argvOf([]string{"next", "build"})}) // which it does not start without
 	}
 	steps = append(steps, n.steps...)
 	switch {

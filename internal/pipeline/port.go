@@ -24,7 +24,7 @@ var fixedPorts = map[string][]*regexp.Regexp{
 	".go": {
 		regexp.MustCompile(`(?:ListenAndServe(?:TLS)?|\.Run|\.Start|\.Listen|net\.Listen\("tcp4?",)\s*\(?\s*"[\w.]*:(\d{2,5})"`),
 		regexp.MustCompile(`\bAddr:\s*"[\w.]*:(\d{2,5})"`),
-		regexp.MustCompile(`\b(?i:port|addr|address|listenaddr|serveraddr)\s*(?::=|=|string\s*=)\s*"[\w.]*:?(\d{2,5})"`),
+		regexp.MustCompile(`\b(?i:port|addr|address|listenaddr|serveraddr)\s*(?::=|=|string\s*=)\s*"(?:[\w.]*:)?(\d{2,5})"`),
 	},
 	".js": {
 		regexp.MustCompile(`\.listen\(\s*(\d{2,5})\b`),
@@ -149,8 +149,8 @@ func (p *Pipeline) fixedPort(f *found, r *repo) {
 		for _, re := range fixedPorts[kindOf(file)] {
 			if m := re.FindStringSubmatch(line); m != nil {
 				p.fact("port", file, n, line)
-				if p.movePort(f, m[1]) {
-					p.fact("note", file, n, "port "+m[1]+" is fixed in the code: it opens PORT in its place, by what is loaded before the program")
+				if p.movePort(f, m[1]) || p.moveGoPort(f, r, file, n, line, m[1]) {
+					p.fact("note", file, n, "port "+m[1]+" is fixed in the code: it opens PORT in its place, "+movedBy[f.language == "go"])
 					return true
 				}
 				p.Gaps = append(p.Gaps, Gap{What: "port " + m[1] + " is fixed in " + place(file, n) +
@@ -274,6 +274,9 @@ func withPort(argv []string) (out []string, changed bool) {
 }
 
 var shellPorts = regexp.MustCompile(`((?:--port|-p|--bind|-b|--server\.port)[ =](?:[\w.]*:)?)\d{2,5}\b`)
+
+// movedBy says how a port that is fixed is moved.
+var movedBy = map[bool]string{true: "by an overlay of the build; no file is changed", false: "by what is loaded before the program"}
 
 func place(file string, n int) string {
 	return file + ":" + strconv.Itoa(n)

@@ -3,6 +3,8 @@ package platform
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/store"
 )
@@ -36,7 +39,42 @@ func (p *Platform) resolveAdopt(ctx context.Context, r pave.Adopt) (transition, 
 	if err != nil {
 		return transition{}, err
 	}
+	tr, again, err := p.adoptAgain(ctx, r.Verb(), svc, ad)
+	if err != nil || again {
+		return tr, err
+	}
 	return p.createMore(ctx, r.Verb(), svc, ad.want)
+}
+
+// adoptAgain: revision n -> n+1 of a service whose adoption stopped before anything was
+// live, with what is said otherwise now: a test left out, a variable given. Else it is
+// no more than createMore makes of it.
+func (p *Platform) adoptAgain(ctx context.Context, verb string, svc pave.Service, ad adoption) (tr transition, again bool, err error) {
+	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
+	if err != nil {
+		return tr, false, err
+	}
+	have, want := rev.Wanted, ad.want
+	want.Team = svc.Team
+	if commitOf(have) != commitOf(want) || have.Nothing() || sameWanted(have, want) {
+		return tr, false, nil
+	}
+	live, err := p.Releases.Live(ctx, svc.ID)
+	if err != nil || len(live) > 0 {
+		return tr, false, err
+	}
+	last, err := p.Engine.Get(ctx, svc.LastRun)
+	if err != nil || last.State != pave.RunStopped && last.State != pave.RunCanceled {
+		return tr, false, err
+	}
+	if sees, err := p.sees(ctx, svc); err != nil || !sees {
+		return tr, false, err
+	}
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(verb, "")); err != nil {
+		return tr, false, err
+	}
+	return transition{verb: verb, service: svc, from: have, to: want, build: true, rollout: want.Environments,
+		findings: findings(ad.pipe, ad.kept), notes: ad.notes}, true, p.idle(ctx, svc)
 }
 
 // An adoption is what a request to adopt comes to.
@@ -97,7 +135,13 @@ func (p *Platform) adoption(ctx context.Context, r pave.Adopt) (adoption, error)
 			ad.want.Resources = append(ad.want.Resources, pave.WantedBacking{Kind: choice[0], Name: ad.name, Engine: engine})
 		}
 	}
+	ad.want.Settings.Secrets = r.Secrets
 	ad.want.Variables = variablesOf(ad.pipe, ad.want, r.Variables)
+	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) {
+		if err := p.checkSealed(ctx, ad, name, r.Secrets[name]); err != nil && !bad.add(err) {
+			return ad, err
+		}
+	}
 	check := transition{from: ad.want, service: pave.Service{Name: ad.name}}
 	for _, name := range slices.Sorted(maps.Keys(r.Variables)) {
 		bad.add(checkValue(check, name, r.Variables[name]))
@@ -181,6 +225,39 @@ func (p *Platform) SendRepository(ctx context.Context, r pave.Repository, pack i
 		return r, err
 	}
 	return p.Shelf.Receive(ctx, r, actor, pack)
+}
+
+// SealForRepository keeps a value for a secret of the service that is to be made of a
+// repository.
+func (p *Platform) SealForRepository(ctx context.Context, id, name string, value pave.Secret) (pave.SealedValue, error) {
+	if err := pave.CheckVariable(name); err != nil {
+		return pave.SealedValue{}, err
+	}
+	if _, err := p.Shelf.Find(id); err != nil {
+		return pave.SealedValue{}, err
+	}
+	return p.seal(ctx, id, "repository:"+clip(id, 60), name, value)
+}
+
+// checkSealed is Invalid where a value was not sealed for a name of this repository, or
+// the name is a variable too.
+func (p *Platform) checkSealed(ctx context.Context, ad adoption, name, value string) error {
+	var of, sealed string
+	err := p.DB.QueryRow(ctx, `SELECT service, name FROM sealed_values WHERE id = $1`, value).Scan(&of, &sealed)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	taken := of != ad.kept.ID // where the plan was applied already it is its service's
+	if svc, err := p.serviceCalled(ctx, string(ad.name)); err == nil && of == svc.ID {
+		taken = false
+	}
+	if taken || sealed != name {
+		return pave.BadField("secret", name, "has no value that was sealed for it", "--secret "+name)
+	}
+	if _, both := ad.want.Variables[name]; both {
+		return pave.BadField("secret", name, "is a variable too", "leave --set "+name+" out")
+	}
+	return nil
 }
 
 // bringing writes down who brings a repository.

@@ -22,7 +22,7 @@ func findings(pipe pipeline.Pipeline, kept pave.Repository) []pave.Finding {
 		out = append(out, pave.Finding{What: f.What, Text: f.Text, File: f.File, Line: f.Line})
 	}
 	for _, s := range pipe.Steps {
-		if s.Name != "dependencies" && s.Name != "prune" {
+		if s.Name != "dependencies" && s.Name != "prune" && s.Name != "port" {
 			out = append(out, pave.Finding{What: "step", Text: s.Name + ": " + clip(strings.Join(s.Run, " "), 120)})
 		}
 	}
@@ -85,7 +85,8 @@ func variablesOf(pipe pipeline.Pipeline, want pave.Wanted, given map[string]stri
 		}
 		for _, v := range pipe.Vars {
 			m := names.FindStringSubmatch(v.Name)
-			if _, set := out[v.Name]; m == nil || set || pave.CheckVariable(v.Name) != nil {
+			_, secret := want.Settings.Secrets[v.Name]
+			if _, set := out[v.Name]; m == nil || set || secret || pave.CheckVariable(v.Name) != nil {
 				continue
 			}
 			if out == nil {

@@ -144,7 +144,7 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 	if err != nil {
 		return nil, err
 	}
-	if pipe, err := detect(tree, rev.Wanted); err != nil {
+	if pipe, err := p.seen.detect(svc.ID, commit, tree, rev.Wanted); err != nil {
 		repo.Err = err.Error()
 	} else if pipe.Language != "" {
 		repo.Facts = append(repo.Facts, catalog.Fact{Key: "language", Value: pipe.Language, Evidence: at(pipe.Source())})

@@ -108,7 +108,7 @@ var permissionOf = map[string]access.Permission{
 	"delete service": access.Write, "restore": access.Write, "restore service": access.Write, "deploy": access.Write,
 	"promote": access.Write, "rollback": access.Write, "restart": access.Write, "scale": access.Write, "set": access.Write, "adopt": access.Write, "run": access.Write,
 	"unset": access.Write, "add": access.Write, "undo": access.Write, "retry": access.Write, "cancel": access.Write, "apply": access.Write,
-	"lead": access.Lead, "invite": access.Lead, "add member": access.Lead, "remove member": access.Lead, "rename team": access.Lead, "rename service": access.Write, "link": access.Write, "unlink": access.Write,
+	"lead": access.Lead, "invite": access.Lead, "add member": access.Lead, "remove member": access.Lead, "rename team": access.Lead, "rename service": access.Write, "link": access.Write, "rotate": access.Write, "exec": access.Write, "connect": access.Write, "unlink": access.Write,
 	"set team": access.Lead, "approve": access.Approve, "deny": access.Approve,
 	"admin": access.Admin, "create user": access.Admin, "suspend": access.Admin, "audit": access.Admin, "set environment": access.Admin,
 }

@@ -35,7 +35,7 @@ func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.
 	if t.Format != template.FormatPave {
 		notes = append(notes, howItRuns(pipe))
 	}
-	return append(notes, unmet(pipe, want)...), nil
+	return slices.Concat(notes, gapNotes(pipe), unmet(pipe, want)), nil
 }
 
 // varsOf are the variables by which a service's template is rendered.
@@ -114,6 +114,9 @@ func unmet(pipe pipeline.Pipeline, want pave.Wanted) []string {
 	}
 	for _, v := range pipe.Vars {
 		_, set := want.Variables[v.Name]
+		if _, secret := want.Settings.Secrets[v.Name]; secret {
+			continue
+		}
 		if v.Default || set || slices.Contains(given, v.Name) || strings.HasPrefix(v.Name, "PAVE_") || strings.HasPrefix(v.Name, "OTEL_") ||
 			v.Name == "DATABASE_URL" && want.Engine(pave.KindDatabase) != "" || v.Name == "REDIS_URL" && want.Engine(pave.KindCache) != "" {
 			continue

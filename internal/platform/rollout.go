@@ -141,6 +141,10 @@ func (p *Platform) rolloutStart(ctx context.Context, q store.Querier, svc pave.S
 	steps = append(steps,
 		workflow.StepSpec{Key: "settle", Title: "Settle", Handler: stepRolloutSettle, Input: in, Needs: []string{last}, Always: true, Quiet: true},
 		workflow.StepSpec{Key: "observe", Title: "Catalog", Handler: stepCatalog, Input: serviceInput{svc.ID}, Needs: []string{"settle"}, Quiet: true})
+	if hasRotated(w, env) {
+		steps = append(steps, workflow.StepSpec{Key: "credentials", Title: "Credentials", Handler: stepCredentials, Input: in,
+			Needs: []string{last, "settle"}, Timeout: 5 * time.Minute})
+	}
 	return workflow.Start{ID: id, Kind: pave.RunRollout, Title: fmt.Sprintf(what, rel.Number, svc.Name, env),
 		Service: svc.ID, Team: string(svc.Team), Parent: parent, Actor: actor, Key: rolloutKey(svc.ID, env), Input: in, Steps: steps}, nil
 }

@@ -196,7 +196,8 @@ func (p *Platform) addRevision(ctx context.Context, tx *store.Tx, svc pave.Servi
 		return err
 	}
 	for _, id := range sealedIn(w) {
-		if _, err := tx.Exec(ctx, `UPDATE sealed_values SET used = 1 WHERE id = $1`, id); err != nil {
+		// One that was sealed for a repository is the service's from now on.
+		if _, err := tx.Exec(ctx, `UPDATE sealed_values SET used = 1, service = $1 WHERE id = $2`, svc.ID, id); err != nil {
 			return err
 		}
 	}

@@ -86,19 +86,24 @@ func (p *Platform) SealValue(ctx context.Context, service, name string, value pa
 	if err := checkSecret(rev.Wanted, service, name); err != nil {
 		return pave.SealedValue{}, err
 	}
+	return p.seal(ctx, svc.ID, "service:"+string(svc.Name), name, value)
+}
+
+// seal keeps a value for whoever it is of: a service, or what was brought for one.
+func (p *Platform) seal(ctx context.Context, of, object, name string, value pave.Secret) (pave.SealedValue, error) {
 	switch text := value.Reveal(); { // to look at its form alone: no error holds it
 	case text == "":
-		return pave.SealedValue{}, pave.BadField("value", "", "is empty", fmt.Sprintf("pave set secret %s --service %s < FILE", name, service))
+		return pave.SealedValue{}, pave.BadField("value", "", "is empty", fmt.Sprintf("pave set secret %s --service NAME < FILE", name))
 	case len(text) > pave.MaxValue || strings.ContainsRune(text, 0):
 		return pave.SealedValue{}, pave.BadField("value", "", fmt.Sprintf("must be text of at most %d bytes", pave.MaxValue), "encode it, for example in base64")
 	}
 	id := pave.NewID("sec")
-	err = p.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := p.Access.AuditTx(ctx, tx, "seal value", "service:"+string(svc.Name), name); err != nil {
+	err := p.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := p.Access.AuditTx(ctx, tx, "seal value", object, name); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO sealed_values (id, service, name, used, created) VALUES ($1, $2, $3, 0, $4)`,
-			id, svc.ID, name, store.Micros(time.Now()))
+			id, of, name, store.Micros(time.Now()))
 		return err
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ func TestPruneSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Platform{Deps{DB: db, Vault: resource.NewVault(db, key)}}
+	p := &Platform{Deps: Deps{DB: db, Vault: resource.NewVault(db, key)}}
 	now := time.Now()
 	day := 24 * time.Hour
 	exec := func(text string, args ...any) {

@@ -25,6 +25,7 @@ const (
 	stepRolloutSettle = "platform.rollout.settle"
 	stepApproval      = "platform.approval"
 	stepCatalog       = "platform.catalog"
+	stepCredentials   = "platform.credentials"
 	stepQuiesce       = "platform.quiesce"
 	stepForget        = "platform.forget"
 )
@@ -268,6 +269,7 @@ func (p *Platform) forgetStep(ctx context.Context, t *workflow.Task) (workflow.R
 	if err != nil {
 		return workflow.Result{}, err
 	}
+	p.seen.forget(svc.ID)
 	if err := p.dropDev(ctx, `service = $2`, svc.ID); err != nil {
 		return workflow.Result{}, err
 	}

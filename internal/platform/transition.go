@@ -92,6 +92,8 @@ func (p *Platform) resolveSettings(ctx context.Context, r pave.Request) (transit
 		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindCache)
 	case pave.AddEnvironment:
 		return p.resolveAddEnvironment(ctx, r)
+	case pave.Rotate:
+		return p.resolveRotate(ctx, r)
 	case pave.LinkService:
 		return p.resolveLink(ctx, r)
 	case pave.UnlinkService:

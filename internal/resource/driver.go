@@ -91,6 +91,14 @@ type (
 	Keeper interface {
 		SetAside(ctx context.Context, r Resource) error
 	}
+	// A Rotator makes further credentials by Apply, where the number in the spec is
+	// higher, that are good beside the older ones until those are revoked.
+	Rotator interface {
+		// Stale reports whether older credentials are good.
+		Stale(ctx context.Context, r Resource) (bool, error)
+		// Revoke leaves those of the spec alone. It may be called again.
+		Revoke(ctx context.Context, r Resource) error
+	}
 	// A Checker says whether the provider could work at all (preflight, doctor).
 	Checker interface {
 		Check(ctx context.Context) []pave.Check

@@ -141,14 +141,22 @@ func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Re
 		backing := x.ref(r.Kind, env, string(r.Name))
 		x.add(backing, func(set map[string]string) any {
 			if r.Kind == pave.KindCache {
-				return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb")}
+				return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb"), Credentials: r.Credentials[env]}
 			}
-			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true"}
+			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true", Credentials: r.Credentials[env]}
 		})
-		needs = append(needs, x.secret(env, r.Kind+"-url", SecretSpec{Key: r.URLKey(), From: "url"}, backing))
-		secrets[r.URLKey()] = r.Kind + " url"
+		needs = append(needs, x.secret(env, r.Kind+"-url", SecretSpec{Key: r.URLKey(), From: "url", Credentials: r.Credentials[env]}, backing))
+		secrets[r.URLKey()] = outputOf(r, env, "url")
 	}
 	return needs
+}
+
+// outputOf names an output of a backing, so that those of other credentials are others.
+func outputOf(r pave.WantedBacking, env pave.Name, output string) string {
+	if n := r.Credentials[env]; n > 0 {
+		return fmt.Sprintf("%s %s %d", r.Kind, output, n+1)
+	}
+	return r.Kind + " " + output
 }
 
 // secret adds a value for the workload and returns its ref; a name that is taken
@@ -183,8 +191,9 @@ func (x *expansion) variables(env pave.Name, all, secrets map[string]string) (ma
 		}
 		for _, r := range x.w.Resources {
 			if r.Kind == ref.Kind {
-				needs = append(needs, x.secret(env, key, SecretSpec{Key: key, From: ref.Output}, x.ref(r.Kind, env, string(r.Name))))
-				secrets[key] = ref.Kind + " " + ref.Output
+				spec := SecretSpec{Key: key, From: ref.Output, Credentials: r.Credentials[env]}
+				needs = append(needs, x.secret(env, key, spec, x.ref(r.Kind, env, string(r.Name))))
+				secrets[key] = outputOf(r, env, ref.Output)
 			}
 		}
 	}

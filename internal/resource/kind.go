@@ -46,12 +46,16 @@ type IdentitySpec struct {
 type DatabaseSpec struct {
 	Engine string `json:"engine"`
 	Public bool   `json:"public,omitempty"` // reachable by others; a guard refuses it
+	// Credentials is how often they were rotated.
+	Credentials int `json:"credentials,omitempty"`
 }
 
 // CacheSpec is an own cache server for one service in one environment.
 type CacheSpec struct {
 	Engine   string `json:"engine"`
 	MemoryMB int    `json:"memory_mb,omitempty"` // what it may hold; 0: as the provider has it
+	// Credentials is how often they were rotated.
+	Credentials int `json:"credentials,omitempty"`
 }
 
 // SecretSpec is a value for the workload alone: an output of the needed resource, or
@@ -60,6 +64,8 @@ type SecretSpec struct {
 	Key   string `json:"key"`             // variable the workload sees
 	From  string `json:"from,omitempty"`  // secret output of the needed resource
 	Value string `json:"value,omitempty"` // id of the sealed value
+	// Credentials is how often those of the needed resource were rotated.
+	Credentials int `json:"credentials,omitempty"`
 }
 
 // DeploymentSpec runs a release as processes.

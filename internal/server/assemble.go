@@ -74,7 +74,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache,
 		vault, paths, root), log)
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
-		Catalog: catalog.New(db), Access: s.access, Templates: templates, Shelf: shelf, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
+		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	if s.webhooks, err = webhook.New(webhook.Options{DB: db, Access: s.access, Key: key, Events: s.platform, Allow: c.Allow, Version: c.Version, Log: log}); err != nil {

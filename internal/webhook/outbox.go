@@ -120,14 +120,19 @@ func insert(ctx context.Context, tx *store.Tx, d delivery) error {
 	return err
 }
 
-// Run turns events into deliveries and sends them until ctx ends.
-func (h *Webhooks) Run(ctx context.Context) {
+// Run turns events into deliveries and sends them until ctx ends. Of several servers
+// on a store the one does it for which mine says so.
+func (h *Webhooks) Run(ctx context.Context, mine func() bool) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		h.send(ctx)
+		h.send(ctx, mine)
 	}()
 	for pruned := (time.Time{}); ctx.Err() == nil; {
+		if !mine() {
+			sleep(ctx, time.Second)
+			continue
+		}
 		cursor, more, err := h.fanOut(ctx)
 		if err != nil && ctx.Err() == nil {
 			h.Log.Warn("turn events into deliveries", "err", err)

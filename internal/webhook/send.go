@@ -47,10 +47,14 @@ func (h *Webhooks) look() {
 }
 
 // send sends what is due until ctx ends.
-func (h *Webhooks) send(ctx context.Context) {
+func (h *Webhooks) send(ctx context.Context, mine func() bool) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	for ctx.Err() == nil {
+		if !mine() {
+			sleep(ctx, time.Second)
+			continue
+		}
 		if err := h.sendDue(ctx, &group); err != nil && ctx.Err() == nil {
 			h.Log.Warn("send deliveries", "err", err)
 		}

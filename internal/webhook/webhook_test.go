@@ -204,7 +204,7 @@ func (b *bench) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); b.hooks.Run(ctx) }()
+	go func() { defer close(done); b.hooks.Run(ctx, func() bool { return true }) }()
 	b.end = func() { cancel(); <-done }
 }
 

@@ -24,6 +24,7 @@ var arrows = map[string]string{
 	"internal/once":                  "internal/seal internal/store",
 	"internal/webhook":               "internal/access internal/httpc internal/seal internal/store",
 	"internal/platform":              "internal/resource internal/workflow internal/release internal/library internal/template internal/pipeline internal/node internal/catalog internal/access internal/store",
+	"internal/backup":                "internal/git internal/store",
 	"internal/library":               "internal/template internal/source internal/store",
 	"internal/hook":                  "internal/template",
 	"internal/source":                "internal/git",
@@ -55,6 +56,7 @@ var arrows = map[string]string{
 	"test/contract":                  "",
 	"test/openid":                    "",
 	"test/bench":                     "",
+	"test/docs":                      "",
 	"test/world":                     "internal/access internal/job internal/node internal/store test/contract",
 }
 

@@ -268,3 +268,62 @@ func restart() transition {
 		return err
 	}}
 }
+
+// rotate gives the database new credentials; of the old ones nothing is left.
+func rotate() transition {
+	return transition{name: "rotate", begin: reuse(withDatabase), do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "rotate", map[string]string{"service": name, "kind": "database"}))
+		l.change(name, func(s *world.Service) { s.Rotations++ })
+		return err
+	}}
+}
+
+// rotateCache gives the cache new credentials.
+func rotateCache() transition {
+	return transition{name: "rotate cache", kind: "apply", begin: reuse(withDatabase), do: func(l *lab, name string) error {
+		_, err := l.finish(l.Change(name, "rotate", map[string]string{"service": name, "kind": "cache"}))
+		return err
+	}}
+}
+
+// relink links a service to another one, or takes the link away.
+func relink() transition {
+	begin, linked, other := reuse(withDatabase), false, ""
+	return transition{name: "link", kind: "apply", begin: func(l *lab) (name string, err error) {
+		if other == "" {
+			other = l.fresh()
+			if err := l.create(other, "none", "none"); err != nil {
+				return "", err
+			}
+		}
+		return begin(l)
+	}, do: func(l *lab, name string) error {
+		verb := map[bool]string{false: "link", true: "unlink"}[linked]
+		linked = !linked
+		_, err := l.finish(l.Change(name, verb, map[string]string{"service": name, "to": other}))
+		return err
+	}}
+}
+
+// renameService gives a service another name, by which all that is named after it is
+// found, and nothing else is changed.
+func renameService() transition {
+	return transition{name: "rename", begin: func(l *lab) (string, error) {
+		name := l.fresh()
+		return name, l.create(name, "none", "none")
+	}, do: func(l *lab, name string) error {
+		to := l.fresh()
+		if _, err := l.finish(l.Change(name, "rename service", map[string]string{"name": name, "to": to})); err != nil {
+			return err
+		}
+		var was, is map[string]any
+		if err := l.Call(http.MethodGet, "/v1/services/"+name, nil, &was); err != nil { // the old name still means it
+			return err
+		}
+		if err := l.Call(http.MethodGet, "/v1/services/"+to, nil, &is); err != nil || is["id"] != was["id"] {
+			return fmt.Errorf("%v is called %s, and %v %s: %w", is["id"], to, was["id"], name, err)
+		}
+		_, err := l.finish(l.Change(to, "rename service", map[string]string{"name": to, "to": name}))
+		return err
+	}}
+}

@@ -12,15 +12,17 @@ import (
 // silent are routes that change nothing of what is wanted, or whose row is written
 // by another one.
 var silent = map[string]string{
-	"POST /v1/plans":                       "makes nothing",
-	"POST /login":                          "the token's row is written when the program fetches it",
-	"POST /login/oidc":                     "nobody is signed in yet",
-	"POST /v1/login/devices":               "nobody is signed in yet",
-	"POST /v1/login/devices/token":         "login, in test/scripts/testdata/login.txtar",
-	"POST /v1/hooks/post-receive":          "the push has its row",
-	"POST /git/{name}.git/git-upload-pack": "reads",
-	"POST /v1/runs/{id}/approve":           "approve run, in test/scripts/testdata/approval.txtar",
-	"POST /v1/runs/{id}/deny":              "deny run, in test/scripts/testdata/approval.txtar",
+	"POST /v1/plans":                                      "makes nothing",
+	"POST /login":                                         "the token's row is written when the program fetches it",
+	"POST /v1/login/devices":                              "nobody is signed in yet",
+	"POST /v1/login/devices/token":                        "login, in test/scripts/testdata/login.txtar",
+	"POST /v1/hooks/post-receive":                         "the push has its row",
+	"POST /git/{name}.git/git-upload-pack":                "reads",
+	"POST /v1/runs/{id}/approve":                          "approve run, in test/scripts/testdata/approval.txtar",
+	"POST /v1/services/{name}/connections":                "connect, in test/scripts/testdata/connect.txtar",
+	"DELETE /v1/services/{name}/connections/{connection}": "end connect, in test/scripts/testdata/connect.txtar",
+	"POST /v1/runs/{id}/deny":                             "deny run, in test/scripts/testdata/approval.txtar",
+	"POST /login/oidc":                                    "nobody is signed in yet",
 }
 
 // A deed is a call of the admin with an effect; n tells calls of one route apart.
@@ -64,6 +66,9 @@ func deeds() []deed {
 		{"DELETE /v1/tokens/{id}", "delete token", func(m *matrix, n int) (string, string, string) { return "/v1/tokens/" + m.victims[n], "", "" }},
 		{"PUT /v1/policy", "set policy", plain("/v1/policy", `{"text":""}`)},
 		{"PUT /v1/environments/{name}", "set environment", plain("/v1/environments/production", `{"approval":"lead"}`)},
+		{"POST /v1/services/{name}/exec", "exec", func(*matrix, int) (string, string, string) {
+			return "/v1/services/shop/exec", "{\"command\":[\"true\"]}\n", "application/octet-stream"
+		}},
 		{"POST /v1/services/{name}/dev", "run", plain("/v1/services/shop/dev", `{}`)},
 		{"POST /v1/services/{name}/secrets", "seal value", plain("/v1/services/shop/secrets", `{"name":"KEY","value":"x"}`)},
 		{"POST /v1/services", "create service", plain("/v1/services", `{"name":"fresh#","team":"web","template":"fixture","inputs":{"binary":"FIXTURE"}}`)},
@@ -83,6 +88,9 @@ func deeds() []deed {
 		{"DELETE /v1/webhooks/{id}", "delete webhook", hooked("", "")},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
 		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
+		{"POST /v1/repositories/{id}/secrets", "seal value", func(m *matrix, _ int) (string, string, string) {
+			return "/v1/repositories/" + m.source + "/secrets", `{"name":"KEY","value":"x"}`, "application/json"
+		}},
 		{"PUT /v1/repositories", "bring repository", func(*matrix, int) (string, string, string) {
 			return "/v1/repositories", `{"address":"x"}` + "\n", "application/x-pave-repository"
 		}},
@@ -113,6 +121,15 @@ func TestAuditRows(t *testing.T) {
 		m.hooks = append(m.hooks, [2]string{m.params["id"], m.params["delivery"]})
 		m.codes, m.victims = append(m.codes, inv.Code), append(m.victims, m.strangeToken())
 	}
+	dir := t.TempDir()
+	if err := m.h.Repository(dir, "index.html", "<h1>x</h1>"); err != nil {
+		t.Fatal(err)
+	}
+	brought, err := m.h.Bring(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.source = brought.ID
 	left := map[string]bool{}
 	for _, route := range m.routes() {
 		if !strings.HasPrefix(route, http.MethodGet+" ") && silent[route] == "" {

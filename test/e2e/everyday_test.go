@@ -49,10 +49,41 @@ func TestEverydayUnderLoad(t *testing.T) {
 	}
 }
 
+// New credentials for database and cache fail no request, and the old ones are good no
+// more afterwards.
+func TestRotationUnderLoad(t *testing.T) {
+	t.Parallel()
+	h := world.New(t)
+	spec := h.Fixture("shop", "shopkeepers", "postgresql")
+	spec.Cache = "redis"
+	create(t, h, spec)
+	before, err := h.Variable("shop", "staging", "DATABASE_URL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, cache := startLoad(t, h, "shop", "staging", 2), startLoadOf(t, h, "shop", "staging", "/cache", 2)
+	for _, kind := range []string{"database", "cache"} {
+		rows.during("rotate "+kind, func() (string, error) {
+			return h.Change("shop", "rotate", map[string]any{"service": "shop", "kind": kind})
+		})
+	}
+	rows.end()
+	cache.end()
+	if n := cache.failed.Load(); n > 0 {
+		t.Errorf("%d requests to the cache failed, the first with %v", n, cache.first.Load())
+	}
+	after, err := h.Variable("shop", "staging", "DATABASE_URL")
+	if err != nil || after == before {
+		t.Errorf("the credentials are the same: %v", err)
+	}
+	check(t, h, world.Service{Name: "shop", Database: true, Cache: true, Rotations: 1})
+}
+
 // A load asks a service again and again until it is ended.
 type load struct {
 	t      *testing.T
 	h      *world.Home
+	path   string
 	stop   chan struct{}
 	group  sync.WaitGroup
 	asked  atomic.Int64
@@ -61,7 +92,11 @@ type load struct {
 }
 
 func startLoad(t *testing.T, h *world.Home, service, env string, workers int) *load {
-	l := &load{t: t, h: h, stop: make(chan struct{})}
+	return startLoadOf(t, h, service, env, "/", workers)
+}
+
+func startLoadOf(t *testing.T, h *world.Home, service, env, path string, workers int) *load {
+	l := &load{t: t, h: h, path: path, stop: make(chan struct{})}
 	client := &http.Client{Timeout: 10 * time.Second}
 	for range workers {
 		l.group.Go(func() {
@@ -81,7 +116,7 @@ func startLoad(t *testing.T, h *world.Home, service, env string, workers int) *l
 
 func (l *load) ask(client *http.Client, host string) {
 	l.asked.Add(1)
-	req, err := http.NewRequest(http.MethodGet, "http://"+l.h.Stat().Router+"/", nil)
+	req, err := http.NewRequest(http.MethodGet, "http://"+l.h.Stat().Router+l.path, nil)
 	if err == nil {
 		req.Host = host
 		var resp *http.Response

@@ -98,9 +98,12 @@ func rows() map[string]row {
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
 		"GET /v1/services/{name}/variables": {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
-		"POST /v1/services/{name}/dev":     {want: writes, body: `{}`},
-		"POST /v1/services/{name}/secrets": {want: writes, body: `{"name":"KEY","value":"x"}`},
-		"GET /services/{name}/runs":        {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
+		"POST /v1/services/{name}/connections":                {want: writes, body: `{"kind":"queue"}`},
+		"DELETE /v1/services/{name}/connections/{connection}": {want: writes, before: ended},
+		"POST /v1/services/{name}/exec":                       {want: writes, form: "{\"command\":[\"true\"]}\n", accept: "application/octet-stream"},
+		"POST /v1/services/{name}/dev":                        {want: writes, body: `{}`},
+		"POST /v1/services/{name}/secrets":                    {want: writes, body: `{"name":"KEY","value":"x"}`},
+		"GET /services/{name}/runs":                           {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
 		"GET /v1/plans/{id}":                    {want: reads, before: plan},
 		"GET /git/{name}.git/info/refs":         {want: reads, query: "service=git-upload-pack"},
 		"POST /git/{name}.git/git-upload-pack":  {want: reads, form: "0000", accept: "application/x-git-upload-pack-request"},
@@ -114,6 +117,7 @@ func rows() map[string]row {
 		"GET /v1/template":                       {want: brings, query: "ref=fixture"},
 		"POST /v1/repositories":                  {want: brings, body: `{"address":"x"}`},
 		"PUT /v1/repositories":                   {want: brings, form: "x", accept: "application/x-pave-repository"},
+		"POST /v1/repositories/{id}/secrets":     {want: brings, body: `{"name":"KEY","value":"x"}`},
 		"POST /v1/templates":                     {want: brings, form: "x", accept: "application/zip"},
 		"GET /v1/teams/{name}":                   {want: teamReads, before: named("web")},
 		"GET /v1/environments/{name}":            {want: signed, before: named("staging")},
@@ -169,6 +173,13 @@ func hook(m *matrix) {
 // plan puts the id of a plan that a developer of web has made into the path.
 func plan(m *matrix) { m.params["id"] = m.plan }
 
+// ended puts the id of a connection of shop's into the path that has ended before.
+func ended(m *matrix) {
+	m.params["connection"] = pave.NewID("con")
+	m.store(`INSERT INTO connections (id, service, resource, actor, read_only, created, expires, ended) VALUES ($1, $2, '', '', 1, 1, 1, 1)`,
+		m.params["connection"], m.service)
+}
+
 // A matrix is a server with the people of the table.
 type matrix struct {
 	t       *testing.T
@@ -178,6 +189,7 @@ type matrix struct {
 	run     string
 	plan    string
 	service string   // id of shop
+	source  string   // id of a repository that was brought
 	codes   []string // of people who were invited
 	victims []string // ids of tokens to revoke
 

@@ -21,7 +21,9 @@ type Service struct {
 	Commits  int    // 0: one
 	Releases int    // trees kept; 0: one
 	Serving  string // number of the release that serves; "": "1"
-	Kept     bool   // deleted: what holds data is set aside, all else is gone
+	// Rotations is how often the credentials of its database were rotated.
+	Rotations int
+	Kept      bool // deleted: what holds data is set aside, all else is gone
 }
 
 // settle is how long the world may take after a run is done: old processes drain
@@ -103,6 +105,7 @@ func (d *differences) live(svc Service) {
 	d.tick("repository", svc.Name, repo.Marker)
 	if svc.Database {
 		d.database(svc.Name + "_staging")
+		d.credentials(svc)
 	}
 	if svc.Cache {
 		name := svc.Name + "_staging"
@@ -141,6 +144,26 @@ func (d *differences) database(name string) {
 	}
 	d.seen = append(d.seen, "database "+name)
 	d.tick("role", name, d.s.Roles[name])
+}
+
+// credentials looks for the role of the newest credentials, where they were rotated:
+// there is that one alone, and its mark says whose it is.
+func (d *differences) credentials(svc Service) {
+	if svc.Rotations == 0 {
+		return
+	}
+	owner := strings.TrimPrefix(d.s.Roles[svc.Name+"_staging"], "pave:")
+	want := fmt.Sprintf("pave login:%s:%d", owner, svc.Rotations)
+	found := 0
+	for name, mark := range d.s.Roles {
+		if mark == want {
+			d.seen = append(d.seen, "role "+name)
+			found++
+		}
+	}
+	if found != 1 {
+		d.add("%d roles have the mark %q, want 1", found, want)
+	}
 }
 
 // kept looks for what was set aside, one of each.

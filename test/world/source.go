@@ -65,7 +65,7 @@ func (h *Home) Bring(dir string) (pave.Repository, error) {
 			return err
 		}
 		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusCreated {
+		if resp.StatusCode != http.StatusOK {
 			return fmt.Errorf("send the repository: %s", resp.Status)
 		}
 		return json.NewDecoder(resp.Body).Decode(&out)

@@ -25,8 +25,9 @@ func (d *Driver) Drift(ctx context.Context, r resource.Resource) ([]string, erro
 		return nil, err
 	case have.role != r.ExternalID || have.database != r.ExternalID:
 		return []string{"it was renamed outside pave"}, nil
-	case !have.open:
-		return []string{"nobody can log in"}, nil
+	}
+	if open, err := s.lets(ctx, r, have); err != nil || !open {
+		return []string{"nobody can log in"}, err
 	}
 	var out []string
 	var public, mighty bool
@@ -41,7 +42,8 @@ func (d *Driver) Drift(ctx context.Context, r resource.Resource) ([]string, erro
 	if mighty {
 		out = append(out, "its role has more rights than it was given")
 	}
-	wrong, err := refused(ctx, s.url(r.ExternalID, d.password("role", r.ID)).Reveal())
+	number := credentialsOf(r)
+	wrong, err := refused(ctx, s.urlFor(loginName(r, number), r.ExternalID, d.passwordOf(r, number)).Reveal())
 	if wrong {
 		out = append(out, "its password was changed")
 	}

@@ -63,8 +63,10 @@ func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.Sta
 		return resource.State{}, pave.Errorf(pave.NotFound, "no database %s", r.ExternalID)
 	case have.role != r.ExternalID || have.database != r.ExternalID:
 		return resource.State{Reason: "set aside"}, nil
-	case !have.open:
-		return resource.State{Reason: "nobody can log in"}, nil
+	}
+	open, err := s.lets(ctx, r, have)
+	if err != nil || !open {
+		return resource.State{Reason: "nobody can log in"}, err
 	}
 	return d.state(s, r), nil
 }
@@ -87,7 +89,7 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 		return resource.State{}, err
 	}
 	defer s.close(ctx)
-	if err := s.make(ctx, r, d.password("role", r.ID)); err != nil {
+	if err := s.make(ctx, r, spec.Credentials, d.passwordOf(r, spec.Credentials)); err != nil {
 		return resource.State{}, err
 	}
 	st := d.state(s, r)
@@ -108,10 +110,15 @@ func try(ctx context.Context, url pave.Secret) error {
 
 // state is what others may know of a database that is there.
 func (d *Driver) state(s *session, r resource.Resource) resource.State {
-	return resource.State{Ready: true, Version: s.version, Summary: fmt.Sprintf("%s (%s)", r.Ref.Name, s.version),
+	number := credentialsOf(r)
+	summary := fmt.Sprintf("%s (%s)", r.Ref.Name, s.version)
+	if number > 0 {
+		summary = fmt.Sprintf("%s (%s), credentials %d", r.Ref.Name, s.version, number+1)
+	}
+	return resource.State{Ready: true, Version: s.version, Summary: summary,
 		Outputs: map[string]string{"engine": s.version, "host": s.host, "port": strconv.Itoa(s.port),
-			"database": r.ExternalID, "user": r.ExternalID},
-		Secrets: pave.OutputsOf(s.url(r.ExternalID, d.password("role", r.ID)))}
+			"database": r.ExternalID, "user": loginName(r, number)},
+		Secrets: pave.OutputsOf(s.urlFor(loginName(r, number), r.ExternalID, d.passwordOf(r, number)))}
 }
 
 // password is derived, so that a step that runs again comes to the same one.
@@ -127,6 +134,9 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 		return err
 	}
 	defer s.close(ctx)
+	if err := s.dropLogins(ctx, r.ID); err != nil {
+		return err
+	}
 	return s.drop(ctx, marker(r.ID))
 }
 
@@ -142,6 +152,9 @@ func (d *Driver) SetAside(ctx context.Context, r resource.Resource) error {
 	defer s.close(ctx)
 	have, err := s.find(ctx, r)
 	if err != nil || have.role == "" {
+		return err
+	}
+	if err := s.shutLogins(ctx, r.ID); err != nil {
 		return err
 	}
 	return s.rename(ctx, have, resource.AsideName(r.ExternalID, r.ID), false)
@@ -198,9 +211,14 @@ func (d *Driver) Check(ctx context.Context) []pave.Check {
 	return []pave.Check{c}
 }
 
-// url is the address of a database for its role.
+// url is the address of a database for the role of its name.
 func (s *session) url(name string, password pave.Secret) pave.Secret {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(name, password.Reveal()),
-		Host: net.JoinHostPort(s.host, strconv.Itoa(s.port)), Path: "/" + name, RawQuery: "sslmode=" + s.sslmode}
+	return s.urlFor(name, name, password)
+}
+
+// urlFor is the address of a database for a role.
+func (s *session) urlFor(role, database string, password pave.Secret) pave.Secret {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password.Reveal()),
+		Host: net.JoinHostPort(s.host, strconv.Itoa(s.port)), Path: "/" + database, RawQuery: "sslmode=" + s.sslmode}
 	return pave.NewSecret(u.String())
 }

@@ -105,7 +105,8 @@ func marker(id string) string { return "pave:" + id }
 // there is none, and whether the role may log in and the database lets it.
 type found struct {
 	role, database string
-	open           bool
+	open           bool // with the first credentials
+	door           bool // the database lets connect who may
 }
 
 // find looks for the role by its marker, then for its database. Conflict where
@@ -133,31 +134,36 @@ func (s *session) look(ctx context.Context, mark, name string) (have found, take
 	if resource.Planted("no-marker") {
 		mark = "nothing carries this"
 	}
-	err = s.conn.QueryRow(ctx, `SELECT COALESCE(r.rolname, ''), COALESCE(b.datname, ''), COALESCE(r.rolcanlogin AND b.datallowconn, false),
+	err = s.conn.QueryRow(ctx, `SELECT COALESCE(r.rolname, ''), COALESCE(b.datname, ''), COALESCE(r.rolcanlogin AND b.datallowconn, false), COALESCE(b.datallowconn, false),
 		EXISTS (SELECT FROM pg_roles o WHERE o.rolname = $2 AND o.oid IS DISTINCT FROM r.oid)
 		OR EXISTS (SELECT FROM pg_database o WHERE o.datname = $2 AND o.datdba IS DISTINCT FROM r.oid)
 		FROM (VALUES (1)) AS always LEFT JOIN (SELECT r.oid, r.rolname, r.rolcanlogin FROM pg_roles r
 			JOIN pg_shdescription d ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass WHERE d.description = $1) r ON true
 		LEFT JOIN pg_database b ON b.datdba = r.oid
-		ORDER BY b.datname = r.rolname DESC, b.datname LIMIT 1`, mark, name).Scan(&have.role, &have.database, &have.open, &taken)
+		ORDER BY b.datname = r.rolname DESC, b.datname LIMIT 1`, mark, name).Scan(&have.role, &have.database, &have.open, &have.door, &taken)
 	return have, taken, unavailable("look for "+mark, err)
 }
 
-// make brings role and database to their wanted names and the role to its
-// password.
-func (s *session) make(ctx context.Context, r resource.Resource, password pave.Secret) error {
+// make brings role and database to their wanted names, and lets the service in with the
+// credentials of a number; older ones go on letting in if they do.
+func (s *session) make(ctx context.Context, r resource.Resource, number int, password pave.Secret) error {
 	have, err := s.find(ctx, r)
 	if err != nil {
 		return err
 	}
 	if have.role == "" {
-		if err := s.createRole(ctx, r.ExternalID, marker(r.ID), password); err != nil {
+		if number > 0 { // the first ones are revoked
+			err = s.createOwner(ctx, r.ExternalID, marker(r.ID), "NOLOGIN")
+		} else {
+			err = s.createRole(ctx, r.ExternalID, marker(r.ID), password)
+		}
+		if err != nil {
 			return err
 		}
 		have.role = r.ExternalID
 	}
 	if have.role != r.ExternalID || have.database != "" && have.database != r.ExternalID {
-		if err := s.rename(ctx, have, r.ExternalID, true); err != nil {
+		if err := s.rename(ctx, have, r.ExternalID, number == 0); err != nil {
 			return err
 		}
 	}
@@ -167,8 +173,13 @@ func (s *session) make(ctx context.Context, r resource.Resource, password pave.S
 		}
 	}
 	name := quote(r.ExternalID)
-	return s.exec(ctx, "set the rights of "+r.ExternalID,
-		"ALTER ROLE "+name+" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '"+verifier(password)+"'",
+	rights := "ALTER ROLE " + name + " NOSUPERUSER NOCREATEDB NOCREATEROLE"
+	if number == 0 {
+		rights += " LOGIN PASSWORD '" + verifier(password) + "'"
+	} else if err := s.makeLogin(ctx, r, number, password); err != nil {
+		return err
+	}
+	return s.exec(ctx, "set the rights of "+r.ExternalID, rights,
 		"REVOKE ALL ON DATABASE "+name+" FROM PUBLIC", "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true")
 }
 
@@ -198,11 +209,15 @@ func (s *session) shutCommon(ctx context.Context) error {
 // createRole makes a role and its marker in one transaction, once the common
 // databases are shut to it.
 func (s *session) createRole(ctx context.Context, name, mark string, password pave.Secret) error {
+	return s.createOwner(ctx, name, mark, "LOGIN PASSWORD '"+verifier(password)+"'")
+}
+
+func (s *session) createOwner(ctx context.Context, name, mark, rights string) error {
 	if err := s.shutCommon(ctx); err != nil {
 		return err
 	}
 	return s.exec(ctx, "make role "+name, "BEGIN",
-		"CREATE ROLE "+quote(name)+" LOGIN PASSWORD '"+verifier(password)+"'",
+		"CREATE ROLE "+quote(name)+" "+rights,
 		"COMMENT ON ROLE "+quote(name)+" IS '"+mark+"'", "COMMIT")
 }
 

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/node"
@@ -27,7 +28,8 @@ const Engine = "redis"
 
 // Driver makes resources of kind cache.
 type Driver struct {
-	Node *node.Client
+	users sync.Mutex // who is let in is read and written as a whole
+	Node  *node.Client
 	// Derive gives the password of a user: the same for the same id.
 	Derive func(purpose, id string) pave.Secret
 }
@@ -103,19 +105,35 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if _, err := d.find(ctx, mine); err != nil {
 		return resource.State{}, err
 	}
-	st, err := d.put(ctx, serverID(r.ExternalID), r.ID, r.ExternalID, d.password("user", r.ID), spec.MemoryMB)
+	d.users.Lock()
+	defer d.users.Unlock()
+	beside, err := d.beside(ctx, r, func(int) bool { return true })
+	if err != nil {
+		return resource.State{}, err
+	}
+	st, err := d.put(ctx, r, beside)
 	if err != nil {
 		return resource.State{}, err
 	}
 	return d.state(ctx, st, r)
 }
 
-// put has the node run a server. What the node gets to know of the password is a
-// hash: of a derived, random one that is as good as the password is to nobody.
-func (d *Driver) put(ctx context.Context, id, owner, user string, password pave.Secret, memory int) (node.ServerStatus, error) {
+// put has the node run the server of a cache, with the user of its spec and others
+// beside.
+func (d *Driver) put(ctx context.Context, r resource.Resource, beside []node.Login) (node.ServerStatus, error) {
+	var spec resource.CacheSpec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+		return node.ServerStatus{}, err
+	}
+	return d.Node.PutServer(ctx, node.Server{ID: serverID(r.ExternalID), Kind: Engine, Owner: r.ID, User: userName(r, spec.Credentials),
+		PasswordSHA256: hashOf(d.passwordOf(r, spec.Credentials)), MemoryMB: spec.MemoryMB, Beside: beside})
+}
+
+// hashOf is what the node gets to know of a password: of a derived, random one that is
+// as good as the password is to nobody.
+func hashOf(password pave.Secret) string {
 	sum := sha256.Sum256([]byte(password.Reveal()))
-	return d.Node.PutServer(ctx, node.Server{ID: id, Kind: Engine, Owner: owner, User: user,
-		PasswordSHA256: hex.EncodeToString(sum[:]), MemoryMB: memory})
+	return hex.EncodeToString(sum[:])
 }
 
 // state is what others may know of a cache. It is ready when it lets the service
@@ -124,7 +142,8 @@ func (d *Driver) state(ctx context.Context, st node.ServerStatus, r resource.Res
 	if !st.Ready {
 		return resource.State{Reason: "Redis: " + st.Reason}, nil
 	}
-	address := address(st.Port, r.ExternalID, d.password("user", r.ID))
+	number := credentialsOf(r)
+	address := address(st.Port, userName(r, number), d.passwordOf(r, number))
 	c, err := connect(ctx, address)
 	if err != nil {
 		return resource.State{Reason: err.Error()}, ctxError(ctx)
@@ -133,7 +152,7 @@ func (d *Driver) state(ctx context.Context, st node.ServerStatus, r resource.Res
 	major, _, _ := strings.Cut(st.Version, ".")
 	version := "redis " + major
 	return resource.State{Ready: true, Version: version, Summary: fmt.Sprintf("%s (%s)", r.Ref.Name, version),
-		Outputs: map[string]string{"engine": version, "host": host, "port": strconv.Itoa(st.Port), "user": r.ExternalID,
+		Outputs: map[string]string{"engine": version, "host": host, "port": strconv.Itoa(st.Port), "user": userName(r, number),
 			"memory_mb": strconv.Itoa(st.MemoryMB)},
 		Secrets: pave.OutputsOf(address)}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
@@ -61,7 +62,7 @@ func (d *Driver) count(ctx context.Context, r resource.Resource) (string, error)
 	if st.Owner != r.ID || !st.Ready {
 		return "", pave.Errorf(pave.Unavailable, "no server runs on the data of %s", r.ExternalID)
 	}
-	c, err := connect(ctx, address(st.Port, r.ExternalID, d.password("user", r.ID)))
+	c, err := connect(ctx, address(st.Port, userName(r, credentialsOf(r)), d.passwordOf(r, credentialsOf(r))))
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +112,7 @@ func size(bytes int64) string {
 // address once it serves.
 func (d *Driver) Make(ctx context.Context, run string) (pave.Secret, error) {
 	id, owner, password := scratchID(run), scratchOwner(run), d.password("scratch", run)
-	st, err := d.put(ctx, id, owner, scratchUser, password, 0)
+	st, err := d.Node.PutServer(ctx, node.Server{ID: id, Kind: Engine, Owner: owner, User: scratchUser, PasswordSHA256: hashOf(password)})
 	for deadline := time.Now().Add(20 * time.Second); err == nil && !st.Ready; st, err = d.Node.Server(ctx, id) {
 		if time.Now().After(deadline) {
 			return pave.Secret{}, pave.Errorf(pave.Unavailable, "the cache of the tests does not start: %s", st.Reason).WithHint("pave doctor")
