@@ -255,7 +255,7 @@ func (s *server) localHost(next http.Handler) http.Handler {
 // is unknown: nobody is sent elsewhere.
 func (s *server) fallback(mux *table) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern != "" && path.Clean(r.URL.Path) == r.URL.Path {
+		if _, pattern := mux.Handler(r); pattern != "" && path.Clean(r.URL.Path) == r.URL.Path && r.URL.Path+"/" != pattern {
 			mux.ServeHTTP(w, r)
 			return
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,6 +96,9 @@ func (s *server) problem(ctx context.Context, err error) *Problem {
 	return p
 }
 
+// maxErrors bounds how many wrong inputs one answer names.
+const maxErrors = 20
+
 // newProblem is how the library makes its own errors: wrong parameters, bodies
 // that are too large or not JSON.
 func newProblem(status int, msg string, errs ...error) huma.StatusError {
@@ -109,7 +113,7 @@ func newProblem(status int, msg string, errs ...error) huma.StatusError {
 		p.Code = pave.NotFound
 	}
 	for _, err := range errs {
-		if err == nil || status >= 500 {
+		if err == nil || status >= 500 || len(p.Errors) == maxErrors {
 			continue
 		}
 		f := pave.FieldError{Message: err.Error()}
@@ -123,6 +127,60 @@ func newProblem(status int, msg string, errs ...error) huma.StatusError {
 		p.Detail += ": " + strings.TrimSpace(p.Errors[0].Field+" "+p.Errors[0].Message)
 	}
 	return p
+}
+
+// A problemWriter makes a problem of a refusal that is text.
+type problemWriter struct {
+	http.ResponseWriter
+	status int // of a refusal
+	text   bytes.Buffer
+}
+
+// WriteHeader holds a refusal back.
+func (w *problemWriter) WriteHeader(status int) {
+	if status >= 400 && w.Header().Get("Content-Type") != "application/problem+json" {
+		w.status = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write holds the text of a refusal back.
+func (w *problemWriter) Write(b []byte) (int, error) {
+	if w.status != 0 {
+		if w.text.Len() < 1000 {
+			w.text.Write(b)
+		}
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets what streams flush.
+func (w *problemWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// end tells the refusal, if there was one.
+func (w *problemWriter) end() {
+	if w.status == 0 {
+		return
+	}
+	code := pave.Internal
+	for c, status := range statuses {
+		if status == w.status {
+			code = c
+		}
+	}
+	if w.status < 500 && code == pave.Internal {
+		code = pave.Invalid
+	}
+	w.Header().Del("Content-Length")
+	detail := strings.TrimSpace(clip(w.text.String(), 300))
+	if detail == "" {
+		detail = http.StatusText(w.status)
+	}
+	p := &Problem{Type: "about:blank", Title: http.StatusText(w.status), Status: w.status, Code: code, Detail: detail,
+		Hint: "pave clone NAME sets git up for a repository"}
+	writeProblemBody(w.ResponseWriter, p)
 }
 
 // fieldError names the input as its caller does.

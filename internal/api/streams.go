@@ -119,7 +119,13 @@ func (s *server) gitDoor() http.Handler {
 		}
 		ctx, leave := s.watch(pave.WithPrincipal(r.Context(), p), tokenOf(r), p)
 		defer leave()
-		s.Git.ServeHTTP(w, r.WithContext(ctx))
+		if strings.HasPrefix(r.UserAgent(), "git/") { // git shows people text, and no JSON
+			s.Git.ServeHTTP(w, r.WithContext(ctx))
+			return
+		}
+		pw := &problemWriter{ResponseWriter: w}
+		s.Git.ServeHTTP(pw, r.WithContext(ctx))
+		pw.end()
 	})
 }
 

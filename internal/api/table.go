@@ -30,7 +30,7 @@ func (t *table) allowed(r *http.Request) []string {
 	for _, m := range []string{"GET", "POST", "PUT", "DELETE"} {
 		probe := r.Clone(r.Context())
 		probe.Method = m
-		if _, pattern := t.Handler(probe); pattern != "" && path.Clean(r.URL.Path) == r.URL.Path {
+		if _, pattern := t.Handler(probe); pattern != "" && path.Clean(r.URL.Path) == r.URL.Path && r.URL.Path+"/" != pattern {
 			out = append(out, m)
 		}
 	}
