@@ -53,7 +53,7 @@ func (w *work) run(ctx context.Context, what, script string) error {
 	}
 	env := maps.Clone(w.d.Env)
 	maps.Copy(env, map[string]string{"TERRAFORM": w.binary, "TF_CLI_CONFIG_FILE": w.dir + "/" + configFile, "TF_IN_AUTOMATION": "1",
-		"TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"})
+		"TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TMPDIR": w.dir + "/" + tmpDir})
 	_, err := w.d.Node.PutJob(ctx, node.Job{ID: id, Dir: w.dir + "/" + moduleDir, Command: []string{"/bin/sh", "-c", script},
 		Vars: env, Secrets: w.secrets, UID: w.d.UID, Timeout: jobTime})
 	if err != nil {
@@ -72,7 +72,26 @@ func (w *work) run(ctx context.Context, what, script string) error {
 	case st.State == node.JobLost, st.Killed, st.ExitCode == 128+9: // the last is terraform below its shell
 		return &failure{pave.Errorf(pave.Unavailable, "terraform was killed at %s", what).WithHint("pave retry goes on from here"), st.LastLines}
 	}
-	return &failure{explain(what, st), plain(st.LastLines)}
+	lines := w.said(ctx, id)
+	return &failure{explain(what, st.Reason, lines), lines[max(0, len(lines)-20):]}
+}
+
+// said are the last lines of a job, from the first error on.
+func (w *work) said(ctx context.Context, id string) []string {
+	var lines []string
+	for l, err := range w.d.Node.Logs(ctx, node.LogQuery{Job: id, Tail: 200}) {
+		if err != nil {
+			break // what is known is enough
+		}
+		lines = append(lines, l.Text)
+	}
+	lines = plain(lines)
+	for i, l := range lines {
+		if strings.HasPrefix(l, "Error: ") {
+			return lines[i:]
+		}
+	}
+	return lines
 }
 
 // ended waits for the end of a job.
@@ -173,9 +192,8 @@ var temporary = []string{"acquiring the state lock", "did not respond", "plugin 
 	"no such host", "timed out", "timeout", "TLS handshake", "Too Many Requests", "Throttl", "try again", "Service Unavailable"}
 
 // explain makes an error of how terraform ended.
-func explain(what string, st node.JobStatus) error {
-	lines := plain(st.LastLines)
-	message := st.Reason
+func explain(what, reason string, lines []string) error {
+	message := reason
 	if len(lines) > 0 {
 		message = lines[len(lines)-1]
 	}
@@ -187,6 +205,9 @@ func explain(what string, st node.JobStatus) error {
 			}
 			break
 		}
+	}
+	if what == "look" {
+		what = "plan"
 	}
 	message = fmt.Sprintf("terraform %s: %s", what, short(message, 500))
 	all := strings.Join(lines, "\n")

@@ -49,7 +49,7 @@ func (d *Driver) keep(digest string, archive []byte) error {
 	if _, err := os.Stat(to); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := errors.Join(d.passable(), os.MkdirAll(filepath.Dir(to), 0o700)); err != nil {
 		return diskError(err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(to), "new-*")

@@ -32,6 +32,7 @@ const (
 	planJSONFile = "plan.json"         // what it says
 	outputsFile  = "outputs.json"      // of the last apply
 	appliedFile  = "applied"           // the last apply came to its end
+	tmpDir       = "t"                 // for sockets of providers, whose paths must be short
 	jobFile      = "job"               // name of the job that was started last
 )
 
@@ -67,6 +68,12 @@ func (d *Driver) folders() []string {
 	return out
 }
 
+// passable makes the folders that terraform's user has to pass on the way to its own.
+func (d *Driver) passable() error {
+	work := filepath.Join(d.Dir, "work")
+	return errors.Join(os.MkdirAll(work, 0o711), os.Chmod(d.Dir, 0o711), os.Chmod(work, 0o711))
+}
+
 // forget removes a working folder.
 func (d *Driver) forget(id string) { _ = os.RemoveAll(d.folder(id)) } // what is left the next Delete takes
 
@@ -96,7 +103,7 @@ func (d *Driver) prepare(ctx context.Context, r resource.Resource, s spec) (*wor
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(d.Dir, "work"), 0o711); err != nil {
+	if err := d.passable(); err != nil {
 		return nil, diskError(err)
 	}
 	if err := os.Mkdir(d.folder(r.ID), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -135,6 +142,12 @@ func (w *work) fill(ctx context.Context, s spec) error {
 		if err := w.write(keptFile, []byte(kept)); err != nil {
 			return err
 		}
+	}
+	if err := w.root.Mkdir(tmpDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return diskError(err)
+	}
+	if err := w.own(tmpDir); err != nil {
+		return err
 	}
 	vars, err := json.MarshalIndent(values(w.r, s), "", "  ")
 	if err != nil {
