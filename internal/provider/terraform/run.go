@@ -188,7 +188,7 @@ func plain(lines []string) []string {
 }
 
 // temporary are parts of messages after which a further try is worth it.
-var temporary = []string{"acquiring the state lock", "did not respond", "plugin process exited", "connection refused", "connection reset",
+var temporary = []string{"acquiring the state lock", "did not respond", "Request cancelled", "plugin process exited", "connection refused", "connection reset",
 	"no such host", "timed out", "timeout", "TLS handshake", "Too Many Requests", "Throttl", "try again", "Service Unavailable"}
 
 // explain makes an error of how terraform ended.
