@@ -167,4 +167,8 @@ type People interface {
 	// ApproveRun lets a rollout go on that waits for approval, or ends it.
 	ApproveRun(ctx context.Context, id string, approved bool, reason string) (Run, error)
 	SetEnvironment(ctx context.Context, name string, r EnvironmentChange) (Environment, error)
+	// Bind says who makes resources of a kind in an environment, or in all with
+	// "default"; Unbind takes that back. What was made stays with its provider.
+	Bind(ctx context.Context, env, kind string, r BindRequest) (Bound, error)
+	Unbind(ctx context.Context, env, kind string) (Bound, error)
 }

@@ -52,6 +52,7 @@ type Binding struct {
 	Kind     string            `json:"kind"`
 	Provider string            `json:"provider"`
 	Settings map[string]string `json:"settings,omitempty"`
+	Module   *Module           `json:"module,omitempty"` // of the provider terraform
 }
 
 // An Override says of a repository what cannot be detected, or should be otherwise.

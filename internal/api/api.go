@@ -46,6 +46,8 @@ type Platform interface {
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
 	ApproveRun(ctx context.Context, id string, approved bool, reason string) (pave.Run, error)
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
+	Bind(ctx context.Context, env, kind string, r pave.BindRequest) (pave.Bound, error)
+	Unbind(ctx context.Context, env, kind string) (pave.Bound, error)
 	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 

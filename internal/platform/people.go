@@ -110,7 +110,7 @@ var permissionOf = map[string]access.Permission{
 	"unset": access.Write, "add": access.Write, "undo": access.Write, "retry": access.Write, "cancel": access.Write, "apply": access.Write,
 	"lead": access.Lead, "invite": access.Lead, "add member": access.Lead, "remove member": access.Lead, "rename team": access.Lead, "rename service": access.Write, "link": access.Write, "rotate": access.Write, "exec": access.Write, "connect": access.Write, "unlink": access.Write,
 	"set team": access.Lead, "approve": access.Approve, "deny": access.Approve,
-	"admin": access.Admin, "create user": access.Admin, "suspend": access.Admin, "audit": access.Admin, "set environment": access.Admin,
+	"admin": access.Admin, "create user": access.Admin, "suspend": access.Admin, "audit": access.Admin, "bind": access.Admin, "unbind": access.Admin, "set environment": access.Admin,
 }
 
 // Can says whether the caller may do a verb, and by which policies. One who may

@@ -149,6 +149,10 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 	if err != nil {
 		return resource.Subject{}, err
 	}
+	bind, err := p.asMade(ctx, tr.service.ID, bindings)
+	if err != nil {
+		return resource.Subject{}, err
+	}
 	starts, err := p.Releases.Starts(ctx, tr.service.ID)
 	if err != nil {
 		return resource.Subject{}, err
@@ -165,7 +169,7 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 		return resource.Subject{}, err
 	}
 	uid, err := p.uidOf(ctx, p.DB, tr.service.ID)
-	return resource.Subject{Name: tr.name(), Former: former, Peers: peers, UID: uid, Releases: tr.releases, Starts: starts, Bind: bindings.find}, err
+	return resource.Subject{Name: tr.name(), Former: former, Peers: peers, UID: uid, Releases: tr.releases, Starts: starts, Bind: bind}, err
 }
 
 // describe adds the rows a plan makes and the runs it starts.

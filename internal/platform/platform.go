@@ -57,6 +57,13 @@ type Shelf interface {
 	Prune(before time.Time) error
 }
 
+// Modules keeps Terraform modules.
+type Modules interface {
+	// Keep keeps the module of a request, or says what it lacks. Secrets are the names
+	// of the variables that terraform will see.
+	Keep(r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error)
+}
+
 // Addresses says where people find things; they change with the server's port.
 type Addresses interface {
 	Git(service pave.Name) string
@@ -76,6 +83,7 @@ type Deps struct {
 	Access       *access.Access
 	Templates    *library.Library
 	Shelf        Shelf
+	Modules      Modules
 	Seed         func(service pave.Name) [32]byte // of the dice of templates; the same at each call
 	Pipeline     *pipeline.Runner
 	Repositories Repositories

@@ -7,7 +7,6 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
-	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/store"
 	"github.com/pave-platform/pave/internal/workflow"
@@ -196,20 +195,17 @@ func (p *Platform) RunLog(ctx context.Context, id string, q pave.LogQuery, each 
 				return err
 			}
 		}
-		if run.Kind != pave.RunPipeline || s.Started.IsZero() {
+		if s.Started.IsZero() {
 			continue
 		}
-		lines := p.Node.Logs(ctx, node.LogQuery{Job: pipeline.JobID(run, s.Key), Follow: q.Follow && !s.State.Ended()})
-		for l, err := range lines {
-			if pave.CodeOf(err) == pave.NotFound {
-				break // the job's log is kept no longer
-			}
-			if err != nil {
+		if run.Kind != pave.RunPipeline {
+			if err := p.providerLog(ctx, run.ID, s, q.Follow, each); err != nil {
 				return err
 			}
-			if err := each(pave.LogLine{At: l.At, Source: s.Key, Stream: l.Stream, Text: l.Text}); err != nil {
-				return err
-			}
+			continue
+		}
+		if err := p.jobLog(ctx, pipeline.JobID(run, s.Key), s.Key, q.Follow && !s.State.Ended(), each); err != nil {
+			return err
 		}
 	}
 	return nil

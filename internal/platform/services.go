@@ -260,7 +260,7 @@ func (b bindingTable) find(kind string, env pave.Name) (pave.Binding, error) {
 }
 
 func (p *Platform) bindings(ctx context.Context) (bindingTable, error) {
-	rows, err := p.DB.Query(ctx, `SELECT environment, kind, provider, settings FROM bindings ORDER BY environment, kind`)
+	rows, err := p.DB.Query(ctx, `SELECT environment, kind, provider, settings, module FROM bindings ORDER BY environment, kind`)
 	if err != nil {
 		return nil, err
 	}
@@ -269,9 +269,14 @@ func (p *Platform) bindings(ctx context.Context) (bindingTable, error) {
 	for rows.Next() {
 		var env pave.Name
 		var b pave.Binding
-		var settings string
-		if err := rows.Scan(&env, &b.Kind, &b.Provider, &settings); err != nil {
+		var settings, module string
+		if err := rows.Scan(&env, &b.Kind, &b.Provider, &settings, &module); err != nil {
 			return nil, err
+		}
+		if module != "" {
+			if err := json.Unmarshal([]byte(module), &b.Module); err != nil {
+				return nil, err
+			}
 		}
 		if err := json.Unmarshal([]byte(settings), &b.Settings); err != nil {
 			return nil, err

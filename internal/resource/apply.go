@@ -21,6 +21,7 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 	if err != nil {
 		return workflow.Result{}, err
 	}
+	res.Shown, res.Job = in.Shown, JobOf(t.Run.ID, t.Step)
 	done, err := c.intend(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), t.Run.Actor)
 	if err != nil {
 		return workflow.Result{}, err
@@ -105,7 +106,7 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 	if _, err := c.intend(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), t.Run.Actor); err != nil {
 		return workflow.Result{}, err
 	}
-	res := Resource{ID: rec.ID, Ref: rec.Ref, ExternalID: rec.ExternalID, Spec: rec.Spec}
+	res := Resource{ID: rec.ID, Ref: rec.Ref, ExternalID: rec.ExternalID, Spec: rec.Spec, Shown: in.Shown, Job: JobOf(t.Run.ID, t.Step)}
 	state, kept, summary := pave.ResourceGone, time.Time{}, rec.Ref.Name+" deleted"
 	if k, ok := As[Keeper](d); ok && in.Action == pave.ActionAside {
 		err = k.SetAside(ctx, res)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -47,6 +48,7 @@ type stepInput struct {
 	Action  pave.Action     `json:"action"`
 	Spec    json.RawMessage `json:"spec,omitempty"`
 	Needs   []pave.Ref      `json:"needs,omitempty"`
+	Shown   []string        `json:"shown,omitempty"` // what the plan said
 }
 
 // StepKey is the key of the step that changes a resource: its kind, its environment
@@ -65,7 +67,7 @@ func StepKey(ref pave.Ref) string {
 // Step is the step that carries out one change of a service (by id). needs are
 // the keys of steps of the same run.
 func Step(service string, ch Change, needs []string) workflow.StepSpec {
-	in := stepInput{Service: service, Ref: ch.Ref, Action: ch.Action, Spec: ch.Node.Spec, Needs: ch.Node.Needs}
+	in := stepInput{Service: service, Ref: ch.Ref, Action: ch.Action, Spec: ch.Node.Spec, Needs: ch.Node.Needs, Shown: ch.Detail}
 	handler := HandlerApply
 	if ch.Action == pave.ActionDelete || ch.Action == pave.ActionAside {
 		handler = HandlerRetire
@@ -77,6 +79,12 @@ func Step(service string, ch Change, needs []string) workflow.StepSpec {
 		Key: StepKey(ch.Ref), Title: Title(ch.Ref.Kind), Handler: handler, Needs: needs, Input: in,
 		Timeout: 10 * time.Minute, Quiet: ch.Ref.Kind == pave.KindRoute, Retry: patient,
 	}
+}
+
+// JobOf is what the names of jobs begin with that a driver runs for a step.
+func JobOf(run, step string) string {
+	name := run + "." + strings.NewReplacer(":", "-", "/", "-", "#", "-").Replace(step)
+	return name[:min(len(name), 70)]
 }
 
 // patient is how long a step waits for a provider that does not answer before its

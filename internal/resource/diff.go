@@ -102,7 +102,11 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, me
 		return ch, err
 	}
 	c.decide(&ch, r, n, st, missing)
-	if mend && r.State == pave.ResourcePresent && !missing {
+	planned, err := ch.ask(ctx, d, res)
+	if err != nil {
+		return ch, err
+	}
+	if mend && !planned && r.State == pave.ResourcePresent && !missing {
 		drift, _ := c.drift(ctx, d, r, nil)
 		if len(drift) > 0 && ch.Action == pave.ActionKeep {
 			ch.Action = pave.ActionUpdate
@@ -111,6 +115,17 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, me
 	}
 	ch.waitFor(graph)
 	return ch, nil
+}
+
+// ask adds what a driver says that it would do, where it can say so.
+func (ch *Change) ask(ctx context.Context, d Driver, r Resource) (asked bool, err error) {
+	planner, ok := As[Planner](d)
+	if !ok || ch.Action != pave.ActionCreate && ch.Action != pave.ActionUpdate {
+		return false, nil
+	}
+	lines, err := planner.Plan(ctx, r)
+	ch.Detail = append(ch.Detail, lines...)
+	return true, err
 }
 
 // decide sets the action of a change from journal and observation.

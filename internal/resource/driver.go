@@ -32,6 +32,10 @@ type Resource struct {
 	Spec       json.RawMessage   // the spec of its kind (see kind.go)
 	Outputs    map[string]string // as recorded; for Drift alone
 	Inputs     []Input           // what the resources it needs gave out
+	// Shown is what the plan said that is being carried out, and Job what the names of
+	// jobs begin with whose output its run shows; both for Apply and Delete alone.
+	Shown []string
+	Job   string
 }
 
 // Input is what one needed resource gave out.
@@ -80,6 +84,12 @@ type (
 	// knows, and what deleting it would lose.
 	Differ interface {
 		Diff(ctx context.Context, r Resource) (Difference, error)
+	}
+	// A Planner says what Apply would do, one line for each thing, where that is more
+	// than one thing. It changes nothing. Apply gets the lines as Shown, and refuses
+	// with Conflict to take away what none of them names.
+	Planner interface {
+		Plan(ctx context.Context, r Resource) ([]string, error)
 	}
 	// A Drifter says how what is there differs from what was applied, in words. That
 	// nothing is there Observe says. What it finds Apply makes good.

@@ -85,7 +85,31 @@ func (x *expansion) add(ref pave.Ref, spec func(settings map[string]string) any,
 		}
 		return
 	}
-	x.graph = append(x.graph, Node{Ref: ref, Provider: b.Provider, Spec: mustJSON(spec(b.Settings)), Needs: needs})
+	x.graph = append(x.graph, Node{Ref: ref, Provider: b.Provider, Spec: x.bound(spec(b.Settings), b.Module), Needs: needs})
+}
+
+// bound adds the module that makes a resource to its spec, and the team, which a module
+// may want to know.
+func (x *expansion) bound(spec any, m *pave.Module) json.RawMessage {
+	raw := mustJSON(spec)
+	if m == nil {
+		return raw
+	}
+	all := map[string]any{}
+	if err := json.Unmarshal(raw, &all); err != nil && x.err == nil {
+		x.err = err
+	}
+	all["module"], all["team"] = m, x.w.Team
+	return mustJSON(all)
+}
+
+// ModuleOf is the module in a spec; nil where no module makes the resource.
+func ModuleOf(spec json.RawMessage) *pave.Module {
+	var has struct{ Module *pave.Module }
+	if json.Unmarshal(spec, &has) != nil {
+		return nil
+	}
+	return has.Module
 }
 
 func (x *expansion) repository() {

@@ -22,6 +22,7 @@ import (
 	"github.com/pave-platform/pave/internal/provider/process"
 	"github.com/pave-platform/pave/internal/provider/redis"
 	"github.com/pave-platform/pave/internal/provider/sealed"
+	"github.com/pave-platform/pave/internal/provider/terraform"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/source"
@@ -73,10 +74,21 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	vault := resource.NewVault(db, key)
 	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache,
 		vault, paths, root), log)
+	modules := terraforms(c, s.node, vault, root)
+	for _, d := range modules {
+		resources.Drivers.Add(d.Kind, "terraform", d)
+	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
-		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
+		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos,
+		Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
+	s.platform.Checks = append(s.platform.Checks, func(ctx context.Context) []pave.Check {
+		if !s.platform.Bound(ctx, "terraform") {
+			return nil
+		}
+		return modules[0].Checks(ctx)
+	})
 	if s.webhooks, err = webhook.New(webhook.Options{DB: db, Access: s.access, Key: key, Events: s.platform, Allow: c.Allow, Version: c.Version, Log: log}); err != nil {
 		return nil, err
 	}
@@ -102,6 +114,30 @@ func drivers(n *node.Client, trees process.Trees, repos *repositories, shelf *so
 	ds.Add(pave.KindDeployment, "process", process.Deployment{Node: n, Trees: trees, OwnUID: root})
 	ds.Add(pave.KindRoute, "router", process.Route{Node: n})
 	return ds
+}
+
+// terraformUID is the user that terraform runs as when the node is root: not that of
+// builds, which run what anybody pushed.
+const terraformUID = 69998
+
+// terraforms are the drivers of kinds that a Terraform module may make.
+func terraforms(c Config, n *node.Client, vault *resource.Vault, root bool) []*terraform.Driver {
+	env := newJobs(c, n, root)
+	see := map[string]string{}
+	for _, k := range append([]string{"PATH"}, passed[:8]...) { // proxies and certificates
+		if v := env.env[k]; v != "" {
+			see[k] = v
+		}
+	}
+	uid := 0
+	if root {
+		uid = terraformUID
+	}
+	var out []*terraform.Driver
+	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
+		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), UID: uid, Env: see})
+	}
+	return out
 }
 
 // releaseTrees finds the tree of a release by its id.

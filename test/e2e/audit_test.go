@@ -66,6 +66,8 @@ func deeds() []deed {
 		{"DELETE /v1/tokens/{id}", "delete token", func(m *matrix, n int) (string, string, string) { return "/v1/tokens/" + m.victims[n], "", "" }},
 		{"PUT /v1/policy", "set policy", plain("/v1/policy", `{"text":""}`)},
 		{"PUT /v1/environments/{name}", "set environment", plain("/v1/environments/production", `{"approval":"lead"}`)},
+		{"PUT /v1/environments/{name}/bindings/{kind}", "bind", plain("/v1/environments/staging/bindings/database", `{"provider":"postgres"}`)},
+		{"DELETE /v1/environments/{name}/bindings/{kind}", "unbind", plain("/v1/environments/staging/bindings/database", "")},
 		{"POST /v1/services/{name}/exec", "exec", func(*matrix, int) (string, string, string) {
 			return "/v1/services/shop/exec", "{\"command\":[\"true\"]}\n", "application/octet-stream"
 		}},

@@ -130,8 +130,10 @@ func rows() map[string]row {
 		"POST /v1/invitations":                   {want: invites, body: `{"name":"victim","team":"web","role":"viewer"}`},
 
 		"POST /v1/runs/{id}/approve": {want: leads, body: `{}`}, "POST /v1/runs/{id}/deny": {want: leads, body: `{"reason":"x"}`},
-		"PUT /v1/environments/{name}": {want: admins, body: `{"approval":"none"}`, before: named("staging")},
-		"GET /v1/users":               {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
+		"PUT /v1/environments/{name}":                    {want: admins, body: `{"approval":"none"}`, before: named("staging")},
+		"PUT /v1/environments/{name}/bindings/{kind}":    {want: admins, body: `{"provider":"postgres"}`, before: func(m *matrix) { m.params["name"], m.params["kind"] = "staging", "database" }},
+		"DELETE /v1/environments/{name}/bindings/{kind}": {want: admins, before: func(m *matrix) { m.params["name"], m.params["kind"] = "staging", "database" }},
+		"GET /v1/users": {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
 		"GET /v1/policy": {want: admins}, "PUT /v1/policy": {want: admins, body: `{"text":""}`},
 		"GET /v1/audit": {want: admins}, "GET /v1/audit/verify": {want: admins},
 		"GET /v1/webhooks":                                       {want: wantOf(map[int][]string{403: scoped}), leaks: true},

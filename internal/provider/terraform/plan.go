@@ -1,0 +1,105 @@
+package terraform
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+)
+
+// A planned change, as terraform show -json tells it.
+type plannedChange struct {
+	Address string
+	Mode    string
+	Change  struct {
+		Actions         []string
+		Before, After   map[string]any
+		AfterUnknown    map[string]any `json:"after_unknown"`
+		BeforeSensitive any            `json:"before_sensitive"`
+		AfterSensitive  any            `json:"after_sensitive"`
+	}
+}
+
+// planLines says what a plan does, one line for each thing that it touches:
+// "+ TYPE.NAME", "~ TYPE.NAME: limit 20 -> 30", "! TYPE.NAME: destroyed and made anew",
+// "- TYPE.NAME".
+func planLines(data []byte) ([]string, error) {
+	var p struct {
+		Changes []plannedChange `json:"resource_changes"`
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, pave.Errorf(pave.Unavailable, "the plan of terraform cannot be read: %d bytes that are no JSON", len(data)).
+			WithHint("pave retry goes on from here")
+	}
+	var out []string
+	for _, c := range p.Changes {
+		a := c.Change.Actions
+		switch {
+		case c.Mode != "managed":
+		case len(a) == 2:
+			out = append(out, strings.TrimSuffix("! "+c.Address+": destroyed and made anew, "+c.differs(), ", "))
+		case slices.Equal(a, []string{"create"}):
+			out = append(out, "+ "+c.Address)
+		case slices.Equal(a, []string{"delete"}):
+			out = append(out, "- "+c.Address)
+		case slices.Equal(a, []string{"update"}):
+			out = append(out, "~ "+c.Address+": "+c.differs())
+		}
+	}
+	return out, nil
+}
+
+// differs names the attributes that change, with their values where those are plain and
+// no secret.
+func (c plannedChange) differs() string {
+	ch := c.Change
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(ch.After)) {
+		if reflect.DeepEqual(ch.Before[k], ch.After[k]) {
+			continue
+		}
+		if marked(ch.BeforeSensitive, k) || marked(ch.AfterSensitive, k) || !scalar(ch.Before[k]) || !scalar(ch.After[k]) {
+			out = append(out, k)
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s %v -> %v", k, told(ch.Before[k]), told(ch.After[k])))
+	}
+	for _, k := range slices.Sorted(maps.Keys(ch.AfterUnknown)) {
+		if _, has := ch.After[k]; !has && ch.Before[k] != nil && ch.AfterUnknown[k] == true {
+			out = append(out, k)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// marked reports whether an attribute, or a part of it, is a secret.
+func marked(sensitive any, key string) bool {
+	m, ok := sensitive.(map[string]any)
+	if !ok {
+		return sensitive == true
+	}
+	v, ok := m[key]
+	return ok && v != false
+}
+
+func scalar(v any) bool {
+	switch v.(type) {
+	case nil, string, float64, bool:
+		return true
+	}
+	return false
+}
+
+func told(v any) any {
+	if v == nil {
+		return "nothing"
+	}
+	if s, ok := v.(string); ok {
+		return short(s, 60)
+	}
+	return v
+}

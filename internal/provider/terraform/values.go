@@ -1,0 +1,131 @@
+package terraform
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// values are the inputs of the module.
+func values(r resource.Resource, s spec) map[string]any {
+	out := map[string]any{}
+	maps.Copy(out, s.Module.Set)
+	for input, word := range s.Module.Fill {
+		out[input] = filled(word, r, s)
+	}
+	return out
+}
+
+func filled(word string, r resource.Resource, s spec) any {
+	switch word {
+	case pave.FillName:
+		return r.ExternalID
+	case pave.FillID:
+		return r.ID
+	case pave.FillService:
+		return string(r.Ref.Service)
+	case pave.FillTeam:
+		return s.Team
+	case pave.FillEnvironment:
+		return string(r.Ref.Env)
+	case pave.FillEngine:
+		return s.Engine
+	case pave.FillTags:
+		return map[string]string{"pave_id": r.ID, "service": string(r.Ref.Service), "team": s.Team, "environment": string(r.Ref.Env)}
+	}
+	return nil
+}
+
+// An output as terraform output -json tells it.
+type output struct {
+	Value     any  `json:"value"`
+	Sensitive bool `json:"sensitive"`
+}
+
+func (o output) text() string {
+	switch v := o.Value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	b, _ := json.Marshal(o.Value) // it was JSON before
+	return string(b)
+}
+
+// state tells what the last apply gave out: what is sensitive, and every address with a
+// password in it, as a secret.
+func (d *Driver) state(w *work, r resource.Resource, s spec) (resource.State, error) {
+	data, err := w.read(outputsFile)
+	if err != nil {
+		return resource.State{}, err
+	}
+	all := map[string]output{}
+	if err := json.Unmarshal(data, &all); err != nil {
+		return resource.State{}, pave.Errorf(pave.Unavailable, "the outputs of terraform cannot be read").WithHint("pave heal %s", r.Ref.Service)
+	}
+	word := func(name string) string { return all[s.Module.Outputs[name]].text() }
+	st := resource.State{Ready: true, Version: "terraform", Summary: r.Ref.Name + " (terraform)",
+		Outputs: map[string]string{"engine": s.Engine}, Secrets: map[string]pave.Secret{}}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if o := all[name]; o.Sensitive {
+			st.Secrets[name] = pave.NewSecret(o.text())
+		} else if scalar(o.Value) {
+			st.Outputs[name] = o.text()
+		}
+	}
+	address, err := addressOf(d.Kind, word)
+	if err != nil {
+		return st, err
+	}
+	maps.Copy(st.Secrets, pave.OutputsOf(address))
+	for _, name := range []string{"host", "port", "user"} {
+		if o := all[s.Module.Outputs[name]]; !o.Sensitive && o.Value != nil {
+			st.Outputs[name] = o.text()
+		}
+	}
+	return st, nil
+}
+
+// schemes of addresses by kind, for modules that give out no url.
+var schemes = map[string]string{pave.KindDatabase: "postgres", pave.KindCache: "redis"}
+
+// addressOf is the url that the module gives out, or is put together from its parts.
+func addressOf(kind string, word func(string) string) (pave.Secret, error) {
+	if u := word("url"); u != "" {
+		return pave.NewSecret(u), nil
+	}
+	host := word("host")
+	if host == "" {
+		return pave.Secret{}, pave.Errorf(pave.Invalid, "the module gives out neither a url nor a host").
+			WithHint("pave bind ... --map host=OUTPUT names it")
+	}
+	u := url.URL{Scheme: schemes[kind], Host: host}
+	if port := word("port"); port != "" {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		u.Host = net.JoinHostPort(host, port)
+	}
+	if user := word("user"); user != "" || word("password") != "" {
+		u.User = url.UserPassword(user, word("password"))
+	}
+	if name := word("name"); name != "" {
+		u.Path = "/" + name
+	}
+	if u.Scheme == "" {
+		return pave.Secret{}, fmt.Errorf("terraform: no scheme for kind %s", kind) // the wiring is wrong
+	}
+	return pave.NewSecret(u.String()), nil
+}

@@ -1,0 +1,64 @@
+package pave
+
+// Words that pave fills the inputs of a Terraform module with.
+const (
+	FillName        = "name"        // of the resource outside, frozen at creation
+	FillID          = "id"          // of the resource, never changed: the marker
+	FillService     = "service"     //
+	FillTeam        = "team"        //
+	FillEnvironment = "environment" //
+	FillEngine      = "engine"      // "postgresql"
+	FillTags        = "tags"        // a map of id, service, team and environment
+)
+
+// A Module is a Terraform module that makes resources of a kind, as a binding has it.
+// It holds no secret.
+type Module struct {
+	Digest  string            `json:"digest"`            // of the files that were kept
+	Source  string            `json:"source"`            // where they came from
+	Set     map[string]any    `json:"set,omitempty"`     // inputs that are always the same
+	Fill    map[string]string `json:"fill,omitempty"`    // inputs that pave fills, with its words for them
+	Outputs map[string]string `json:"outputs,omitempty"` // outputs by pave's words: host, port, name, user, password, url
+	Secrets map[string]string `json:"secrets,omitempty"` // ids of sealed values by the variable that terraform sees
+	Mirror  string            `json:"mirror,omitempty"`  // a folder of providers, in the place of registries
+}
+
+// ModuleInput is a variable of a module.
+type ModuleInput struct {
+	Name        string   `json:"name"`
+	Type        string   `json:"type,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Required    bool     `json:"required"`
+	Sensitive   bool     `json:"sensitive,omitempty"`
+	Rules       []string `json:"rules,omitempty"` // what its validations say
+	From        string   `json:"from"`            // "set", "secret", "default", or pave's word for it
+}
+
+// ModuleOutput is an output of a module.
+type ModuleOutput struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Sensitive   bool   `json:"sensitive,omitempty"`
+	As          string `json:"as,omitempty"` // pave's word for it
+}
+
+// BindRequest says who makes resources of a kind in an environment from now on.
+type BindRequest struct {
+	Provider string            `json:"provider"`
+	Source   string            `json:"source,omitempty"`
+	Archive  []byte            `json:"archive,omitempty"` // the module, a zip of its folder
+	Set      map[string]string `json:"set,omitempty"`
+	Fill     map[string]string `json:"fill,omitempty"`
+	Outputs  map[string]string `json:"outputs,omitempty"`
+	Mirror   string            `json:"mirror,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"`
+	Secrets  map[string]Secret `json:"-"`
+}
+
+// Bound is what a binding came to.
+type Bound struct {
+	Environment string         `json:"environment"` // "default" for all that have none of their own
+	Binding     Binding        `json:"binding"`
+	Inputs      []ModuleInput  `json:"inputs,omitempty"`
+	Outputs     []ModuleOutput `json:"outputs,omitempty"`
+}
