@@ -206,6 +206,9 @@ func arguments(t *testing.T, f reflect.Type, yes bool) []reflect.Value {
 			args = append(args, reflect.ValueOf(func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil }))
 		case in.Kind() == reflect.Func:
 			args = append(args, reflect.MakeFunc(in, func([]reflect.Value) []reflect.Value {
+				if in.NumOut() == 0 {
+					return nil
+				}
 				return []reflect.Value{reflect.ValueOf(&client.ErrStop).Elem()}
 			}))
 		case in == reflect.TypeFor[pave.Member]():
