@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help setup setup-test build demo test test-real soak bench check fmt fuzz clean
+.PHONY: help setup setup-test build demo test test-real soak kills bench check fmt fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ check: ## format, vet, staticcheck
 	go tool staticcheck ./...
 
 test: setup setup-test check ## everything that is quick: units, conformance, scripts, the create crash matrix
-	go test -vet=off -race -timeout 9m . ./cmd/... $$(go list ./internal/... | grep -v /internal/template)
+	go test -vet=off -race -timeout 9m . ./client/... ./cmd/... $$(go list ./internal/... | grep -v /internal/template)
 	go test -vet=off -timeout 9m ./internal/template/... ./templates/... ./test/...
 	go test -vet=off -timeout 5m -tags failpoints -run 'Failpoint|Kill' ./internal/workflow
 
@@ -33,9 +33,13 @@ setup-test: ## install what only the tests need
 	@scripts/setup-test
 
 test-real: setup setup-test ## the rest of the crash matrix, real builds of every template, oracles, load
+	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run Leaks ./internal/server
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 38m -count=1 ./test/crash ./test/docs ./test/oracle/... ./test/templates
 
-soak: ## random kills for hours, each round with a seed of its own; outside of CI
+soak: ## 2 creates a second for 10 minutes (SOAK=1m for less): no failure, no growth; outside of CI
+	SOAK=$(or $(SOAK),10m) go test -vet=off -timeout 4h -count=1 -v -run Soak ./test/soak
+
+kills: ## random kills for hours, each round with a seed of its own; outside of CI
 	PAVE_TEST_REAL=1 go test -timeout 4h -count=20 -v -run Random ./test/crash
 
 bench: setup build ## create against a script that does the same by hand; engine, start, memory, size

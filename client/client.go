@@ -3,8 +3,13 @@
 // a server that restarts go unnoticed: it looks up address and token again, and
 // sends again what may be sent twice.
 //
-// It knows no command and no output. How a server is found or started, its
-// caller says.
+// Dial is the usual way to begin; New is for callers that find or start a server
+// themselves. There is a method for every route, all in the words of the root package;
+// errors are *pave.Error, of which pave.CodeOf and pave.HintOf tell code and next
+// command. What changes something carries an idempotency key of its own, so that a
+// call that was cut off is carried out once.
+//
+// It knows no command and no output.
 package client
 
 import (

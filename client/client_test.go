@@ -239,7 +239,7 @@ func TestCallsSurviveARestart(t *testing.T) {
 					keys[req.Header.Get("Idempotency-Key")] = true
 					mu.Unlock()
 					_, _ = io.Copy(io.Discard, req.Body) // else the server does not see its caller go
-					if token == "1" { // it dies with the call in hand
+					if token == "1" {                    // it dies with the call in hand
 						go func() { r.kill(); r.start() }()
 						<-req.Context().Done()
 						return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/pave-platform/pave"
 )
@@ -35,4 +36,14 @@ func (c *Client) Exec(ctx context.Context, svc string, r pave.Exec, feed func(io
 		return err
 	})
 	return answer, err
+}
+
+// Connect makes credentials of the caller's own to a database or cache, for a while.
+func (c *Client) Connect(ctx context.Context, svc string, r pave.ConnectRequest) (pave.Connection, error) {
+	return send[pave.Connection](ctx, c, http.MethodPost, service(svc)+"/connections", r)
+}
+
+// Disconnect takes them away before their end.
+func (c *Client) Disconnect(ctx context.Context, svc, id string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: service(svc) + "/connections/" + url.PathEscape(id), repeat: true}, nil)
 }

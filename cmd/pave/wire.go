@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/client"
@@ -71,6 +72,34 @@ func deps(version string) cli.Deps {
 			return with(func(c server.Config) error { return server.RunNode(context.Background(), c, os.Stderr) })
 		},
 		Static: server.ServeStatic,
+		Backup: func(ctx context.Context, out io.Writer, file, keys string) error {
+			return with(func(c server.Config) error {
+				file, r, err := server.Backup(ctx, c, file, keys)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(out, "%s  %d rows, %d repositories, %.1f MB, as of %s\n", file, r.Rows, len(r.Repositories),
+					float64(r.Size)/1e6, r.Mark.Format(time.RFC3339))
+				if keys != "" {
+					_, err = fmt.Fprintf(out, "%s  the keys: keep them elsewhere\n", keys)
+				}
+				return err
+			})
+		},
+		Restore: func(ctx context.Context, out io.Writer, file, keys string, replace bool) error {
+			return with(func(c server.Config) error {
+				r, err := server.Restore(ctx, c, file, keys, replace)
+				for _, aside := range r.Aside {
+					fmt.Fprintf(out, "set aside: %s\n", aside)
+				}
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(out, "restored to %s, as of %s. pave up starts it: services come back by themselves,\n"+
+					"their databases and caches empty until you bring the data back\n", c.Home, r.Mark.Format(time.RFC3339))
+				return err
+			})
+		},
 		LocalChecks: func(ctx context.Context) []pave.Check {
 			var checks []pave.Check
 			err := with(func(c server.Config) error {
@@ -93,6 +122,9 @@ func withFlags(c server.Config, f cli.ServerFlags) server.Config {
 		c.Listen, c.TLS = f.Listen, server.TLS{}
 	}
 	c.TLS.Hosts = append(c.TLS.Hosts, f.Hosts...)
+	if f.Issuer != "" {
+		c.OIDC = server.OIDC{Issuer: f.Issuer, ClientID: f.ClientID, SecretFile: f.SecretFile, Groups: f.Groups}
+	}
 	if f.Name != "" {
 		c.Name = f.Name
 	}

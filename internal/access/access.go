@@ -24,6 +24,7 @@ import (
 type Access struct {
 	db       *store.DB
 	policies policies
+	sso      *sso // nil without an OpenID provider
 }
 
 // New returns the access of a store.

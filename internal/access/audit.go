@@ -25,7 +25,7 @@ func (a *Access) AuditTx(ctx context.Context, tx *store.Tx, action, object, deta
 		actor = "anonymous"
 	}
 	e := pave.AuditEntry{At: store.Time(store.Micros(time.Now())), Actor: actor, Token: p.Token, Address: p.Address,
-		Request: p.Request, Action: action, Object: object, Detail: detail}
+		Request: p.Request, Action: bounded(action), Object: bounded(object), Detail: bounded(detail)}
 	var prev string
 	// The update comes first: it takes the row's lock, so rows are chained one by one.
 	if _, err := tx.Exec(ctx, `UPDATE audit_head SET seq = seq + 1 WHERE id = 1`); err != nil {
@@ -42,6 +42,17 @@ func (a *Access) AuditTx(ctx context.Context, tx *store.Tx, action, object, deta
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, e.Seq, store.Micros(e.At), e.Actor, e.Token, e.Address,
 		e.Request, e.Action, e.Object, e.Detail, e.Hash)
 	return err
+}
+
+// maxField bounds a field of a row, in bytes: the log is never cut, so a row must not
+// be as large as a caller likes.
+const maxField = 1 << 10
+
+func bounded(s string) string {
+	if len(s) <= maxField {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxField-3], "") + "..."
 }
 
 // chain is the hash over a row and the hash before it. JSON keeps the fields

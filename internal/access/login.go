@@ -122,13 +122,18 @@ func (a *Access) ApproveDevice(ctx context.Context, code, proof string) error {
 				return err
 			}
 		}
-		n, err := tx.Exec(ctx, `UPDATE devices SET user_id = $1 WHERE code = $2 AND user_id = '' AND expires > $3`,
-			user, deviceCode(code), time.Now())
-		if err == nil && n == 0 {
-			err = pave.Errorf(pave.NotFound, "no program waits with this code").WithHint("pave login URL --device shows a new one")
-		}
-		return err
+		return approve(ctx, tx, user, code)
 	})
+}
+
+// approve signs the program that waits with a code in as a user.
+func approve(ctx context.Context, tx *store.Tx, user, code string) error {
+	n, err := tx.Exec(ctx, `UPDATE devices SET user_id = $1 WHERE code = $2 AND user_id = '' AND expires > $3`,
+		user, deviceCode(code), time.Now())
+	if err == nil && n == 0 {
+		err = pave.Errorf(pave.NotFound, "no program waits with this code").WithHint("pave login URL --device shows a new one")
+	}
+	return err
 }
 
 // DeviceToken is the token of a program that a person has signed in; Unavailable

@@ -15,6 +15,12 @@ func (a *Access) UsedCommand(ctx context.Context, id, actor, command, version st
 	return err
 }
 
+// PruneUses forgets which commands were used before a time.
+func (a *Access) PruneUses(ctx context.Context, before time.Time) error {
+	_, err := a.db.Exec(ctx, `DELETE FROM command_uses WHERE at < $1`, before)
+	return err
+}
+
 const week = 7 * 24 * time.Hour
 
 // WeeksOfUse counts commands and who used them, for each of n weeks from a time on.

@@ -39,6 +39,8 @@ type Platform interface {
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
 	CreateToken(ctx context.Context, r pave.TokenRequest) (pave.NewToken, error)
 	Exec(ctx context.Context, service string, r pave.Exec, in io.Reader, out io.Writer, flush func() error) error
+	Connect(ctx context.Context, service string, r pave.ConnectRequest) (pave.Connection, error)
+	Disconnect(ctx context.Context, service, id string) error
 	Can(ctx context.Context, verb, name string) (pave.Decision, error)
 	RenameTeam(ctx context.Context, team, to string) (pave.Team, error)
 	SetTeam(ctx context.Context, service, team string) (pave.Service, error)
@@ -109,7 +111,7 @@ func newServer(o Options) (*server, http.Handler, error) {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	cfg.Components.Schemas.RegisterTypeAlias(envelopeType, envelopeSchemaType)
 	s.huma = humago.New(s.mux, cfg)
-	s.huma.UseMiddleware(s.permit, s.remember, s.conditional)
+	s.huma.UseMiddleware(s.permit, s.strict, s.remember, s.conditional)
 	s.routes()
 	s.rawRoutes()
 	if err := s.declared(); err != nil {

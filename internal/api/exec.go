@@ -3,10 +3,12 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
 )
 
 // maxExec is how much a command may be given to read, in bytes.
@@ -42,4 +44,23 @@ func (s *server) exec(w http.ResponseWriter, r *http.Request) error {
 		}
 		return control.Flush()
 	})
+}
+
+// connectRoutes are about credentials of people to databases and caches.
+func (s *server) connectRoutes() {
+	p := s.Platform
+	handle(s, operation{"POST", "/v1/services/{name}/connections", "connect", "Credentials of the caller's own to a database or cache, for a while", access.Write, http.StatusCreated, nil},
+		func(ctx context.Context, in *struct {
+			Name string `path:"name"`
+			Body pave.ConnectRequest
+		}) (*one[pave.Connection], error) {
+			return oneOf(p.Connect(ctx, in.Name, in.Body))
+		})
+	handle(s, operation{"DELETE", "/v1/services/{name}/connections/{connection}", "disconnect", "Take such credentials away before their end", access.Write, http.StatusNoContent, nil},
+		func(ctx context.Context, in *struct {
+			Name       string `path:"name"`
+			Connection string `path:"connection" maxLength:"60"`
+		}) (*noContent, error) {
+			return nil, p.Disconnect(ctx, in.Name, in.Connection)
+		})
 }

@@ -29,7 +29,7 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 		<form method="post" action="/login"><input type="hidden" name="code" value="%s">
 		<label>Code of your invitation, or a token of yours
 		<input name="proof" type="password" autofocus autocomplete="off" maxlength="200" required></label><button>Sign it in</button></form>`,
-		html.EscapeString(name), html.EscapeString(address), html.EscapeString(code)))
+		html.EscapeString(name), html.EscapeString(address), html.EscapeString(code))+s.oidcButton(code))
 }
 
 // loginForm takes what the page sends. A page of another origin cannot send it.

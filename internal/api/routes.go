@@ -69,6 +69,7 @@ func (s *server) routes() {
 	s.templateRoutes()
 	s.repositoryRoutes()
 	s.peopleRoutes()
+	s.connectRoutes()
 	s.insightRoutes()
 	s.webhookRoutes()
 	s.bindRoutes()

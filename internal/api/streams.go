@@ -75,6 +75,8 @@ func (s *server) rawRoutes() {
 	s.rawRoute(rawOp{"POST /v1/hooks/post-receive", access.Hook, []string{"application/json"}, nil}, s.postReceive)
 	s.rawRoute(rawOp{"GET /login", access.Public, []string{"text/html"}, []string{"code"}}, s.loginPage)
 	s.rawRoute(rawOp{"POST /login", access.Public, []string{"text/html"}, nil}, s.loginForm)
+	s.rawRoute(rawOp{"POST /login/oidc", access.Public, []string{"text/html"}, nil}, s.oidcForm)
+	s.rawRoute(rawOp{"GET /login/callback", access.Public, []string{"text/html"}, []string{"state", "code", "error", "iss", "session_state", "scope", "error_description"}}, s.oidcCallback)
 	s.mux.patterns = append(s.mux.patterns, gitDoor)
 	s.mux.Handle(gitDoor, s.gitDoor())
 	for _, o := range gitRoutes {

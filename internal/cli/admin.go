@@ -11,8 +11,8 @@ import (
 
 func (a *app) admin() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "admin COMMAND", Short: "What operators of the platform do", Long: "Policies of who may do what, and the proof of the audit log.",
-		Example: examples("pave admin policy show", "pave admin verify"),
+		Use: "admin COMMAND", Short: "What operators of the platform do", Long: "Policies of who may do what, the proof of the audit log, backup and restore.",
+		Example: examples("pave admin policy show", "pave admin verify", "pave admin backup /srv/backups"),
 		Args:    cobra.ArbitraryArgs, RunE: a.group,
 	}
 	policy := &cobra.Command{
@@ -22,7 +22,7 @@ func (a *app) admin() *cobra.Command {
 		Args:    cobra.ArbitraryArgs, RunE: a.group,
 	}
 	policy.AddCommand(a.policyShow(), a.policySet())
-	cmd.AddCommand(policy, a.verify())
+	cmd.AddCommand(policy, a.verify(), a.backup(), a.restoreBackup())
 	return cmd
 }
 

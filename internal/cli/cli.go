@@ -35,6 +35,11 @@ type Deps struct {
 	Node func(ctx context.Context) error
 	// Static serves the files of the first folder that has an index.html until ctx ends.
 	Static func(ctx context.Context, folders []string) error
+	// Backup writes the state of the platform into a file, and its keys into another
+	// where keys is not "", and tells what it did.
+	Backup func(ctx context.Context, out io.Writer, file, keys string) error
+	// Restore makes the state of the platform from a backup.
+	Restore func(ctx context.Context, out io.Writer, file, keys string, replace bool) error
 	// LocalChecks are the doctor's checks that need no server.
 	LocalChecks func(ctx context.Context) []pave.Check
 	// Getenv reads an environment variable; nil is os.Getenv.
@@ -53,6 +58,10 @@ type ServerFlags struct {
 	TLSCert   string   // or one in files
 	TLSKey    string
 	Hosts     []string // names that the server answers to
+	// An OpenID provider that people sign in by: its address, our id there, the file
+	// of the secret, and what its groups mean.
+	Issuer, ClientID, SecretFile string
+	Groups                       []string
 }
 
 // app is one run of the command line.
@@ -133,7 +142,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("change", a.create(), a.adopt(false), a.set(false), a.unset(false), a.add(false), a.remove(false), a.scale(false), a.delete(), a.restore(),
-		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.rotate(false), a.exec(), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
+		a.deploy(), a.promote(), a.rollback(false), a.restart(false), a.heal(false), a.rotate(false), a.exec(), a.connect(), a.link(false), a.unlink(false), a.undo(), a.plan(), a.apply())
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall(), a.insight())
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())

@@ -96,7 +96,7 @@ func TestHintsNameCommandsThatExist(t *testing.T) {
 }
 
 // prose are words that stand after a command in a sentence.
-var prose = []string{"again", "as", "lists", "makes", "shows", "starts", "says"}
+var prose = []string{"again", "as", "brings", "lists", "makes", "shows", "starts", "says", "that"}
 
 // has reports whether a command or one below it has a flag.
 func has(cmd *cobra.Command, flag string) bool {

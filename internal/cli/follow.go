@@ -174,7 +174,9 @@ func (a *app) alive(ctx context.Context, run pave.Run, name string) error {
 	}
 	fmt.Fprintf(a.out, "  Repo   %s/git/%s.git   (pave clone %s)\n", at.URL, name, name)
 	fmt.Fprintf(a.out, "  CI/CD  %s/services/%s/runs   (pave list runs --service %s)\n", at.URL, name, name)
-	fmt.Fprintf(a.out, "  Undo   pave undo %s\n", shortID(run.ID))
+	if !strings.HasPrefix(run.Title, pave.Rotate{}.Verb()+" ") { // which is not undone
+		fmt.Fprintf(a.out, "  Undo   pave undo %s\n", shortID(run.ID))
+	}
 	return nil
 }
 

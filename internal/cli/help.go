@@ -69,6 +69,7 @@ const environmentHelp = `Environment variables that pave reads:
   PAVE_ROUTER        address of the router, 127.0.0.1:7080 without
   PAVE_TEMPLATES     further folders of templates, separated as in PATH
   PAVE_LOG           debug: the server's log has every request
+  PAVE_KEEP          days for which runs, events and plans are kept, 90 without
   PAVE_ALLOW         private hosts and networks that templates may be fetched from
   PAVE_CREDENTIALS   a file with logins for git hosts, a line https://USER:TOKEN@HOST each
   PAVE_STORE_URL     the platform's database, instead of SQLite in PAVE_HOME

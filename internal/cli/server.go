@@ -28,8 +28,15 @@ func (a *app) server() *cobra.Command {
 	f.StringVar(&flags.TLSCert, "tls-cert", "", "`FILE` of the certificate, PEM; it may be renewed while it serves")
 	f.StringVar(&flags.TLSKey, "tls-key", "", "`FILE` of its key, PEM")
 	f.StringArrayVar(&flags.Hosts, "host", nil, "a `NAME` that other machines know the server by, repeatable; people are told the first")
+	f.StringVar(&flags.Issuer, "oidc-issuer", "", "`URL` of an OpenID provider that people sign in by")
+	f.StringVar(&flags.ClientID, "oidc-client-id", "", "the server's `ID` at the provider")
+	f.StringVar(&flags.SecretFile, "oidc-secret-file", "", "`FILE` of the client's secret, for its owner only")
+	f.StringArrayVar(&flags.Groups, "oidc-group", nil, "what a group there means: `GROUP=TEAM:ROLE` or GROUP=admin, repeatable")
 	complete(cmd, "tls", fixed("local"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if (flags.Issuer == "") != (flags.ClientID == "") {
+			return usagef("--oidc-issuer and --oidc-client-id belong together").WithHint("pave server --oidc-issuer https://login.example.com --oidc-client-id pave")
+		}
 		if flags.TLS != "" && flags.TLS != "local" {
 			return pave.BadField("tls", flags.TLS, "must be local", "--tls local, or --tls-cert FILE --tls-key FILE")
 		}

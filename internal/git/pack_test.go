@@ -62,33 +62,35 @@ func whole(size int) packed { return packed{blobKind, uint64(size), make([]byte,
 // A pack of a few kilobytes does not unpack to gigabytes.
 func TestCheckedPack(t *testing.T) {
 	t.Parallel()
+	max := commitBounds // smaller, so that the test does not unpack for a minute
+	max.object, max.unpacked, max.objects = 1<<20, 8<<20, 1000
 	many := make([]packed, 9)
 	for i := range many {
-		many[i] = whole(maxObject)
+		many[i] = whole(int(max.object))
 	}
 	for name, pack := range map[string][]byte{
-		"one large object":     packOf(t, 1, whole(maxObject+1)),
+		"one large object":     packOf(t, 1, whole(int(max.object)+1)),
 		"says it is huge":      packOf(t, 1, packed{blobKind, 1 << 40, []byte("x")}),
 		"all together":         packOf(t, 9, many...),
-		"makes a large object": packOf(t, 1, delta(1, maxObject+1)),
+		"makes a large object": packOf(t, 1, delta(1, uint64(max.object)+1)),
 		"makes what overflows": packOf(t, 1, delta(1, 1<<63)),
-		"many differences":     packOf(t, 9, delta(1, maxObject), delta(1, maxObject), delta(1, maxObject), delta(1, maxObject), delta(1, maxObject), delta(1, maxObject), delta(1, maxObject), delta(1, maxObject), delta(1, maxObject)),
+		"many differences":     packOf(t, 9, delta(1, uint64(max.object)), delta(1, uint64(max.object)), delta(1, uint64(max.object)), delta(1, uint64(max.object)), delta(1, uint64(max.object)), delta(1, uint64(max.object)), delta(1, uint64(max.object)), delta(1, uint64(max.object)), delta(1, uint64(max.object))),
 		"a difference of none": packOf(t, 1, packed{refDeltaKind, 1, []byte{0x80}}),
-		"too many objects":     packOf(t, maxObjects+1),
+		"too many objects":     packOf(t, max.objects+1),
 		"millions, it is said": packOf(t, 1<<31),
 	} {
-		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack), commitBounds); pave.CodeOf(err) != pave.Invalid {
+		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack), max); pave.CodeOf(err) != pave.Invalid {
 			t.Errorf("%s (%d bytes): %v, %v", name, len(pack), f, err)
 		}
 	}
 	for name, pack := range map[string][]byte{"more than it says": packOf(t, 1, packed{blobKind, 10, make([]byte, 1<<20)}),
 		"cut off": packOf(t, 2, whole(10)), "no pack": []byte("PACKxxxxxxxxx"), "empty": nil} {
-		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack), commitBounds); err == nil {
+		if f, err := checkedPack(t.TempDir(), bytes.NewReader(pack), max); err == nil {
 			t.Errorf("%s was taken: %v", name, f)
 		}
 	}
 	good := packOf(t, 3, whole(0), whole(1000), delta(1000, 2000))
-	f, err := checkedPack(t.TempDir(), bytes.NewReader(good), commitBounds)
+	f, err := checkedPack(t.TempDir(), bytes.NewReader(good), max)
 	if err != nil {
 		t.Fatal(err)
 	}

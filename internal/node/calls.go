@@ -107,12 +107,12 @@ func (c *calls) admit(req *http.Request, workload string) (refused string) {
 	caller, isWorkload, err := c.caller(p, target)
 	switch {
 	case err != nil && declared:
-		return fmt.Sprintf("Calls to %s in %s must be declared, and who makes this one cannot be told: %s.\n", target.name, target.env, err)
+		return fmt.Sprintf("Calls to %s in %s must be declared, and who makes this one cannot be told: %s.", target.name, target.env, err)
 	case err != nil, !isWorkload, caller.service != "" && caller.service == target.service:
 		return ""
 	}
 	if declared && (!caller.may[target.service] || caller.env != target.env) {
-		refused = fmt.Sprintf("%s in %s may not call %s in %s: no link.\nTo declare one: pave link %s --to %s --env %s\n",
+		refused = fmt.Sprintf("%s in %s may not call %s in %s: no link.\nTo declare one: pave link %s --to %s --env %s",
 			caller.name, caller.env, target.name, target.env, caller.name, target.name, target.env)
 	}
 	c.count(caller, target, refused != "")

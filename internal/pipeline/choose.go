@@ -21,7 +21,7 @@ func choose(root *repo, folder string) (*found, *repo, string, error) {
 		return f, r, folder, err
 	}
 	f, err := best(root)
-	if err != nil || f != nil && f.rank > rankFiles {
+	if err != nil || f != nil && f.rank > rankFiles && !elsewhere(root, f) {
 		return f, root, "", err
 	}
 	if f != nil && f.language == "go" && len(f.gaps) > 0 {
@@ -50,6 +50,13 @@ func choose(root *repo, folder string) (*found, *repo, string, error) {
 		f.gap(flagFolder, "there are programs in several folders: "+strings.Join(folders[:min(len(folders), 8)], ", "))
 	}
 	return f, root, "", nil
+}
+
+// elsewhere reports whether a command is about a package that does not lie here: an
+// image is made of a folder, and its Dockerfile lies beside that.
+func elsewhere(root *repo, f *found) bool {
+	argv := unwrap(f.command)
+	return len(argv) > 0 && slices.Contains([]string{"npm", "npx", "yarn", "pnpm"}, argv[0]) && !root.has(packageFile)
 }
 
 // manifests are the files that begin a program.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/store"
 )
@@ -38,7 +39,42 @@ func (p *Platform) resolveAdopt(ctx context.Context, r pave.Adopt) (transition, 
 	if err != nil {
 		return transition{}, err
 	}
+	tr, again, err := p.adoptAgain(ctx, r.Verb(), svc, ad)
+	if err != nil || again {
+		return tr, err
+	}
 	return p.createMore(ctx, r.Verb(), svc, ad.want)
+}
+
+// adoptAgain: revision n -> n+1 of a service whose adoption stopped before anything was
+// live, with what is said otherwise now: a test left out, a variable given. Else it is
+// no more than createMore makes of it.
+func (p *Platform) adoptAgain(ctx context.Context, verb string, svc pave.Service, ad adoption) (tr transition, again bool, err error) {
+	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
+	if err != nil {
+		return tr, false, err
+	}
+	have, want := rev.Wanted, ad.want
+	want.Team = svc.Team
+	if commitOf(have) != commitOf(want) || have.Nothing() || sameWanted(have, want) {
+		return tr, false, nil
+	}
+	live, err := p.Releases.Live(ctx, svc.ID)
+	if err != nil || len(live) > 0 {
+		return tr, false, err
+	}
+	last, err := p.Engine.Get(ctx, svc.LastRun)
+	if err != nil || last.State != pave.RunStopped && last.State != pave.RunCanceled {
+		return tr, false, err
+	}
+	if sees, err := p.sees(ctx, svc); err != nil || !sees {
+		return tr, false, err
+	}
+	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(verb, "")); err != nil {
+		return tr, false, err
+	}
+	return transition{verb: verb, service: svc, from: have, to: want, build: true, rollout: want.Environments,
+		findings: findings(ad.pipe, ad.kept), notes: ad.notes}, true, p.idle(ctx, svc)
 }
 
 // An adoption is what a request to adopt comes to.

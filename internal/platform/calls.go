@@ -199,3 +199,30 @@ func (p *Platform) tellCalls(ctx context.Context) error {
 	}
 	return nil
 }
+
+// pruneCalls forgets calls that were not seen for long, and connections that ended long
+// ago.
+func (p *Platform) pruneCalls(ctx context.Context, before time.Time) error {
+	_, err := p.DB.Exec(ctx, `DELETE FROM calls WHERE last < $1`, store.Micros(before))
+	if err == nil {
+		_, err = p.DB.Exec(ctx, `DELETE FROM connections WHERE ended > 0 AND ended < $1`, store.Micros(before))
+	}
+	return err
+}
+
+// linkedTo notes which services are linked to one that comes back: it has another
+// address, which their processes get with their next start.
+func (p *Platform) linkedTo(ctx context.Context, service string) ([]string, error) {
+	all, err := p.allCalls(ctx)
+	var out []string
+	for k, c := range all {
+		if k.target != service || !c.Declared {
+			continue
+		}
+		if caller, err := p.serviceByID(ctx, p.DB, k.caller); err == nil {
+			out = append(out, fmt.Sprintf("%s is linked to it: its processes get the new address by pave restart %s --env %s", caller.Name, caller.Name, k.env))
+		}
+	}
+	slices.Sort(out)
+	return out, err
+}

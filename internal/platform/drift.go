@@ -69,7 +69,8 @@ func (p *Platform) driftOf(ctx context.Context, svc pave.Service) error {
 	if len(heal) == 0 {
 		return nil
 	}
-	return p.healAlone(ctx, svc, heal)
+	_, err = p.healAlone(ctx, svc, heal)
+	return err
 }
 
 // emptied reports whether healing would put something empty in the place of what
@@ -79,23 +80,23 @@ func emptied(r pave.Resource) bool {
 	return slices.Contains(holds, r.Ref.Kind) && slices.Contains(r.Drift, "it is gone")
 }
 
-// healAlone heals without being asked, unless the last try stopped: then it is for a
-// person.
-func (p *Platform) healAlone(ctx context.Context, svc pave.Service, refs []string) error {
+// healAlone heals without being asked, all of a service where no refs are given. If
+// the last try stopped it is for a person.
+func (p *Platform) healAlone(ctx context.Context, svc pave.Service, refs []string) (began bool, err error) {
 	last, err := p.Engine.List(ctx, workflow.Filter{Service: svc.ID, Kind: pave.RunApply, Limit: 1})
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(last) > 0 && last[0].Title == healTitle(svc.Name) && last[0].State != pave.RunDone {
-		return nil
+		return false, nil
 	}
 	ctx = pave.WithPrincipal(ctx, pave.Principal{User: pave.User{ID: "pave", Name: "pave", Admin: true}})
 	plan, err := p.Plan(ctx, pave.Heal{Service: string(svc.Name), Resources: refs})
 	if err != nil || plan.Empty() {
-		return err
+		return false, err
 	}
 	_, err = p.Apply(ctx, plan.ID)
-	return err
+	return err == nil, err
 }
 
 func healTitle(service pave.Name) string { return pave.Heal{}.Verb() + " " + string(service) }

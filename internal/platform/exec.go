@@ -67,9 +67,23 @@ func (p *Platform) Exec(ctx context.Context, service string, r pave.Exec, in io.
 	}
 }
 
-// mayEnter is a service and the environment of it that somebody wants to look into: a
-// developer of the team may, in a protected environment a lead.
+// mayEnter is a service and the environment of it that somebody wants to run something
+// in: a developer of the team may, in a protected environment a lead.
 func (p *Platform) mayEnter(ctx context.Context, service, verb, environment string) (pave.Service, pave.Name, error) {
+	svc, env, err := p.environmentFor(ctx, service, verb, environment)
+	if err != nil {
+		return svc, env, err
+	}
+	protected, err := p.protected(ctx, env)
+	if err != nil || !protected {
+		return svc, env, err
+	}
+	return svc, env, p.Access.May(ctx, access.Lead, access.Service(svc).For(verb, env))
+}
+
+// environmentFor is a service and the environment of it that a verb of developers is
+// about.
+func (p *Platform) environmentFor(ctx context.Context, service, verb, environment string) (pave.Service, pave.Name, error) {
 	svc, err := p.Service(ctx, service)
 	if err != nil {
 		return svc, "", err
@@ -81,11 +95,7 @@ func (p *Platform) mayEnter(ctx context.Context, service, verb, environment stri
 	if err != nil {
 		return svc, "", err
 	}
-	protected, err := p.protected(ctx, env)
-	if err != nil || !protected {
-		return svc, env, err
-	}
-	return svc, env, p.Access.May(ctx, access.Lead, access.Service(svc).For(verb, env))
+	return svc, env, p.Access.May(ctx, access.Write, access.Service(svc).For(verb, env))
 }
 
 func checkExec(r pave.Exec) error {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -90,6 +91,8 @@ type Deps struct {
 	Addresses    Addresses
 	Checks       []func(context.Context) []pave.Check // of the doctor, beside the drivers' own
 	Log          *slog.Logger
+	// Keep is how long runs that have ended are remembered, with all that is about them.
+	Keep time.Duration
 }
 
 // Platform answers every call of the doors. It implements pave.Transitions,
@@ -127,6 +130,9 @@ func New(d Deps) *Platform {
 // prunes what is old. The first round comes at once.
 func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 	const round, deep = 15 * time.Second, 4 * 15 * time.Second
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() { p.watchConnections(ctx, mine) })
 	var last time.Time
 	seen := "" // service that was looked at last for drift
 	for {
@@ -175,8 +181,14 @@ func (p *Platform) sweep(ctx context.Context) error {
 	return err
 }
 
-// prune forgets old runs, plans and sealed values nobody applied, and build folders.
+// keepUses is how long it is remembered who used which command: figures of adoption
+// compare years.
+const keepUses = 400 * 24 * time.Hour
+
+// prune forgets old runs with their plans and effects, plans and sealed values nobody
+// applied, and build folders. The audit log is never cut.
 func (p *Platform) prune(ctx context.Context) error {
+	old := time.Now().Add(-p.Keep)
 	_, err := p.DB.Exec(ctx, `DELETE FROM plans WHERE run = '' AND created < $1`,
 		store.Micros(time.Now().Add(-30*24*time.Hour)))
 	if err != nil {
@@ -185,13 +197,25 @@ func (p *Platform) prune(ctx context.Context) error {
 	if err := p.pruneSealed(ctx); err != nil {
 		return err
 	}
+	if err := p.pruneCalls(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
+		return err
+	}
 	if err := p.pruneDev(ctx); err != nil {
 		return err
 	}
 	if err := p.Shelf.Prune(time.Now().Add(-keepSources)); err != nil {
 		return err
 	}
-	if _, err := p.Engine.Prune(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
+	if _, err := p.Engine.Prune(ctx, old); err != nil {
+		return err
+	}
+	if _, err := p.DB.Exec(ctx, `DELETE FROM plans WHERE run <> '' AND created < $1`, old); err != nil {
+		return err
+	}
+	if err := p.Resources.PruneEffects(ctx, old); err != nil {
+		return err
+	}
+	if err := p.Access.PruneUses(ctx, time.Now().Add(-keepUses)); err != nil {
 		return err
 	}
 	return p.Pipeline.Prune(time.Now().Add(-24 * time.Hour))

@@ -44,5 +44,8 @@ func (p *Platform) bringBack(ctx context.Context, svc pave.Service, below int, v
 	}
 	tr.newTeam = !found
 	tr.rollout = tr.to.Environments
+	if tr.notes, err = p.linkedTo(ctx, svc.ID); err != nil {
+		return tr, err
+	}
 	return tr, p.newestEverywhere(ctx, &tr)
 }

@@ -65,30 +65,17 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 	if err != nil {
 		return transition{}, err
 	}
-	var mine pave.Revision
-	var later []string
-	var laterRuns []string
-	for _, rev := range revs {
-		switch {
-		case rev.Run == run.ID:
-			mine = rev
-		case mine.Number > 0 && p.rotatedBy(ctx, rev.Run):
-			// It stays: what was revoked does not come back.
-		case mine.Number > 0:
-			later = append(later, fmt.Sprintf("%.16s", rev.Run))
-			laterRuns = append(laterRuns, rev.Run)
-		}
-	}
+	mine, later := p.sinceRun(ctx, revs, run.ID)
 	if mine.Number == 0 {
 		return transition{}, pave.Errorf(pave.Conflict, "run %.16s changed nothing that could be taken back", run.ID)
 	}
-	if by, err := p.undoneBy(ctx, run.ID, laterRuns); err != nil || by != "" {
+	if by, err := p.undoneBy(ctx, run.ID, later); err != nil || by != "" {
 		return transition{}, cmp.Or(err, error(pave.Errorf(pave.Conflict, "run %.16s is undone already, by run %.16s", run.ID, by).
 			WithHint("pave undo %.16s takes that back", by)))
 	}
 	if len(later) > 0 {
 		return transition{}, pave.Errorf(pave.Conflict, "run %.16s is not the newest of %s: later ones are %s",
-			run.ID, svc.Name, strings.Join(later, ", ")).WithHint("pave undo %s first", later[len(later)-1])
+			run.ID, svc.Name, strings.Join(shortened(later), ", ")).WithHint("pave undo %.16s first", later[len(later)-1])
 	}
 	tr := transition{verb: "undo", service: svc, from: revs[len(revs)-1].Wanted, undoes: run.ID}
 	before, err := p.revision(ctx, p.DB, svc.ID, mine.Number-1)
@@ -109,6 +96,28 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 	tr.to, tr.follow, tr.restore = keepCredentials(before.Wanted, revs[len(revs)-1].Wanted), true, true
 	tr.releases, err = p.Releases.Live(ctx, svc.ID)
 	return tr, err
+}
+
+// sinceRun is the revision that a run wrote and the runs that wrote later ones. A
+// rotation is left out: what it revoked does not come back, whatever is undone.
+func (p *Platform) sinceRun(ctx context.Context, revs []pave.Revision, run string) (mine pave.Revision, later []string) {
+	for _, rev := range revs {
+		switch {
+		case rev.Run == run:
+			mine = rev
+		case mine.Number > 0 && !p.rotatedBy(ctx, rev.Run):
+			later = append(later, rev.Run)
+		}
+	}
+	return mine, later
+}
+
+func shortened(runs []string) []string {
+	var out []string
+	for _, id := range runs {
+		out = append(out, fmt.Sprintf("%.16s", id))
+	}
+	return out
 }
 
 func (p *Platform) undoRollout(ctx context.Context, svc pave.Service, run pave.Run) (transition, error) {

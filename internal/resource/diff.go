@@ -95,6 +95,9 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, me
 	}
 	st, err := d.Observe(ctx, res)
 	missing := pave.CodeOf(err) == pave.NotFound
+	if mend && err == nil && st.Waiting { // kept, it would stay away
+		err = pave.Errorf(pave.Unavailable, "cannot look at %s yet: %s", n.Ref, st.Reason).WithHint("try again in a moment")
+	}
 	if err != nil && !missing {
 		return ch, err
 	}

@@ -180,6 +180,13 @@ func (j *Journal) intend(ctx context.Context, r Record, run, step, action, actor
 	return done, err
 }
 
+// PruneEffects forgets effects that were recorded before a time: they matter to the
+// run of their step alone.
+func (j *Journal) PruneEffects(ctx context.Context, before time.Time) error {
+	_, err := j.db.Exec(ctx, `DELETE FROM effects WHERE done <> 0 AND done < $1`, before)
+	return err
+}
+
 // record writes down what an effect led to. Without a spec the one applied before
 // stays.
 func (j *Journal) record(ctx context.Context, r Record, run, step, action string, st State, spec json.RawMessage) error {

@@ -79,7 +79,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		resources.Drivers.Add(d.Kind, "terraform", d)
 	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
-		Catalog: catalog.New(db), Access: s.access, Templates: templates, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
+		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos, Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
 		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	s.platform.Checks = append(s.platform.Checks, func(ctx context.Context) []pave.Check {
@@ -89,6 +89,9 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		return modules[0].Checks(ctx)
 	})
 	if s.webhooks, err = webhook.New(webhook.Options{DB: db, Access: s.access, Key: key, Events: s.platform, Allow: c.Allow, Version: c.Version, Log: log}); err != nil {
+		return nil, err
+	}
+	if err := s.useOIDC(or(s.state.Public, s.state.URL)); err != nil {
 		return nil, err
 	}
 	hookToken := key.Derive("hook", c.Home)

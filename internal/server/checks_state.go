@@ -86,8 +86,12 @@ func (c Config) templatesCheck() pave.Check {
 		}
 	}
 	set := template.NewSet(slog.New(slog.DiscardHandler), c.templateSources()...)
-	if broken := set.Errors(); len(broken) > 0 {
-		return pave.Check{Name: "templates", Detail: broken[0].Err.Error(), Fix: "pave template lint " + filepath.Join(broken[0].Source, broken[0].Folder)}
+	for _, b := range set.Errors() {
+		folder := filepath.Join(b.Source, b.Folder)
+		if _, err := os.Stat(filepath.Join(folder, "template.yaml")); os.IsNotExist(err) {
+			continue // something else that lies there
+		}
+		return pave.Check{Name: "templates", Detail: b.Err.Error(), Fix: "pave template lint " + folder}
 	}
 	return pave.Check{Name: "templates", OK: true, Detail: fmt.Sprintf("%d found", len(set.List()))}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pave-platform/pave"
 )
@@ -32,6 +33,8 @@ type Config struct {
 	Store     string   // URL of the store; "" is SQLite in Home
 	Postgres  string   // URL of a superuser on the tenants' server; "" is ours
 	Version   string
+	// Keep is how long runs that have ended are remembered.
+	Keep time.Duration
 	// Name tells a further server of the home from the first, whose name is "".
 	Name string
 	TLS  TLS // for other machines
@@ -40,12 +43,13 @@ type Config struct {
 	Allow []string
 	// Credentials is a file with logins for git hosts; "" is none.
 	Credentials string
+	OIDC        OIDC
 }
 
 // FromEnvironment is the configuration of this machine and user: PAVE_HOME,
 // PAVE_CONFIG, PAVE_LISTEN, PAVE_ROUTER, PAVE_TEMPLATES, PAVE_STORE_URL,
 // PAVE_POSTGRES_URL, PAVE_ALLOW, PAVE_CREDENTIALS, PAVE_TLS_LISTEN, PAVE_TLS,
-// PAVE_TLS_CERT, PAVE_TLS_KEY, PAVE_HOST and PAVE_SERVER over the folders that are usual.
+// PAVE_TLS_CERT, PAVE_TLS_KEY, PAVE_HOST, PAVE_KEEP, PAVE_SERVER and PAVE_OIDC_... over the folders that are usual.
 func FromEnvironment(version string) (Config, error) {
 	c := Config{Version: version, Name: os.Getenv("PAVE_SERVER"), Home: os.Getenv("PAVE_HOME"), Listen: or(os.Getenv("PAVE_LISTEN"), DefaultListen),
 		Router: or(os.Getenv("PAVE_ROUTER"), DefaultRouter), Templates: filepath.SplitList(os.Getenv("PAVE_TEMPLATES")),
@@ -53,6 +57,11 @@ func FromEnvironment(version string) (Config, error) {
 		Allow: strings.FieldsFunc(os.Getenv("PAVE_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' }), Credentials: os.Getenv("PAVE_CREDENTIALS")}
 	c.TLS = TLS{Listen: os.Getenv("PAVE_TLS_LISTEN"), Local: os.Getenv("PAVE_TLS") == "local", Cert: os.Getenv("PAVE_TLS_CERT"),
 		Key: os.Getenv("PAVE_TLS_KEY"), Hosts: strings.FieldsFunc(os.Getenv("PAVE_HOST"), func(r rune) bool { return r == ',' || r == ' ' })}
+	c.OIDC = oidcFromEnvironment()
+	var err error
+	if c.Keep, err = keepFor(os.Getenv("PAVE_KEEP")); err != nil {
+		return c, err
+	}
 	home, config := "/var/lib/pave", "/etc/pave"
 	if os.Geteuid() != 0 {
 		user, err := os.UserHomeDir()

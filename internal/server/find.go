@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -114,8 +115,9 @@ func awaitServer(ctx context.Context, c Config, ended <-chan error) (State, erro
 			if s, ferr := Find(ctx, c); ferr == nil && s.Version == c.Version {
 				return s, nil // the node was faster and started another
 			}
-			return State{}, pave.Errorf(pave.Unavailable, "the server did not start: %s", lastWords(c.path("logs", "server.log"), err)).
-				WithHint("pave doctor; the whole log is %s", c.path("logs", "server.log"))
+			text, hint := lastWords(c.path("logs", "server.log"), err)
+			return State{}, pave.Errorf(pave.Unavailable, "the server did not start: %s", text).
+				WithHint("%s", or(hint, "pave doctor; the whole log is "+c.path("logs", "server.log")))
 		case <-time.After(15 * time.Millisecond):
 		}
 	}
@@ -123,18 +125,21 @@ func awaitServer(ctx context.Context, c Config, ended <-chan error) (State, erro
 		WithHint("see %s", c.path("logs", "server.log"))
 }
 
-// lastWords is the last error line of a log of ours, else the cause.
-func lastWords(path string, cause error) string {
+// lastWords is the last error of a log of ours with its next step, else the cause.
+func lastWords(path string, cause error) (text, hint string) {
 	data, err := os.ReadFile(path)
 	if err == nil {
 		lines := strings.Split(strings.TrimSpace(string(data[max(0, len(data)-8192):])), "\n")
 		for i := len(lines) - 1; i >= 0; i-- {
 			if text, ok := strings.CutPrefix(lines[i], "pave: "); ok {
-				return text
+				if i+1 < len(lines) && strings.HasPrefix(lines[i+1], "  next: ") {
+					hint = strings.TrimPrefix(lines[i+1], "  next: ")
+				}
+				return text, hint
 			}
 		}
 	}
-	return fmt.Sprint(cause)
+	return fmt.Sprint(cause), ""
 }
 
 // spawn starts this program again with a command, in a session of its own, with
@@ -172,9 +177,10 @@ func (c Config) environment() []string {
 	for k, v := range map[string]string{"PAVE_HOME": c.Home, "PAVE_LISTEN": c.Listen, "PAVE_ROUTER": c.Router,
 		"PAVE_TEMPLATES": strings.Join(c.Templates, string(os.PathListSeparator)), "PAVE_STORE_URL": c.Store,
 		"PAVE_POSTGRES_URL": c.Postgres, "PAVE_ALLOW": strings.Join(c.Allow, ","), "PAVE_CREDENTIALS": c.Credentials,
-		"PAVE_TLS_LISTEN": c.TLS.Listen, "PAVE_TLS_CERT": c.TLS.Cert, "PAVE_TLS_KEY": c.TLS.Key, "PAVE_HOST": strings.Join(c.TLS.Hosts, ",")} {
+		"PAVE_KEEP": strconv.Itoa(int(c.Keep / (24 * time.Hour))), "PAVE_TLS_LISTEN": c.TLS.Listen, "PAVE_TLS_CERT": c.TLS.Cert, "PAVE_TLS_KEY": c.TLS.Key, "PAVE_HOST": strings.Join(c.TLS.Hosts, ",")} {
 		env = append(env, k+"="+v)
 	}
+	env = append(env, c.OIDC.environment()...)
 	if c.TLS.Local {
 		env = append(env, "PAVE_TLS=local")
 	}
@@ -184,7 +190,7 @@ func (c Config) environment() []string {
 // openLog opens a log for appending; one that has grown beyond 10 MiB becomes
 // NAME.1.
 func openLog(path string) (*os.File, error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > 10<<20 {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
 		if err := os.Rename(path, path+".1"); err != nil {
 			return nil, err
 		}

@@ -35,7 +35,8 @@ func (s *instance) startNode(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case cause := <-ended:
-			return pave.Errorf(pave.Unavailable, "the node did not start: %s", lastWords(s.cfg.path("logs", "node.log"), cause)).
+			text, _ := lastWords(s.cfg.path("logs", "node.log"), cause)
+			return pave.Errorf(pave.Unavailable, "the node did not start: %s", text).
 				WithHint("see %s", s.cfg.path("logs", "node.log"))
 		case <-time.After(10 * time.Millisecond):
 		}
@@ -73,7 +74,10 @@ func RunNode(ctx context.Context, c Config, out io.Writer) error {
 	}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel()}))
 	n, err := node.New(node.Options{Home: c.path("node"), KeyFile: c.nodeKey(), Socket: c.socket(), RouterAddr: c.routerAddress(),
-		Version: c.Version, Logger: log, Watch: func(ctx context.Context) { watchServer(ctx, c, log) }})
+		Version: c.Version, Logger: log, Watch: func(ctx context.Context) {
+			go c.boundLog(ctx, "node.log")
+			watchServer(ctx, c, log)
+		}})
 	if err != nil {
 		return err
 	}

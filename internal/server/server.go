@@ -178,6 +178,8 @@ func (s *instance) serve(ctx context.Context, listeners []net.Listener) error {
 	if s.state.Public != "" {
 		s.log.Info("reachable from other machines", "url", s.state.Public, "ca_sha256", s.state.Fingerprint)
 	}
+	group.Go(func() { s.revive(ctx) })
+	group.Go(func() { s.cfg.boundLog(ctx, s.cfg.serverName()+".log") })
 	group.Go(func() { s.platform.Upkeep(ctx, s.engine.Executing) })
 	group.Go(func() { s.webhooks.Run(ctx, s.engine.Executing) })
 	var err error

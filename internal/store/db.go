@@ -37,6 +37,7 @@ const (
 
 const (
 	sqliteReaders    = 8
+	walKept          = 16 << 20 // bytes of the WAL file that stay once all of it is written back
 	busyTimeout      = 10 * time.Second
 	postgresConns    = 20
 	postgresIdle     = 10
@@ -138,6 +139,7 @@ func sqlitePool(path string, conns int, params url.Values) (*sql.DB, error) {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), // first: the next one takes a lock
 		"journal_mode(WAL)",
 		"synchronous(FULL)",
+		fmt.Sprintf("journal_size_limit(%d)", walKept), // after a long reader it may be larger
 		"foreign_keys(1)",
 	}, params["_pragma"]...)
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + params.Encode()

@@ -84,8 +84,7 @@ func knownMigrations(ctx context.Context, q Querier, names []string) error {
 	}
 	for _, name := range applied {
 		if !slices.Contains(names, "migrations/"+name) {
-			return pave.Errorf(pave.Conflict, "the store was changed by a newer pave (migration %q is unknown here)", name).
-				WithHint("run the newer pave again, or restore a backup from before the upgrade")
+			return newerPave(name)
 		}
 	}
 	return nil

@@ -401,3 +401,15 @@ func TestBadWebhooks(t *testing.T) {
 		}
 	}
 }
+
+func FuzzURL(f *testing.F) {
+	for _, s := range []string{"https://example.com/x", "http://[::1]:1/", "https://a@b/", "//x", "https://\x00/", "http://0x7f.1/"} {
+		f.Add(s)
+	}
+	h := &Webhooks{}
+	f.Fuzz(func(t *testing.T, url string) {
+		if err := h.checkURL(url); err != nil && (pave.CodeOf(err) != pave.Invalid || strings.ContainsAny(err.Error(), "\r\n\x1b")) {
+			t.Errorf("%q: %v", url, err)
+		}
+	})
+}

@@ -17,7 +17,7 @@ func TestCreate(t *testing.T) {
 
 func TestTransitions(t *testing.T) {
 	long(t)
-	for _, make := range []func() transition{push, deploy, undoDeploy, remove, restore, undoCreate, undoDelete, failing, setSecret, restart, rotate, rotateCache, relink, adopt} {
+	for _, make := range []func() transition{push, deploy, undoDeploy, remove, restore, undoCreate, undoDelete, failing, setSecret, restart, rotate, rotateCache, relink, renameService, adopt} {
 		t.Run(make().name, func(t *testing.T) {
 			matrix(t, make, 2)
 		})

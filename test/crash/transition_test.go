@@ -304,3 +304,26 @@ func relink() transition {
 		return err
 	}}
 }
+
+// renameService gives a service another name, by which all that is named after it is
+// found, and nothing else is changed.
+func renameService() transition {
+	return transition{name: "rename", begin: func(l *lab) (string, error) {
+		name := l.fresh()
+		return name, l.create(name, "none", "none")
+	}, do: func(l *lab, name string) error {
+		to := l.fresh()
+		if _, err := l.finish(l.Change(name, "rename service", map[string]string{"name": name, "to": to})); err != nil {
+			return err
+		}
+		var was, is map[string]any
+		if err := l.Call(http.MethodGet, "/v1/services/"+name, nil, &was); err != nil { // the old name still means it
+			return err
+		}
+		if err := l.Call(http.MethodGet, "/v1/services/"+to, nil, &is); err != nil || is["id"] != was["id"] {
+			return fmt.Errorf("%v is called %s, and %v %s: %w", is["id"], to, was["id"], name, err)
+		}
+		_, err := l.finish(l.Change(to, "rename service", map[string]string{"name": to, "to": name}))
+		return err
+	}}
+}

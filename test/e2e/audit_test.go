@@ -12,14 +12,17 @@ import (
 // silent are routes that change nothing of what is wanted, or whose row is written
 // by another one.
 var silent = map[string]string{
-	"POST /v1/plans":                       "makes nothing",
-	"POST /login":                          "the token's row is written when the program fetches it",
-	"POST /v1/login/devices":               "nobody is signed in yet",
-	"POST /v1/login/devices/token":         "login, in test/scripts/testdata/login.txtar",
-	"POST /v1/hooks/post-receive":          "the push has its row",
-	"POST /git/{name}.git/git-upload-pack": "reads",
-	"POST /v1/runs/{id}/approve":           "approve run, in test/scripts/testdata/approval.txtar",
-	"POST /v1/runs/{id}/deny":              "deny run, in test/scripts/testdata/approval.txtar",
+	"POST /v1/plans":                                      "makes nothing",
+	"POST /login":                                         "the token's row is written when the program fetches it",
+	"POST /v1/login/devices":                              "nobody is signed in yet",
+	"POST /v1/login/devices/token":                        "login, in test/scripts/testdata/login.txtar",
+	"POST /v1/hooks/post-receive":                         "the push has its row",
+	"POST /git/{name}.git/git-upload-pack":                "reads",
+	"POST /v1/runs/{id}/approve":                          "approve run, in test/scripts/testdata/approval.txtar",
+	"POST /v1/services/{name}/connections":                "connect, in test/scripts/testdata/connect.txtar",
+	"DELETE /v1/services/{name}/connections/{connection}": "end connect, in test/scripts/testdata/connect.txtar",
+	"POST /v1/runs/{id}/deny":                             "deny run, in test/scripts/testdata/approval.txtar",
+	"POST /login/oidc":                                    "nobody is signed in yet",
 }
 
 // A deed is a call of the admin with an effect; n tells calls of one route apart.
@@ -32,6 +35,13 @@ type deed struct {
 func plain(path, body string) func(*matrix, int) (string, string, string) {
 	return func(_ *matrix, n int) (string, string, string) {
 		return strings.ReplaceAll(path, "#", fmt.Sprint(n)), strings.ReplaceAll(body, "#", fmt.Sprint(n)), "application/json"
+	}
+}
+
+// hooked is a call about the webhook of its number.
+func hooked(path, body string) func(*matrix, int) (string, string, string) {
+	return func(m *matrix, n int) (string, string, string) {
+		return "/v1/webhooks/" + m.hooks[n][0] + strings.ReplaceAll(path, "DELIVERY", m.hooks[n][1]), body, "application/json"
 	}
 }
 
@@ -73,6 +83,11 @@ func deeds() []deed {
 		}},
 		{"POST /v1/runs/{id}/retry", "retry run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/retry", "", "" }},
 		{"POST /v1/runs/{id}/cancel", "cancel run", func(m *matrix, _ int) (string, string, string) { return "/v1/runs/" + m.run + "/cancel", "", "" }},
+		{"POST /v1/webhooks", "create webhook", plain("/v1/webhooks", `{"url":"https://example.com/x#","events":["*"]}`)},
+		{"PUT /v1/webhooks/{id}", "set webhook", hooked("", `{"events":["run.done"]}`)},
+		{"POST /v1/webhooks/{id}/test", "test webhook", hooked("/test", "")},
+		{"POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver", "redeliver", hooked("/deliveries/DELIVERY/redeliver", "")},
+		{"DELETE /v1/webhooks/{id}", "delete webhook", hooked("", "")},
 		{"POST /v1/templates", "upload template", func(*matrix, int) (string, string, string) { return "/v1/templates", "x", "application/zip" }},
 		{"POST /v1/repositories", "bring repository", plain("/v1/repositories", `{"address":"x"}`)},
 		{"POST /v1/repositories/{id}/secrets", "seal value", func(m *matrix, _ int) (string, string, string) {
@@ -103,6 +118,9 @@ func TestAuditRows(t *testing.T) {
 	for n := range 2 {
 		var inv pave.Invitation
 		m.must("POST", "/v1/invitations", fmt.Sprintf(`{"name":"paul%d"}`, n), &inv)
+		m.hook = ""
+		hook(m)
+		m.hooks = append(m.hooks, [2]string{m.params["id"], m.params["delivery"]})
 		m.codes, m.victims = append(m.codes, inv.Code), append(m.victims, m.strangeToken())
 	}
 	dir := t.TempDir()

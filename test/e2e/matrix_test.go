@@ -77,6 +77,8 @@ func rows() map[string]row {
 	return map[string]row{
 		"GET /livez": {want: anyone}, "GET /readyz": {want: anyone}, "GET /openapi.json": {want: anyone}, "GET /login": {want: anyone},
 		"POST /login":                {want: all(401), form: "code=ABCD-EFGH&proof=x"},
+		"POST /login/oidc":           {want: all(404), form: "code=ABCD-EFGH"},
+		"GET /login/callback":        {want: all(401), query: "state=x&code=y"},
 		"GET /.well-known/jwks.json": {want: anyone}, "GET /.well-known/openid-configuration": {want: anyone},
 		"POST /v1/login": {want: all(401), body: `{"code":"x"}`}, "POST /v1/login/devices": {want: anyone, body: `{"name":"x"}`},
 		"POST /v1/login/devices/token": {want: all(401), body: `{"secret":"x"}`},
@@ -96,10 +98,12 @@ func rows() map[string]row {
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
 		"GET /v1/services/{name}/variables": {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
-		"POST /v1/services/{name}/exec":    {want: writes, form: "{\"command\":[\"true\"]}\n", accept: "application/octet-stream"},
-		"POST /v1/services/{name}/dev":     {want: writes, body: `{}`},
-		"POST /v1/services/{name}/secrets": {want: writes, body: `{"name":"KEY","value":"x"}`},
-		"GET /services/{name}/runs":        {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
+		"POST /v1/services/{name}/connections":                {want: writes, body: `{"kind":"queue"}`},
+		"DELETE /v1/services/{name}/connections/{connection}": {want: writes, before: ended},
+		"POST /v1/services/{name}/exec":                       {want: writes, form: "{\"command\":[\"true\"]}\n", accept: "application/octet-stream"},
+		"POST /v1/services/{name}/dev":                        {want: writes, body: `{}`},
+		"POST /v1/services/{name}/secrets":                    {want: writes, body: `{"name":"KEY","value":"x"}`},
+		"GET /services/{name}/runs":                           {want: reads}, "GET /v1/runs/{id}": {want: reads}, "GET /v1/runs/{id}/logs": {want: reads},
 		"GET /v1/plans/{id}":                    {want: reads, before: plan},
 		"GET /git/{name}.git/info/refs":         {want: reads, query: "service=git-upload-pack"},
 		"POST /git/{name}.git/git-upload-pack":  {want: reads, form: "0000", accept: "application/x-git-upload-pack-request"},
@@ -132,8 +136,17 @@ func rows() map[string]row {
 		"GET /v1/users": {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
 		"GET /v1/policy": {want: admins}, "PUT /v1/policy": {want: admins, body: `{"text":""}`},
 		"GET /v1/audit": {want: admins}, "GET /v1/audit/verify": {want: admins},
-		"POST /v1/template-sources":   {want: admins, body: `{"address":"x"}`},
-		"DELETE /v1/template-sources": {want: nothingThere, query: "address=https://example.invalid/x"},
+		"GET /v1/webhooks":                                       {want: wantOf(map[int][]string{403: scoped}), leaks: true},
+		"POST /v1/webhooks":                                      {want: leads, body: `{"url":"https://example.com/x","events":["run.done"],"team":"web"}`},
+		"GET /v1/webhooks/{id}":                                  {want: leads, before: hook},
+		"PUT /v1/webhooks/{id}":                                  {want: leads, body: `{"events":["run.done"]}`, before: hook},
+		"DELETE /v1/webhooks/{id}":                               {want: leads, before: func(m *matrix) { m.hook = ""; hook(m); m.hook = "" }},
+		"GET /v1/webhooks/{id}/deliveries":                       {want: leads, before: hook},
+		"POST /v1/webhooks/{id}/test":                            {want: leads, before: hook},
+		"GET /v1/webhooks/{id}/deliveries/{delivery}":            {want: leads, before: hook},
+		"POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver": {want: leads, before: hook},
+		"POST /v1/template-sources":                              {want: admins, body: `{"address":"x"}`},
+		"DELETE /v1/template-sources":                            {want: nothingThere, query: "address=https://example.invalid/x"},
 	}
 }
 
@@ -147,8 +160,27 @@ func all(status int) want {
 
 func named(name string) func(*matrix) { return func(m *matrix) { m.params["name"] = name } }
 
+// hook puts a webhook of web that has a delivery into the path.
+func hook(m *matrix) {
+	if m.hook == "" {
+		var w pave.NewWebhook
+		m.must("POST", "/v1/webhooks", `{"url":"https://hooks.example.com/x","events":["webhook.disabled"],"team":"web"}`, &w)
+		var d pave.Delivery
+		m.must("POST", "/v1/webhooks/"+w.ID+"/test", "", &d)
+		m.hook, m.delivery = w.ID, d.ID
+	}
+	m.params["id"], m.params["delivery"] = m.hook, m.delivery
+}
+
 // plan puts the id of a plan that a developer of web has made into the path.
 func plan(m *matrix) { m.params["id"] = m.plan }
+
+// ended puts the id of a connection of shop's into the path that has ended before.
+func ended(m *matrix) {
+	m.params["connection"] = pave.NewID("con")
+	m.store(`INSERT INTO connections (id, service, resource, actor, read_only, created, expires, ended) VALUES ($1, $2, '', '', 1, 1, 1, 1)`,
+		m.params["connection"], m.service)
+}
 
 // A matrix is a server with the people of the table.
 type matrix struct {
@@ -162,6 +194,9 @@ type matrix struct {
 	source  string   // id of a repository that was brought
 	codes   []string // of people who were invited
 	victims []string // ids of tokens to revoke
+
+	hook, delivery string      // of team web
+	hooks          [][2]string // further ones with a delivery each
 }
 
 func (m *matrix) call(method, path, body, kind, token string) (int, string) {
@@ -251,7 +286,7 @@ func (m *matrix) store(stmt string, args ...any) {
 
 func newMatrix(t *testing.T) *matrix {
 	h := world.New(t)
-	m := &matrix{t: t, h: h, token: map[string]string{"admin": h.Stat().Token}}
+	m := &matrix{t: t, h: h, params: map[string]string{}, token: map[string]string{"admin": h.Stat().Token}}
 	m.run = create(t, h, h.Fixture("shop", "web", "none"))
 	create(t, h, h.Fixture("spare", "web", "none"))
 	create(t, h, h.Fixture("side", "ops", "none"))

@@ -244,6 +244,19 @@ func (h *Home) unfinished(run pave.Run) error {
 	return errors.Join(errs...)
 }
 
+// Stopped is an error that names every run that stopped, and why.
+func (h *Home) Stopped() error {
+	var out struct{ Items []pave.Run }
+	if err := h.Call(http.MethodGet, "/v1/runs?state=stopped", nil, &out); err != nil {
+		return err
+	}
+	var errs []error
+	for _, r := range out.Items {
+		errs = append(errs, fmt.Errorf("run %s (%s) stopped: %s", r.ID, r.Title, r.Reason))
+	}
+	return errors.Join(errs...)
+}
+
 // Runs lists the runs of a service of a kind, newest first.
 func (h *Home) Runs(service, kind string) ([]pave.Run, error) {
 	var out struct{ Items []pave.Run }
@@ -282,6 +295,12 @@ func (h *Home) Commit(service string, files map[string]string) (string, error) {
 	}
 	head, err := git(tree, "rev-parse", "HEAD")
 	return strings.TrimSpace(head), err
+}
+
+// Has reports whether the main branch of a repository has a commit.
+func (h *Home) Has(service, commit string) bool {
+	_, err := git(filepath.Join(h.Dir, "git", service+".git"), "merge-base", "--is-ancestor", commit, "main")
+	return err == nil
 }
 
 func git(dir string, args ...string) (string, error) {

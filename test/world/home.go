@@ -62,6 +62,14 @@ type Stat struct {
 // New makes a home and starts server and node. env is added to theirs.
 func New(t testing.TB, env ...string) *Home {
 	t.Helper()
+	h := newHome(t, nil, env)
+	h.Up()
+	return h
+}
+
+// NewDown is New without a platform in the home yet; env may name another one.
+func NewDown(t testing.TB, env ...string) *Home {
+	t.Helper()
 	return newHome(t, nil, env)
 }
 
@@ -77,7 +85,9 @@ func NewAs(t testing.TB, name string, env ...string) *Home {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	return newHome(t, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, env)
+	h := newHome(t, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, env)
+	h.Up()
+	return h
 }
 
 func newHome(t testing.TB, as *syscall.Credential, env []string) *Home {
@@ -113,7 +123,6 @@ func newHome(t testing.TB, as *syscall.Credential, env []string) *Home {
 			t.Fatal(err)
 		}
 	}
-	h.Up()
 	return h
 }
 

@@ -2,7 +2,9 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -97,6 +99,11 @@ func (h *Home) repository(dir string) (r Repository, err error) {
 		r.Marker = string(m[1])
 	}
 	head, err := os.ReadFile(filepath.Join(dir, "refs", "heads", "main"))
+	if errors.Is(err, fs.ErrNotExist) { // packed
+		var out string
+		out, err = git(dir, "rev-parse", "main")
+		head = []byte(out)
+	}
 	if err != nil {
 		return r, err
 	}

@@ -23,9 +23,12 @@ var _ resource.Rotator = (*Driver)(nil)
 // A login is a role with which a service comes in, beside the owner.
 type login struct {
 	name   string
-	number int
+	number int // of credentials; visitor where it is a person's
 	open   bool
 }
+
+// visitor in the place of a number.
+const visitor = -1
 
 // loginName is the role of numbered credentials.
 func loginName(r resource.Resource, number int) string {
@@ -70,9 +73,12 @@ func (s *session) logins(ctx context.Context, id string) ([]login, error) {
 		if err := row.Scan(&l.name, &comment, &l.open); err != nil {
 			return l, err
 		}
-		var err error
-		l.number, err = strconv.Atoi(strings.TrimPrefix(comment, mark))
-		return l, err
+		number, err := strconv.Atoi(strings.TrimPrefix(comment, mark))
+		if err != nil {
+			number = visitor
+		}
+		l.number = number
+		return l, nil
 	})
 	return all, unavailable("look for logins", err)
 }
@@ -125,13 +131,10 @@ func (s *session) dropLogin(ctx context.Context, name, owner, database string) e
 
 // giveUp hands what a role owns in a database to another one, and takes its grants.
 func (s *session) giveUp(ctx context.Context, name, owner, database string) error {
-	cfg := s.admin.Copy()
-	cfg.Database = database
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	inside, err := s.inside(ctx, database)
 	if err != nil {
-		return unavailable("look into "+database, err)
+		return err
 	}
-	inside := &session{conn: conn}
 	defer inside.close(ctx)
 	return inside.exec(ctx, "hand over what "+name+" owns", "REASSIGN OWNED BY "+quote(name)+" TO "+quote(owner),
 		"DROP OWNED BY "+quote(name))
@@ -154,7 +157,7 @@ func (d *Driver) Stale(ctx context.Context, r resource.Resource) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(all, func(l login) bool { return l.number != wanted }) {
+	if slices.ContainsFunc(all, func(l login) bool { return l.number != wanted && l.number != visitor }) {
 		return true, nil
 	}
 	owner := false
@@ -180,7 +183,7 @@ func (d *Driver) Revoke(ctx context.Context, r resource.Resource) error {
 	if err != nil {
 		return err
 	}
-	if wanted > 0 {
+	if wanted > 0 { // visitors act as the owner and stay
 		err := s.exec(ctx, "shut out "+have.role, "ALTER ROLE "+quote(have.role)+" NOLOGIN PASSWORD NULL")
 		if err == nil {
 			err = s.endSessions(ctx, have.role)
@@ -190,7 +193,7 @@ func (d *Driver) Revoke(ctx context.Context, r resource.Resource) error {
 		}
 	}
 	for _, l := range all {
-		if l.number != wanted {
+		if l.number != wanted && l.number != visitor {
 			if err := s.dropLogin(ctx, l.name, have.role, have.database); err != nil {
 				return err
 			}
@@ -210,11 +213,7 @@ func (s *session) dropLogins(ctx context.Context, id string) error {
 		return err
 	}
 	for _, l := range all {
-		database := have.database
-		if !have.door { // half made: nobody has been in there
-			database = ""
-		}
-		if err := s.dropLogin(ctx, l.name, have.role, database); err != nil {
+		if err := s.dropLogin(ctx, l.name, have.role, have.inUse()); err != nil {
 			return err
 		}
 	}

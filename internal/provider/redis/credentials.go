@@ -88,6 +88,8 @@ func (d *Driver) Stale(ctx context.Context, r resource.Resource) (bool, error) {
 
 // Revoke takes all users of the service away but that of the spec.
 func (d *Driver) Revoke(ctx context.Context, r resource.Resource) error {
+	d.users.Lock()
+	defer d.users.Unlock()
 	rest, err := d.beside(ctx, r, func(int) bool { return false })
 	if err == nil {
 		_, err = d.put(ctx, r, rest)

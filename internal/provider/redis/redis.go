@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/node"
@@ -27,7 +28,8 @@ const Engine = "redis"
 
 // Driver makes resources of kind cache.
 type Driver struct {
-	Node *node.Client
+	users sync.Mutex // who is let in is read and written as a whole
+	Node  *node.Client
 	// Derive gives the password of a user: the same for the same id.
 	Derive func(purpose, id string) pave.Secret
 }
@@ -103,6 +105,8 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if _, err := d.find(ctx, mine); err != nil {
 		return resource.State{}, err
 	}
+	d.users.Lock()
+	defer d.users.Unlock()
 	beside, err := d.beside(ctx, r, func(int) bool { return true })
 	if err != nil {
 		return resource.State{}, err

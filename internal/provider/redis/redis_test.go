@@ -34,6 +34,7 @@ func TestCaches(t *testing.T) {
 	t.Run("what would be lost", func(t *testing.T) { t.Parallel(); lost(t, g.Driver) })
 	t.Run("scratch", func(t *testing.T) { t.Parallel(); scratch(t, g.Driver) })
 	t.Run("rotation", func(t *testing.T) { t.Parallel(); rotation(t, g) })
+	t.Run("visits", func(t *testing.T) { t.Parallel(); visits(t, g) })
 }
 
 var bound = regexp.MustCompile(`maxmemory:\d+`)

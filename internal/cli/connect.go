@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/client"
+	"github.com/spf13/cobra"
+)
+
+// consoles are the programs that speak to each kind, and where they come from.
+var consoles = map[string]struct{ program, install string }{
+	pave.KindDatabase: {"psql", "apt-get install -y postgresql-client"},
+	pave.KindCache:    {"redis-cli", "apt-get install -y redis-tools"},
+}
+
+func (a *app) connect() *cobra.Command {
+	var r pave.ConnectRequest
+	var within time.Duration
+	var show bool
+	cmd := &cobra.Command{
+		Use: "connect NAME KIND [-- ARG...]", Short: "Open the database or cache of a service, with rights for a while",
+		Long: "Open the database of a service with psql, or its cache with redis-cli, with credentials of your own\n" +
+			"that are taken away when you leave, and at their end at the latest. They have the rights of the\n" +
+			"service; in a protected environment they read only, unless a lead asks for --write. What follows --\n" +
+			"goes to the program. --print gives the address instead. The audit log keeps who came, with which\n" +
+			"rights, and when they left.",
+		Example: examples("pave connect payment-processor database", "pave connect payment-processor database --env production -- -c 'SELECT count(*) FROM payment'",
+			"pave connect payment-processor cache --print --for 10m"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if dash := cmd.ArgsLenAtDash(); len(args) < 2 || dash >= 0 && dash != 2 || dash < 0 && len(args) > 2 {
+				return usagef("pave connect needs the name of a service, and database or cache").WithHint("%s", firstExample(cmd))
+			}
+			return nil
+		},
+		ValidArgsFunction: a.completeArg(serviceNames),
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.Environment, "env", "", "`ENVIRONMENT`; the lowest-ranked of the service without")
+	f.BoolVar(&r.Write, "write", false, "in a protected environment too: change what is there, where you are a lead")
+	f.DurationVar(&within, "for", pave.DefaultConnect, "how long the credentials are good, at most 8h")
+	f.BoolVar(&show, "print", false, "print the address, with the password, and leave it good")
+	v := viewFlags(cmd, pave.Connection{})
+	complete(cmd, "env", environmentNames)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := v.check(); err != nil {
+			return err
+		}
+		if err := nameArg(args[0]); err != nil {
+			return err
+		}
+		if within < time.Second || within > pave.MaxConnect {
+			return pave.BadField("for", within.String(), "must be 1s to "+pave.MaxConnect.String(), "--for 1h")
+		}
+		r.Kind, r.Seconds = args[1], int(within/time.Second)
+		if show || v.data() {
+			return a.printConnection(cmd.Context(), args[0], r, v)
+		}
+		return a.openConsole(cmd.Context(), args[0], r, args[2:])
+	}
+	return cmd
+}
+
+func (a *app) printConnection(ctx context.Context, service string, r pave.ConnectRequest, v *view) error {
+	c, err := a.api().Connect(ctx, service, r)
+	if err != nil {
+		return err
+	}
+	if v.data() {
+		return v.write(ctx, a.out, c)
+	}
+	fmt.Fprintln(a.out, c.URL)
+	a.say("%s until %s; pave api DELETE /v1/services/%s/connections/%s ends it", rightsOf(c), c.Expires.Local().Format(time.DateTime), c.Service, c.ID)
+	return nil
+}
+
+func rightsOf(c pave.Connection) string {
+	if c.ReadOnly {
+		return "read-only"
+	}
+	return "read and write"
+}
+
+// openConsole runs the program for a kind and takes the credentials away after it.
+func (a *app) openConsole(ctx context.Context, service string, r pave.ConnectRequest, args []string) error {
+	console, known := consoles[r.Kind]
+	path, err := exec.LookPath(console.program)
+	if known && err != nil {
+		return pave.Errorf(pave.Unavailable, "there is no %s on this machine", console.program).
+			WithHint("%s; or pave connect %s %s --print", console.install, service, r.Kind)
+	}
+	at, err := a.endpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if u, err := url.Parse(at.URL); err == nil && known && !isLoopback(u.Hostname()) {
+		return pave.Errorf(pave.Unavailable, "the %s listens on the server's own machine, not on this one", r.Kind).
+			WithHint("pave exec %s -t -- %s, where the server has it", service, console.program)
+	}
+	c, err := a.api().Connect(ctx, service, r)
+	if err != nil {
+		return err
+	}
+	a.say("%s of %s in %s, %s until %s", c.Kind, c.Service, c.Environment, rightsOf(c), c.Expires.Local().Format(time.TimeOnly))
+	err = a.console(path, c, args)
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	// A client of its own: the command may have been interrupted, and its calls with it.
+	other := client.New(client.Options{Server: a.deps.Ensure, Command: a.command, Version: a.deps.Version})
+	defer other.Close()
+	if gone := other.Disconnect(bye, service, c.ID); gone != nil {
+		a.say("the credentials could not be taken away now: they end at %s", c.Expires.Local().Format(time.TimeOnly))
+	}
+	return err
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// console runs the program on our streams. Ctrl-C is its own: while it runs we ignore it.
+func (a *app) console(path string, c pave.Connection, args []string) error {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	argv, env, err := consoleArgs(c, args)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(path, argv...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
+	cmd.Env = append(os.Environ(), env...)
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return &exitError{code: max(1, exit.ExitCode())}
+	}
+	if err != nil {
+		return pave.Errorf(pave.Unavailable, "run %s: %w", path, err).WithHint("pave connect %s %s --print", c.Service, c.Kind)
+	}
+	return nil
+}
+
+// consoleArgs are what the program is told; the password by its environment, which
+// other users do not see.
+func consoleArgs(c pave.Connection, args []string) (argv, env []string, err error) {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, nil, pave.Errorf(pave.Internal, "the address of the %s cannot be read", c.Kind)
+	}
+	password, _ := u.User.Password()
+	if c.Kind == pave.KindCache {
+		argv = []string{"-h", u.Hostname(), "-p", u.Port(), "--user", u.User.Username(), "--no-auth-warning"}
+		return append(argv, args...), []string{"REDISCLI_AUTH=" + password}, nil
+	}
+	return args, []string{"PGHOST=" + u.Hostname(), "PGPORT=" + u.Port(), "PGUSER=" + u.User.Username(), "PGPASSWORD=" + password,
+		"PGDATABASE=" + strings.TrimPrefix(u.Path, "/"), "PGSSLMODE=" + u.Query().Get("sslmode"), "PGAPPNAME=pave connect"}, nil
+}
