@@ -89,10 +89,10 @@ func TestPlanLines(t *testing.T) {
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]pave.Code{
-		"╷\n│ Error: Error acquiring the state lock\n│ \n│ Error message: resource temporarily unavailable\n╵":   pave.Unavailable,
-		"Error: Plugin did not respond\n\n  with pavetest_role.this,\n  on main.tf line 10\n\nThe plugin": pave.Unavailable,
-		"Error: the role was not made\n\nrole \"shop\" already exists and is not ours":                      pave.Conflict,
-		"Error: Invalid value for variable\n\n  on variables.tf line 1:\n\nA name has a-z.":                 pave.Invalid,
+		"╷\n│ Error: Error acquiring the state lock\n│ \n│ Error message: resource temporarily unavailable\n╵": pave.Unavailable,
+		"Error: Plugin did not respond\n\n  with pavetest_role.this,\n  on main.tf line 10\n\nThe plugin":      pave.Unavailable,
+		"Error: the role was not made\n\nrole \"shop\" already exists and is not ours":                         pave.Conflict,
+		"Error: Invalid value for variable\n\n  on variables.tf line 1:\n\nA name has a-z.":                    pave.Invalid,
 	} {
 		err := explain("look", "exit code 1", plain(strings.Split(text, "\n")))
 		if pave.CodeOf(err) != want || pave.HintOf(err) == "" || strings.Contains(err.Error(), "│") {
