@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -191,6 +192,33 @@ func TestForeign(t *testing.T) {
 	}
 	if err := g.Delete(t.Context(), r); err != nil || g.query(t, "SELECT count(*) FROM pg_roles WHERE rolname = '"+r.ExternalID+"'") != "1" {
 		t.Errorf("what is foreign is gone: %v", err)
+	}
+}
+
+// Somebody else holds the lock of the state: a further try is worth it, and nothing is
+// broken off.
+func TestLocked(t *testing.T) {
+	g := newRig(t)
+	r := g.fresh()
+	if _, err := g.Apply(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(g.folder(r.ID), stateFile), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Apply(t.Context(), r); pave.CodeOf(err) != pave.Unavailable || !strings.Contains(err.Error(), "lock") {
+		t.Errorf("locked: %v", err)
+	}
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_UNLCK}); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := g.Apply(t.Context(), r); err != nil || !st.Ready {
+		t.Errorf("free again: %+v, %v", st, err)
 	}
 }
 

@@ -114,7 +114,7 @@ func (d *Driver) prepare(ctx context.Context, r resource.Resource, s spec) (*wor
 		return nil, err
 	}
 	w.r, w.binary = r, binary
-	if err := w.await(ctx); err == nil {
+	if err = w.await(ctx); err == nil {
 		err = w.fill(ctx, s)
 	}
 	if err != nil {
