@@ -21,6 +21,7 @@ func (c *Client) Exec(ctx context.Context, svc string, r pave.Exec, feed func(io
 	body := stream{kind: "application/octet-stream", open: func() (io.ReadCloser, error) {
 		out, in := io.Pipe()
 		go func() {
+			defer in.Close() // else whoever sends it would wait for more for ever
 			if _, err := in.Write(append(first, '\n')); err == nil {
 				feed(in)
 			}

@@ -77,5 +77,9 @@ func readPeer(answer []byte) (uid int, inode uint32, err error) {
 	if len(body) < diagUID+8 {
 		return 0, 0, errors.New("the kernel's answer about a socket is cut")
 	}
-	return int(native.Uint32(body[diagUID:])), native.Uint32(body[diagUID+4:]), nil
+	uid, inode = int(native.Uint32(body[diagUID:])), native.Uint32(body[diagUID+4:])
+	if inode == 0 { // and its user may read as 0: nobody holds it any more
+		return 0, 0, errors.New("the caller has closed its end, so that nobody knows whose it was")
+	}
+	return uid, inode, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"testing"
+	"time"
 )
 
 // The kernel says who made a connection, and which process holds it.
@@ -30,6 +31,17 @@ func TestPeer(t *testing.T) {
 	uid, inode, err := peerOf(from, to)
 	if err != nil || uid != os.Geteuid() || !holds(os.Getpid(), inode) || holds(1<<22, inode) {
 		t.Errorf("uid %d, inode %d, %v; we are %d", uid, inode, err, os.Geteuid())
+	}
+	// Who has closed is gone: nobody can say any more whose the connection was.
+	client.Close()
+	for range 100 {
+		if _, _, err = peerOf(from, to); err != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err == nil {
+		t.Error("a connection that was closed still has an owner")
 	}
 	nobody := *from
 	nobody.Port = 1

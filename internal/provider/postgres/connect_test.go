@@ -66,6 +66,33 @@ func visits(t *testing.T, d *Driver) {
 	visitorsOfWhatIsAway(t, d, r)
 }
 
+// traps: what the owner of a database puts in the way of the catalog is not run by the
+// superuser who goes into it.
+func traps(t *testing.T, d *Driver) {
+	r := fresh()
+	url := ready(t, d, r).Secrets["url"].Reveal()
+	owner := r.ExternalID
+	if owner == "" {
+		owner = must(t, url, "SELECT current_database()")
+	}
+	must(t, url, "CREATE TABLE t (n int)", "CREATE SCHEMA evil",
+		`CREATE FUNCTION evil.trap() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'ALTER ROLE ' || quote_ident(session_user) || ' SET application_name TO trapped'; RAISE EXCEPTION 'trapped'; END $$`,
+		"CREATE VIEW evil.pg_namespace AS SELECT * FROM pg_catalog.pg_namespace WHERE evil.trap()",
+		"CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class WHERE evil.trap()",
+		"ALTER DATABASE "+quote(owner)+" SET search_path TO evil, pg_catalog, public",
+		"ALTER DATABASE "+quote(owner)+" SET default_transaction_read_only TO on")
+	reader := visit(true)
+	if _, err := d.Connect(t.Context(), r, reader); err != nil {
+		t.Errorf("a visit: %v", err)
+	}
+	if diff, err := d.Diff(t.Context(), r); err != nil || !strings.HasPrefix(diff.Lost, "0 rows in 1 table") {
+		t.Errorf("what would be lost: %+v, %v", diff, err)
+	}
+	if err := d.Disconnect(t.Context(), r, reader.ID); err != nil {
+		t.Errorf("the end of a visit: %v", err)
+	}
+}
+
 // bounded: a visitor has few connections.
 func bounded(t *testing.T, url string) {
 	var all []*pgx.Conn

@@ -21,14 +21,12 @@ func (d *Driver) Diff(ctx context.Context, r resource.Resource) (resource.Differ
 	if err != nil || have.database == "" {
 		return resource.Difference{}, err
 	}
-	cfg := s.admin.Copy()
-	cfg.Database = have.database
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	inside, err := s.inside(ctx, have.database)
 	if err != nil {
-		return resource.Difference{}, unavailable("look into "+have.database, err)
+		return resource.Difference{}, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	lost, err := count(ctx, conn)
+	defer inside.close(ctx)
+	lost, err := count(ctx, inside.conn)
 	return resource.Difference{Lost: lost}, err
 }
 

@@ -29,6 +29,7 @@ func TestServer(t *testing.T) {
 	t.Run("rotation", func(t *testing.T) { t.Parallel(); rotation(t, d) })
 	t.Run("half rotated", func(t *testing.T) { t.Parallel(); halfRotated(t, d) })
 	t.Run("visits", func(t *testing.T) { t.Parallel(); visits(t, d) })
+	t.Run("traps", func(t *testing.T) { t.Parallel(); traps(t, d) })
 	t.Run("server of somebody else", func(t *testing.T) { t.Parallel(); byURL(t, d) })
 }
 

@@ -57,6 +57,11 @@ func (d *Driver) open(ctx context.Context, start bool) (*session, error) {
 		return nil, err
 	}
 	cfg.ConnectTimeout = 10 * time.Second
+	// A superuser goes into databases whose owners are strangers. What they set for
+	// their database must not decide which functions and tables are meant here, nor
+	// whether anything can be written: parameters of the connection win over it.
+	cfg.RuntimeParams["search_path"] = "pg_catalog"
+	cfg.RuntimeParams["default_transaction_read_only"] = "off"
 	s.admin = cfg
 	if s.conn, err = pgx.ConnectConfig(ctx, cfg); err != nil {
 		return nil, unavailable("connect to the database server", err)
