@@ -251,9 +251,11 @@ func TestCallsSurviveARestart(t *testing.T) {
 			c := New(Options{Server: r.find})
 			err := tc.call(t.Context(), c)
 			c.Close()
+			mu.Lock()
 			if len(keys) != 1 || name == "retry" && keys[""] {
 				t.Errorf("%s: keys %v", tc.reason, keys)
 			}
+			mu.Unlock()
 			if calls.Load() != tc.calls || pave.CodeOf(err) != tc.code {
 				t.Errorf("%s: %d calls, err %v", tc.reason, calls.Load(), err)
 			}

@@ -174,7 +174,7 @@ func (a *app) alive(ctx context.Context, run pave.Run, name string) error {
 	}
 	fmt.Fprintf(a.out, "  Repo   %s/git/%s.git   (pave clone %s)\n", at.URL, name, name)
 	fmt.Fprintf(a.out, "  CI/CD  %s/services/%s/runs   (pave list runs --service %s)\n", at.URL, name, name)
-	if !strings.HasPrefix(run.Title, pave.Rotate{}.Verb()+" ") { // which is not undone
+	if !strings.HasPrefix(run.Title, pave.Rotate{}.Verb()+" ") && !strings.HasPrefix(run.Title, "restart of ") { // which are not undone
 		fmt.Fprintf(a.out, "  Undo   pave undo %s\n", shortID(run.ID))
 	}
 	return nil

@@ -21,8 +21,14 @@ func (a *app) man() *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return pave.Errorf(pave.Unavailable, "make the folder: %w", err).WithHint("name a folder of your own: pave man ~/.local/share/man/man1")
 			}
-			// Without a date in them the pages of one version are always the same.
-			header := &doc.GenManHeader{Section: "1", Source: "pave " + a.deps.Version, Manual: "pave", Date: &time.Time{}}
+			// The date is that of the program, so that the pages of one version are the same.
+			date := time.Unix(0, 0).UTC()
+			if self, err := os.Executable(); err == nil {
+				if info, err := os.Stat(self); err == nil {
+					date = info.ModTime().UTC()
+				}
+			}
+			header := &doc.GenManHeader{Section: "1", Source: "pave " + a.deps.Version, Manual: "pave", Date: &date}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
 			if err := doc.GenManTree(root, header, args[0]); err != nil {

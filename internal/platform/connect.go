@@ -43,7 +43,16 @@ func (p *Platform) Connect(ctx context.Context, service string, r pave.ConnectRe
 		if err := p.Access.AuditTx(ctx, tx, "connect", "service:"+string(svc.Name), detail); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO connections (id, service, resource, actor, read_only, created, expires, ended)
+		open := 0
+		err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM connections WHERE resource = $1 AND actor = $2 AND ended = 0`, rec.ID, who.User.ID).Scan(&open)
+		if err == nil && open >= maxConnections {
+			err = pave.Errorf(pave.Conflict, "%d connections of yours to the %s of %s in %s are open, the most there may be", open, r.Kind, svc.Name, env).
+				WithHint("leave one of them, or wait for its end: pave audit --action connect")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO connections (id, service, resource, actor, read_only, created, expires, ended)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`, out.ID, svc.ID, rec.ID, who.User.ID, out.ReadOnly, store.Micros(time.Now()), store.Micros(out.Expires))
 		return err
 	})
@@ -54,6 +63,10 @@ func (p *Platform) Connect(ctx context.Context, service string, r pave.ConnectRe
 	out.URL = address.Reveal() // for the one who asked
 	return out, err
 }
+
+// maxConnections is how many one person may have open to one database or cache: each is
+// a user of its server.
+const maxConnections = 8
 
 func rights(readOnly bool) string {
 	if readOnly {
@@ -153,7 +166,7 @@ type openConnection struct {
 
 // endConnections ends those whose time is over, and those of who may no longer.
 func (p *Platform) endConnections(ctx context.Context) error {
-	rows, err := p.DB.Query(ctx, `SELECT id, service, resource, actor, read_only, expires FROM connections WHERE ended = 0 ORDER BY id LIMIT 1000`)
+	rows, err := p.DB.Query(ctx, `SELECT id, service, resource, actor, read_only, expires FROM connections WHERE ended = 0 ORDER BY id`)
 	open, err := store.Collect(rows, err, func(row store.Scanner) (c openConnection, err error) {
 		return c, row.Scan(&c.id, &c.service, &c.resource, &c.actor, store.Flag(&c.readOnly), store.Stamp(&c.expires))
 	})

@@ -171,8 +171,12 @@ func (p *Platform) createMore(ctx context.Context, verb string, svc pave.Service
 			WithHint("pave watch %.16s", svc.LastRun)
 	}
 	if diff := wantedDiff(have, want); len(diff) > 0 {
-		return tr, pave.Errorf(pave.Conflict, "service %q exists with other values: %s", svc.Name, strings.Join(diff, ", ")).
+		e := pave.Errorf(pave.Conflict, "service %q exists with other values: %s", svc.Name, strings.Join(diff, ", ")).
 			WithHint("pave describe service %s; choose another name, or give the same values", svc.Name)
+		if len(diff) == 1 && strings.HasPrefix(diff[0], "commit ") { // adopted again, after a change
+			e = e.WithHint("bring what is new by a push: pave clone %s, pull from there, git push", svc.Name)
+		}
+		return tr, e
 	}
 	tr.from, tr.to = have, have
 	for _, env := range want.Environments {

@@ -107,6 +107,16 @@ func linkedAs(w pave.Wanted, env pave.Name, service string) []string {
 	return out
 }
 
+// notLinked is an error for a name that holds the address of a linked service: what was
+// set under it would never be seen.
+func notLinked(w pave.Wanted, field, name, service string) error {
+	if !inAny(w, name, linksOf) {
+		return nil
+	}
+	return pave.BadField(field, name, "holds the address of a linked service",
+		"choose another name; pave describe service "+service+" shows the links")
+}
+
 // checkLinkVariable holds the variable of a link to its rules.
 func checkLinkVariable(tr transition, name string, target pave.Service) error {
 	other := fmt.Sprintf("pave link %s --to %s --as OTHER_URL", tr.service.Name, target.Name)

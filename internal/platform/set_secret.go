@@ -65,7 +65,7 @@ func checkSecret(w pave.Wanted, service, name string) error {
 		return pave.BadField("secret", name, "is a variable of "+service,
 			fmt.Sprintf("pave unset variable %s --service %s, then set it as a secret", name, service))
 	}
-	return nil
+	return notLinked(w, "secret", name, service)
 }
 
 // SealValue keeps a value for a secret of a service, sealed, and returns the id by

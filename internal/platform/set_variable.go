@@ -24,6 +24,7 @@ func (p *Platform) resolveSetVariable(ctx context.Context, r pave.SetVariable) (
 	for _, name := range names {
 		bad.add(pave.CheckVariable(name))
 		bad.add(checkValue(tr, name, r.Variables[name]))
+		bad.add(notLinked(tr.from, "variable", name, r.Service))
 		if isSecret(tr.from, name) {
 			bad.add(pave.BadField("variable", name, "is a secret of "+r.Service,
 				fmt.Sprintf("pave unset secret %s --service %s, then set it as a variable", name, r.Service)))

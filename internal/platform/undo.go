@@ -56,6 +56,30 @@ func (p *Platform) undoneBy(ctx context.Context, id string, later []string) (str
 	return undone[id], nil
 }
 
+// standing leaves out of runs, the oldest first, those that took one another back: a
+// run and its undo changed nothing together.
+func (p *Platform) standing(ctx context.Context, runs []string) ([]string, error) {
+	var out []string
+	gone := map[string]bool{}
+	for _, id := range slices.Backward(runs) {
+		if gone[id] {
+			continue
+		}
+		r, err := p.Run(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		var in applyInput
+		if json.Unmarshal(r.Input, &in) == nil && slices.Contains(runs, in.Undoes) {
+			gone[in.Undoes] = true
+			continue
+		}
+		out = append(out, id)
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
 func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run) (transition, error) {
 	if rotated(run) {
 		return transition{}, pave.Errorf(pave.Conflict, "run %.16s rotated credentials: the old ones do not come back", run.ID).
@@ -72,6 +96,9 @@ func (p *Platform) undoApply(ctx context.Context, svc pave.Service, run pave.Run
 	if by, err := p.undoneBy(ctx, run.ID, later); err != nil || by != "" {
 		return transition{}, cmp.Or(err, error(pave.Errorf(pave.Conflict, "run %.16s is undone already, by run %.16s", run.ID, by).
 			WithHint("pave undo %.16s takes that back", by)))
+	}
+	if later, err = p.standing(ctx, later); err != nil {
+		return transition{}, err
 	}
 	if len(later) > 0 {
 		return transition{}, pave.Errorf(pave.Conflict, "run %.16s is not the newest of %s: later ones are %s",
