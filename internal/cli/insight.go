@@ -111,7 +111,7 @@ func durationRow(what, when string, d pave.Durations) []any {
 }
 
 // offline are commands that ask no server, so that nobody counts them.
-var offline = []string{"ci", "completion", "down", "login", "man", "server", "template lint", "template new", "template render", "template schema", "up", "version"}
+var offline = []string{"admin backup", "admin restore", "ci", "completion", "down", "login", "man", "server", "template lint", "template new", "template render", "template schema", "up", "version"}
 
 // neverUsed lists the commands that are not among those used.
 func neverUsed(root *cobra.Command, used []pave.CommandUse) []string {

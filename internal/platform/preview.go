@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -83,7 +84,7 @@ func howItRuns(pipe pipeline.Pipeline) string {
 	if pipe.Framework != "" {
 		what += " with " + pipe.Framework
 	}
-	text := fmt.Sprintf("detected: %s, started by %q", what, pipe.Line())
+	text := fmt.Sprintf("detected: %s, started by %q", cmp.Or(what, "no language"), pipe.Line())
 	if pipe.Port != "" {
 		text += ", port by " + pipe.Port
 	}
