@@ -49,11 +49,7 @@ type created struct {
 
 func (s *server) create(ctx context.Context, b createBody) (*created, error) {
 	r := b.request()
-	plan, err := s.Platform.Plan(ctx, r)
-	if err != nil {
-		return nil, wrongBody(err)
-	}
-	run, err := s.Platform.Apply(ctx, plan.ID)
+	run, err := s.planAndApply(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +69,21 @@ func (s *server) create(ctx context.Context, b createBody) (*created, error) {
 	}
 	out.Body.EstimatedReady, err = s.estimate(ctx)
 	return out, err
+}
+
+// planAndApply carries a request out whose plan nobody saw: where it no longer fits,
+// because somebody else was faster with the same team, say, another one is made.
+func (s *server) planAndApply(ctx context.Context, r pave.Request) (run pave.Run, err error) {
+	for range 10 {
+		plan, perr := s.Platform.Plan(ctx, r)
+		if perr != nil {
+			return run, wrongBody(perr)
+		}
+		if run, err = s.Platform.Apply(ctx, plan.ID); pave.CodeOf(err) != pave.Conflict {
+			break
+		}
+	}
+	return run, err
 }
 
 // wrongBody: whatever is wrong with what a body names is the body's fault, and its

@@ -108,20 +108,27 @@ func (n *Node) serveExec(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in := bufio.NewReaderSize(r.Body, maxRequest)
+	refuse := func(err error) {
+		n.reply(w, r, nil, err)
+		_ = control.Flush()
+		// Who still sends gets to read the answer before the connection ends.
+		_ = control.SetReadDeadline(time.Now().Add(time.Second))
+		_, _ = io.Copy(io.Discard, in)
+	}
 	s, spec, err := n.readSession(in)
 	if err != nil {
-		n.reply(w, r, nil, err)
+		refuse(err)
 		return
 	}
 	leave, err := n.sessions.enter(s.Workload)
 	if err != nil {
-		n.reply(w, r, nil, err)
+		refuse(err)
 		return
 	}
 	defer leave()
 	ends, err := openStreams(s, spec.UID)
 	if err != nil {
-		n.reply(w, r, nil, err)
+		refuse(err)
 		return
 	}
 	defer ends.close()
@@ -129,7 +136,7 @@ func (n *Node) serveExec(w http.ResponseWriter, r *http.Request) {
 	p, err := job.Start(spec)
 	ends.closeTheirs()
 	if err != nil {
-		n.reply(w, r, nil, err)
+		refuse(err)
 		return
 	}
 	defer n.sessions.hold(p)()
