@@ -4,14 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/pave-platform/pave"
 	"github.com/spf13/cobra"
 )
@@ -20,20 +18,7 @@ import (
 // be added (UPDATE=1 writes it down); one that is gone or of another type breaks them.
 func TestFields(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/json.md"
-	want := fieldsPage()
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(have), want); diff != "" {
-		t.Errorf("what --json gives is not what docs/json.md promises. A new field: UPDATE=1 go test ./internal/cli; anything else breaks scripts:\n%s", diff)
-	}
+	golden(t, "../../docs/json.md", fieldsPage(), "is not what --json gives; anything but a new field breaks scripts")
 }
 
 const fieldsIntro = `# Fields of --json

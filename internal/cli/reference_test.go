@@ -14,8 +14,12 @@ import (
 // it anew.
 func TestReference(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/reference.md"
-	want := reference()
+	golden(t, "../../docs/reference.md", reference(), "is not what the commands say")
+}
+
+// golden holds a page to what the code says. UPDATE=1 writes it anew.
+func golden(t *testing.T, file, want, otherwise string) {
+	t.Helper()
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -25,8 +29,8 @@ func TestReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, string(have)); diff != "" {
-		t.Errorf("docs/reference.md is not what the commands say (UPDATE=1 go test ./internal/cli writes it):\n%s", diff)
+	if diff := cmp.Diff(string(have), want); diff != "" {
+		t.Errorf("%s %s (UPDATE=1 go test ./internal/cli writes it):\n%s", file, otherwise, diff)
 	}
 }
 

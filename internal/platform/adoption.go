@@ -45,7 +45,7 @@ func (p *Platform) created(ctx context.Context, a *pave.Adoption) error {
 	}
 	var live comparison
 	for _, r := range runs {
-		if !strings.HasPrefix(r.Title, "create service ") && !strings.HasPrefix(r.Title, "adopt ") {
+		if !strings.HasPrefix(r.Title, pave.CreateService{}.Verb()+" ") && !strings.HasPrefix(r.Title, pave.Adopt{}.Verb()+" ") {
 			continue
 		}
 		w := &a.Weeks[min(int(r.Created.Sub(a.From)/(7*24*time.Hour)), len(a.Weeks)-1)]
