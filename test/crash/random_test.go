@@ -3,6 +3,7 @@ package crash_test
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,6 +99,12 @@ func (l *lab) hunt(kills int, victims []victim) {
 		wg.Wait()
 		if err == nil {
 			err = l.check()
+		}
+		if err == nil { // who watches the other must be there before the other is killed
+			err = l.Call(http.MethodGet, "/v1/environments", nil, nil)
+			for end := time.Now().Add(l.Patience); l.NodePID() == 0 && time.Now().Before(end); {
+				time.Sleep(20 * time.Millisecond)
+			}
 		}
 		if err != nil {
 			l.t.Fatalf("kill %d: %s (%d) %s after the beginning of %s %s: %v", done, v.name, pid, wait, m.name, name, err)
