@@ -62,6 +62,9 @@ func (d *Driver) open(ctx context.Context, start bool) (*session, error) {
 	// whether anything can be written: parameters of the connection win over it.
 	cfg.RuntimeParams["search_path"] = "pg_catalog"
 	cfg.RuntimeParams["default_transaction_read_only"] = "off"
+	// A server that was stopped in the middle of a transaction must not hold up the one
+	// that takes over: what it had not committed is made again.
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "2500"
 	s.admin = cfg
 	if s.conn, err = pgx.ConnectConfig(ctx, cfg); err != nil {
 		return nil, unavailable("connect to the database server", err)
