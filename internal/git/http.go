@@ -160,6 +160,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c call, dir, use
 			return nil
 		}
 		o.Stdin = body
+		if c.write() {
+			if err := unlock(dir, time.Now()); err != nil {
+				h.logger.Warn("locks of a git that was killed stay", "repository", c.repository, "error", err)
+			}
+		}
 	}
 	_, err := Run(ctx, o, append(args, ".")...)
 	if err != nil && !out.begun {
