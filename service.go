@@ -18,6 +18,10 @@ type Service struct {
 	Deleted      time.Time `json:"deleted,omitzero"` // its data is kept until KeptUntil
 	KeptUntil    time.Time `json:"kept_until,omitzero"`
 	LastRun      string    `json:"last_run"` // newest run that changed what is wanted
+	// Repository is the address to clone, and Pipelines the page of the host's own
+	// pipelines, where the repository lies on a git host; else it is /git/NAME.git here.
+	Repository string `json:"repository,omitempty"`
+	Pipelines  string `json:"pipelines,omitempty"`
 }
 
 // AdoptedTemplate stands for a template where a service has none.

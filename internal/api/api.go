@@ -37,6 +37,8 @@ type Platform interface {
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
+	// Delivered takes a message of the host of a repository, by the resource's id.
+	Delivered(ctx context.Context, resource string, header http.Header, body []byte) (run pave.Run, started bool, err error)
 	CreateToken(ctx context.Context, r pave.TokenRequest) (pave.NewToken, error)
 	Exec(ctx context.Context, service string, r pave.Exec, in io.Reader, out io.Writer, flush func() error) error
 	Connect(ctx context.Context, service string, r pave.ConnectRequest) (pave.Connection, error)

@@ -117,7 +117,7 @@ func (a *app) describeService(ctx context.Context, s pave.Service) error {
 	}
 	a.pairs([][2]string{{"Name", string(s.Name)}, {"Team", string(s.Team)}, {"Template", s.Template}, {"Status", st.Status},
 		{"Revision", fmt.Sprint(s.Revision)}, {"Created", s.Created.UTC().Format(time.RFC3339)}, {"Last run", shortID(s.LastRun)},
-		{"Id", s.ID}, {"Repo", at.URL + "/git/" + string(s.Name) + ".git"}})
+		{"Id", s.ID}, {"Repo", repositoryOf(s, at)}})
 	a.heading("Environments")
 	a.deployments(st)
 	a.heading("Resources")

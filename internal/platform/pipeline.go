@@ -167,6 +167,9 @@ func (p *Platform) Received(ctx context.Context, service string) (run pave.Run, 
 	if err != nil || rec.State != pave.ResourcePresent {
 		return run, false, err
 	}
+	if err := p.follow(ctx, rec); err != nil {
+		return run, false, err
+	}
 	head, err := p.Repositories.Head(ctx, rec.ExternalID)
 	if err != nil {
 		return run, false, err
@@ -204,6 +207,9 @@ func (p *Platform) lookAtHeads(ctx context.Context) error {
 			return err
 		}
 		if last.commit == "" { // its create has not come to the first commit yet
+			continue
+		}
+		if rec, err := p.repositoryOf(ctx, svc); err == nil && !p.due(rec) {
 			continue
 		}
 		if _, _, err := p.Received(ctx, string(svc.Name)); err != nil && pave.CodeOf(err) != pave.NotFound {

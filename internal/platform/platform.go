@@ -99,7 +99,8 @@ type Deps struct {
 // pave.Runs and pave.Reader.
 type Platform struct {
 	Deps
-	seen detections
+	seen   detections
+	looked pace
 }
 
 var (
@@ -139,6 +140,7 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 		pause := round
 		if mine() {
 			p.attempt(ctx, "look at heads", p.lookAtHeads)
+			p.attempt(ctx, "tell hosts of commits", p.tellHosts)
 			p.attempt(ctx, "tell the node of environments", p.tellCalls)
 			p.attempt(ctx, "count calls", p.harvestCalls)
 		} else {
@@ -198,6 +200,9 @@ func (p *Platform) prune(ctx context.Context) error {
 		return err
 	}
 	if err := p.pruneCalls(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
+		return err
+	}
+	if err := p.pruneDeliveries(ctx); err != nil {
 		return err
 	}
 	if err := p.pruneDev(ctx); err != nil {

@@ -150,10 +150,16 @@ func (p *Platform) fill(ctx context.Context, s *pave.Service) error {
 		return err
 	}
 	s.Environments = rev.Wanted.Environments
-	if !rev.Wanted.Nothing() {
-		s.Template = templateOf(rev.Wanted)
+	if rev.Wanted.Nothing() {
+		return nil
 	}
-	return nil
+	s.Template = templateOf(rev.Wanted)
+	rec, err := p.Resources.Live(ctx, p.DB, s.ID, repositoryRef(s.Name))
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	s.Repository, s.Pipelines = rec.Outputs["address"], rec.Outputs["pipelines"]
+	return err
 }
 
 // insertService makes the row of a new service with the next user id.

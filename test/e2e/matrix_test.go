@@ -81,8 +81,9 @@ func rows() map[string]row {
 		"GET /login/callback":        {want: all(401), query: "state=x&code=y"},
 		"GET /.well-known/jwks.json": {want: anyone}, "GET /.well-known/openid-configuration": {want: anyone},
 		"POST /v1/login": {want: all(401), body: `{"code":"x"}`}, "POST /v1/login/devices": {want: anyone, body: `{"name":"x"}`},
-		"POST /v1/login/devices/token": {want: all(401), body: `{"secret":"x"}`},
-		"POST /v1/hooks/post-receive":  {want: all(401), body: `{"service":"shop"}`},
+		"POST /v1/login/devices/token":           {want: all(401), body: `{"secret":"x"}`},
+		"POST /v1/hooks/repositories/{resource}": {want: all(403), body: `{}`, before: func(m *matrix) { m.params["resource"] = "res_1" }},
+		"POST /v1/hooks/post-receive":            {want: all(401), body: `{"service":"shop"}`},
 
 		"GET /v1/whoami": {want: signed}, "GET /v1/tokens": {want: signed, leaks: true},
 		"POST /v1/tokens":        {want: tokens, body: `{"name":"m","scope":"read"}`},
