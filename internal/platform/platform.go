@@ -154,6 +154,7 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 				return err
 			})
 			p.attempt(ctx, "prune", p.prune)
+			p.attempt(ctx, "look at organisations", p.refreshImports)
 			p.attempt(ctx, "refresh templates", func(ctx context.Context) error { return p.Templates.Refresh(ctx, refreshTemplates) })
 		}
 		select {

@@ -50,6 +50,8 @@ var (
 	creates      = wantOf(map[int][]string{409: others, 403: {"viewer", "team viewer", "read token"}})
 	tokens       = wantOf(map[int][]string{403: scoped})
 	nothingThere = wantOf(map[int][]string{404: {"admin"}, 403: append([]string{"viewer", "team viewer", "developer", "lead", "other developer", "other lead"}, scoped...)})
+	// No host is bound there.
+	imports = wantOf(map[int][]string{400: {"admin"}, 403: append([]string{"viewer", "team viewer", "developer", "lead", "other developer", "other lead"}, scoped...)})
 	// Somebody else's token is not found; narrow ones revoke themselves only.
 	strange = wantOf(map[int][]string{404: {"viewer", "team viewer", "developer", "lead", "other developer", "other lead"}, 403: scoped})
 	// Who is in no team of the kind knows nothing of the team.
@@ -133,8 +135,9 @@ func rows() map[string]row {
 		"POST /v1/runs/{id}/approve": {want: leads, body: `{}`}, "POST /v1/runs/{id}/deny": {want: leads, body: `{"reason":"x"}`},
 		"PUT /v1/environments/{name}":                    {want: admins, body: `{"approval":"none"}`, before: named("staging")},
 		"PUT /v1/environments/{name}/bindings/{kind}":    {want: admins, body: `{"provider":"postgres"}`, before: func(m *matrix) { m.params["name"], m.params["kind"] = "staging", "database" }},
+		"POST /v1/imports":                               {want: imports, body: `{"provider":"git"}`},
 		"DELETE /v1/environments/{name}/bindings/{kind}": {want: admins, before: func(m *matrix) { m.params["name"], m.params["kind"] = "staging", "database" }},
-		"GET /v1/users": {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
+		"GET /v1/users":                                  {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
 		"GET /v1/policy": {want: admins}, "PUT /v1/policy": {want: admins, body: `{"text":""}`},
 		"GET /v1/audit": {want: admins}, "GET /v1/audit/verify": {want: admins},
 		"GET /v1/webhooks":                                       {want: wantOf(map[int][]string{403: scoped}), leaks: true},
