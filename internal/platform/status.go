@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -279,8 +280,10 @@ func (p *Platform) Doctor(ctx context.Context) ([]pave.Check, error) {
 		add(check(ctx))
 	}
 	add(p.checkBindings(ctx))
-	for _, kind := range []string{pave.KindRepository, pave.KindDatabase, pave.KindCache, pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret} {
-		for _, d := range p.Resources.Drivers[kind] {
+	for _, kind := range slices.Concat([]string{pave.KindRepository}, pave.BackingKinds, []string{pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret}) {
+		drivers := p.Resources.Drivers[kind]
+		for _, name := range slices.Sorted(maps.Keys(drivers)) {
+			d := drivers[name]
 			if c, ok := resource.As[resource.Checker](d); ok {
 				add(c.Check(ctx))
 			}
