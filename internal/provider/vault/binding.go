@@ -2,43 +2,45 @@ package vault
 
 import (
 	"crypto/x509"
-	"maps"
 	"net/url"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
 )
 
-// Settings are what a binding may say, with what it means.
-var Settings = map[string]string{
-	"address":    "of the server, https://vault.example.com:8200",
-	"mount":      "of the KV store (secret)",
-	"path":       "of an entry (teams/{team}/{service}/{env})",
-	"namespace":  "of Vault Enterprise, HCP Vault or OpenBao",
-	"auth":       "how to sign in: token, approle or kubernetes (approle)",
-	"auth_mount": "where that is mounted (its own name)",
-	"role":       "the role id of an AppRole, or the role of a service account",
-	"jwt_file":   "the token of the service account (" + serviceAccount + ")",
-	"ca_file":    "certificates that the server's is held to (those of the system)",
-	"allow":      "private addresses where the server may be: hosts, HOST:PORT or networks, with commas",
-	"drift":      "heal: a value that others changed is written again",
+// Fields are what a binding may say.
+func (d *Driver) Fields() []pave.BindingField {
+	return []pave.BindingField{
+		{Name: "address", Description: "of the server, https://vault.example.com:8200", Required: true},
+		{Name: "auth", Description: "how to sign in", Default: "approle", OneOf: []string{"approle", "kubernetes", "token"}},
+		{Name: "role", Description: "the role id of an AppRole, or the role of a service account"},
+		{Name: "secret_id", Description: "of an AppRole", Secret: true},
+		{Name: "token", Description: "to sign in with by itself", Secret: true},
+		{Name: "auth_mount", Description: "where the way to sign in is mounted: its own name, unless said"},
+		{Name: "jwt_file", Description: "the token of the service account", Default: serviceAccount},
+		{Name: "mount", Description: "of the KV store, version 2", Default: "secret"},
+		{Name: "path", Description: "of the entry of a service in an environment", Default: defaultPath},
+		{Name: "namespace", Description: "where the organisation has several"},
+		{Name: "ca_file", Description: "of the server of pave: authorities that the certificate is held to, in PEM"},
+		{Name: "allow", Description: "private addresses at which the server may be: hosts, HOST:PORT or networks, with commas"},
+	}
 }
 
-// secretNames are what a binding may give to sign in, by auth.
+// secretNames are what a binding signs in with, by auth.
 var secretNames = map[string]string{"token": "token", "approle": "secret_id", "kubernetes": ""}
+
+const defaultPath = "teams/{team}/{service}/{env}"
 
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 // config is what a binding says, checked.
 type config struct {
-	address                                           *url.URL
+	address                                            *url.URL
 	mount, path, namespace, auth, authMount, role, jwt string
-	allow                                             []string
-	roots                                             *x509.CertPool
-	secret                                            string // id of the sealed value to sign in with
+	allow                                              []string
+	roots                                              *x509.CertPool
 }
 
 var (
@@ -47,15 +49,10 @@ var (
 )
 
 // configOf reads a binding. Invalid names the setting.
-func configOf(settings, secrets map[string]string) (config, error) {
-	c := config{mount: or(settings["mount"], "secret"), path: or(settings["path"], "teams/{team}/{service}/{env}"),
+func configOf(settings map[string]string) (config, error) {
+	c := config{mount: or(settings["mount"], "secret"), path: or(settings["path"], defaultPath),
 		namespace: strings.Trim(settings["namespace"], "/"), auth: or(settings["auth"], "approle"), role: settings["role"], jwt: or(settings["jwt_file"], serviceAccount)}
 	c.authMount = or(settings["auth_mount"], c.auth)
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		if _, ok := Settings[name]; !ok {
-			return c, bad(name, settings[name], "is no setting of vault", "one of "+strings.Join(slices.Sorted(maps.Keys(Settings)), ", "))
-		}
-	}
 	var err error
 	c.address, err = url.Parse(settings["address"])
 	if err != nil || c.address.Host == "" || c.address.Scheme != "https" && c.address.Scheme != "http" || c.address.User != nil || strings.Trim(c.address.Path, "/") != "" {
@@ -67,33 +64,24 @@ func configOf(settings, secrets map[string]string) (config, error) {
 		}
 	}
 	if !strings.Contains(c.path, "{service}") || !strings.Contains(c.path, "{env}") {
-		return c, bad("path", c.path, "does not tell services and environments apart", "teams/{team}/{service}/{env}")
+		return c, bad("path", c.path, "does not tell services and environments apart", defaultPath)
 	}
 	if c.allow = strings.FieldsFunc(settings["allow"], func(r rune) bool { return r == ',' || r == ' ' }); settings["ca_file"] != "" {
 		if c.roots, err = rootsOf(settings["ca_file"]); err != nil {
 			return c, err
 		}
 	}
-	return c, c.signsIn(secrets)
+	return c, c.signsIn()
 }
 
-// signsIn sees that all is there to sign in with.
-func (c *config) signsIn(secrets map[string]string) error {
-	name, known := secretNames[c.auth]
-	switch {
-	case !known:
+// signsIn sees that the way to sign in is known.
+func (c *config) signsIn() error {
+	if _, known := secretNames[c.auth]; !known {
 		return bad("auth", c.auth, "is no way to sign in", "token, approle or kubernetes")
-	case c.auth != "token" && c.role == "":
+	}
+	if c.auth != "token" && c.role == "" {
 		return bad("role", "", "is missing", "the role that "+c.auth+" signs in with: --set role=ROLE")
-	case name != "" && secrets[name] == "":
-		return bad(name, "", "is missing", "--secret-file "+name+"=FILE")
 	}
-	for have := range secrets {
-		if have != name {
-			return bad("secret", have, "is nothing that "+c.auth+" signs in with", "leave it out")
-		}
-	}
-	c.secret = secrets[name]
 	return nil
 }
 

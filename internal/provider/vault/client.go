@@ -38,7 +38,7 @@ func (s *session) do(ctx context.Context, c call) error {
 	}
 	err = s.once(ctx, token, c)
 	a, ok := answerOf(err)
-	if !ok || a.status != http.StatusForbidden && a.status != http.StatusUnauthorized || s.cfg.auth == "token" {
+	if !ok || a.status != http.StatusForbidden && a.status != http.StatusUnauthorized {
 		return err
 	}
 	again, err := s.signed(ctx, token)

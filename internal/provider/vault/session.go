@@ -25,7 +25,7 @@ const (
 type session struct {
 	cfg    config
 	http   *http.Client
-	secret func(ctx context.Context) (pave.Secret, error) // what it signs in with
+	secret func(ctx context.Context, name string) (pave.Secret, error) // what it signs in with
 
 	signing   chan struct{} // one signs in at a time
 	mu        sync.Mutex
@@ -45,7 +45,10 @@ type sessions struct {
 
 // session returns the session of a spec's binding.
 func (d *Driver) session(raw json.RawMessage) (*session, error) {
-	b := resource.BindingOf(raw)
+	return d.sessionOf(resource.BindingOf(raw))
+}
+
+func (d *Driver) sessionOf(b resource.Bound) (*session, error) {
 	key, err := json.Marshal([]map[string]string{b.Settings, b.Secrets})
 	if err != nil {
 		return nil, err
@@ -55,20 +58,31 @@ func (d *Driver) session(raw json.RawMessage) (*session, error) {
 	if s := d.sessions.all[string(key)]; s != nil {
 		return s, nil
 	}
-	cfg, err := configOf(b.Settings, b.Secrets)
+	s, err := d.newSession(b.Settings)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{cfg: cfg, signing: make(chan struct{}, 1)}
-	s.secret = func(ctx context.Context) (pave.Secret, error) { return d.Values.Get(ctx, cfg.secret) }
-	if s.http, err = httpc.New(httpc.Options{Allow: cfg.allow, Timeout: max(d.Timeout, callTimeout*flagOf(d.Timeout == 0)), MaxBytes: maxBody, Roots: cfg.roots}); err != nil {
-		return nil, err
-	}
+	s.secret = func(ctx context.Context, name string) (pave.Secret, error) { return d.Values.Get(ctx, b.Secrets[name]) }
 	if d.sessions.all == nil || len(d.sessions.all) >= maxSessions {
 		d.sessions.all = map[string]*session{}
 	}
 	d.sessions.all[string(key)] = s
 	return s, nil
+}
+
+// newSession has signed in nowhere yet, and has nothing to sign in with.
+func (d *Driver) newSession(settings map[string]string) (*session, error) {
+	cfg, err := configOf(settings)
+	if err != nil {
+		return nil, err
+	}
+	o := httpc.Options{Allow: cfg.allow, Timeout: d.Timeout, MaxBytes: maxBody, Roots: cfg.roots}
+	if o.Timeout == 0 {
+		o.Timeout = callTimeout
+	}
+	s := &session{cfg: cfg, signing: make(chan struct{}, 1)}
+	s.http, err = httpc.New(o)
+	return s, err
 }
 
 // signed returns a token that is good, and signs in or renews it where it is time. One
@@ -141,11 +155,11 @@ func (s *session) signIn(ctx context.Context) (pave.Secret, error) {
 	case "token":
 		return s.givenToken(ctx)
 	case "approle":
-		secret, err := s.secret(ctx)
+		secret, err := s.secret(ctx, "secret_id")
 		if err != nil {
 			return pave.Secret{}, s.lost(err)
 		}
-		in["role_id"], in["secret_id"] = s.cfg.role, secret.Reveal()
+		in["role_id"], in["secret_id"] = s.cfg.role, strings.TrimSpace(secret.Reveal())
 	case "kubernetes":
 		jwt, err := os.ReadFile(s.cfg.jwt)
 		if err != nil {
@@ -169,7 +183,7 @@ func (s *session) signIn(ctx context.Context) (pave.Secret, error) {
 
 // givenToken learns how long the binding's own token is good.
 func (s *session) givenToken(ctx context.Context) (pave.Secret, error) {
-	token, err := s.secret(ctx)
+	token, err := s.secret(ctx, "token")
 	if err != nil {
 		return token, s.lost(err)
 	}

@@ -10,7 +10,6 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -27,9 +26,9 @@ type Values interface {
 type Driver struct {
 	Values Values
 	// Derive gives a key that only this platform has, to tell values apart by.
-	Derive func(parts ...string) pave.Secret
-	// Specs are those of all that the journal has of this provider, for List.
-	Specs func(ctx context.Context) ([]json.RawMessage, error)
+	Derive func(purpose, id string) pave.Secret
+	// Bounds are the bindings that resources were made by, for List.
+	Bounds func(ctx context.Context) ([]resource.Bound, error)
 	// Timeout is how long a call may take; 0: 20 s.
 	Timeout time.Duration
 
@@ -38,11 +37,12 @@ type Driver struct {
 }
 
 var (
-	_ resource.Driver  = (*Driver)(nil)
-	_ resource.Drifter = (*Driver)(nil)
-	_ resource.Lister  = (*Driver)(nil)
-	_ resource.Keeper  = (*Driver)(nil)
-	_ resource.Source  = (*Driver)(nil)
+	_ resource.Driver   = (*Driver)(nil)
+	_ resource.Drifter  = (*Driver)(nil)
+	_ resource.Lister   = (*Driver)(nil)
+	_ resource.Keeper   = (*Driver)(nil)
+	_ resource.Source   = (*Driver)(nil)
+	_ resource.Bindable = (*Driver)(nil)
 )
 
 // tries is how often a change begins again since somebody else wrote in between.
@@ -133,7 +133,7 @@ func (d *Driver) state(p place, value any) resource.State {
 
 // fingerprint tells values apart and nothing of them to who has not the platform's key.
 func (d *Driver) fingerprint(p place, value string) string {
-	return d.Derive("vault", p.name(), value).Reveal()[:16]
+	return d.Derive("vault", p.name()+" "+value).Reveal()[:16]
 }
 
 // Secrets reads the value where it is kept: a rollout takes what is there now.
