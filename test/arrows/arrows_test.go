@@ -55,6 +55,7 @@ var arrows = map[string]string{
 	"internal/resource/resourcetest": "internal/resource internal/store internal/workflow",
 	"test/fixture/service":           "",
 	"test/contract":                  "",
+	"test/faultproxy":                "",
 	"test/openid":                    "",
 	"test/bench":                     "",
 	"test/docs":                      "",
