@@ -82,6 +82,11 @@ type (
 		// Grant gives a team a role. NotFound where the organisation has no such team.
 		Grant(ctx context.Context, name, team, role string) error
 	}
+	// An Owner has a file that says who owns which code.
+	Owner interface {
+		// Owners is the path of that file, and how a team is written in it.
+		Owners(team string) (file, owner string)
+	}
 	// An Environer has environments that workflows deploy to.
 	Environer interface {
 		Environments(ctx context.Context, name string) ([]string, error)
