@@ -42,6 +42,24 @@ type ModuleOutput struct {
 	As          string `json:"as,omitempty"` // pave's word for it
 }
 
+// A BindingField is a setting or a secret that a provider is told by its binding.
+type BindingField struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Required    bool     `json:"required,omitempty"`
+	Secret      bool     `json:"secret,omitempty"` // sealed; never in a plan, log or answer
+	Default     string   `json:"default,omitempty"`
+	OneOf       []string `json:"one_of,omitempty"`
+}
+
+// A Provider makes resources of a kind.
+type Provider struct {
+	Kind   string         `json:"kind"`
+	Name   string         `json:"name"`
+	Bound  []string       `json:"bound"` // environments, and default for all others
+	Fields []BindingField `json:"fields"`
+}
+
 // BindRequest says who makes resources of a kind in an environment from now on.
 type BindRequest struct {
 	Provider string            `json:"provider"`
@@ -61,4 +79,5 @@ type Bound struct {
 	Binding     Binding        `json:"binding"`
 	Inputs      []ModuleInput  `json:"inputs,omitempty"`
 	Outputs     []ModuleOutput `json:"outputs,omitempty"`
+	Checks      []Check        `json:"checks,omitempty"` // what the system that is bound answered
 }

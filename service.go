@@ -52,7 +52,11 @@ type Binding struct {
 	Kind     string            `json:"kind"`
 	Provider string            `json:"provider"`
 	Settings map[string]string `json:"settings,omitempty"`
-	Module   *Module           `json:"module,omitempty"` // of the provider terraform
+	Module   *Module           `json:"module,omitempty"`  // of the provider terraform
+	Secrets  map[string]string `json:"secrets,omitempty"` // ids of sealed values by name
+	// Told says that the provider's resources carry settings and secrets in their specs,
+	// since it works with a system that they name.
+	Told bool `json:"-"`
 }
 
 // An Override says of a repository what cannot be detected, or should be otherwise.

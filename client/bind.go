@@ -27,6 +27,11 @@ func (c *Client) Bind(ctx context.Context, env, kind string, r pave.BindRequest)
 	return out, err
 }
 
+// Providers returns who may make resources of a kind, and what each must be told.
+func (c *Client) Providers(ctx context.Context) ([]pave.Provider, error) {
+	return list[pave.Provider](ctx, c, "/v1/providers", nil)
+}
+
 // Unbind takes a binding back.
 func (c *Client) Unbind(ctx context.Context, env, kind string) (pave.Bound, error) {
 	var out pave.Bound

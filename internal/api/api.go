@@ -48,6 +48,7 @@ type Platform interface {
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
 	Bind(ctx context.Context, env, kind string, r pave.BindRequest) (pave.Bound, error)
 	Unbind(ctx context.Context, env, kind string) (pave.Bound, error)
+	Providers(ctx context.Context) ([]pave.Provider, error)
 	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 

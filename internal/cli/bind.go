@@ -15,26 +15,29 @@ import (
 
 func (a *app) bind() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "bind ENVIRONMENT|default KIND PROVIDER", Short: "Say who makes databases or caches in an environment",
+		Use: "bind ENVIRONMENT|default KIND PROVIDER", Short: "Say who makes resources of a kind in an environment",
 		Long: "Say who makes resources of a kind in an environment from now on, or in all that have no binding of\n" +
-			"their own. What was made before stays with the provider that made it. With the provider terraform\n" +
-			"a module makes them: pave reads its variables and outputs, fills in what it knows by the usual\n" +
+			"their own. What was made before stays with the provider that made it. pave list providers says what\n" +
+			"each is told by --set and --secret. A system is asked first whether all may be done there.\n" +
+			"With the provider terraform a module makes them: pave reads its variables and outputs, fills in what it knows by the usual\n" +
 			"names (name, pave_id, service, team, environment, tags), and takes host, port, name, user,\n" +
 			"password or url from its outputs.",
-		Example: examples("pave bind staging database terraform --module ./modules/postgres --set connections=20 --secret PGPASSWORD < admin.password",
+		Example: examples("pave bind default repository github --org myorg --secret token < github.token", "pave bind staging database terraform --module ./modules/postgres --set connections=20 --secret PGPASSWORD < admin.password",
 			"pave bind default database terraform --module ./modules/rds --fill identifier=name --map host=endpoint"),
 		Args: exactly("an environment", "a kind", "a provider"),
 	}
 	var r pave.BindRequest
-	var module, secret string
+	var module, secret, org, address string
 	var files map[string]string
 	f := cmd.Flags()
 	f.StringVar(&module, "module", "", "`FOLDER` of a Terraform module")
-	f.StringToStringVar(&r.Set, "set", nil, "`INPUT=VALUE` of the module that is always the same")
+	f.StringToStringVar(&r.Set, "set", nil, "`NAME=VALUE` that the provider is told, or an input of the module")
+	f.StringVar(&org, "org", "", "`NAME` of the organisation or group; the same as --set org=NAME")
+	f.StringVar(&address, "url", "", "`ADDRESS` of the system; the same as --set url=ADDRESS")
 	f.StringToStringVar(&r.Fill, "fill", nil, "`INPUT=WORD` that pave fills: name, id, service, team, environment, engine or tags")
 	f.StringToStringVar(&r.Outputs, "map", nil, "`WORD=OUTPUT`: url, host, port, name, user or password")
-	f.StringVar(&secret, "secret", "", "`VARIABLE` that terraform sees; its value is read from stdin or a prompt")
-	f.StringToStringVar(&files, "secret-file", nil, "`VARIABLE=FILE` with its value")
+	f.StringVar(&secret, "secret", "", "`NAME` of a secret that the provider is told, or a variable that terraform sees; its value is read from stdin or a prompt")
+	f.StringToStringVar(&files, "secret-file", nil, "`NAME=FILE` with its value")
 	f.StringVar(&r.Mirror, "mirror", "", "`FOLDER` of the server with providers, in the place of registries")
 	f.StringToStringVar(&r.Settings, "setting", nil, "`NAME=VALUE` of the binding, such as drift=heal")
 	v := viewFlags(cmd, pave.Bound{})
@@ -43,6 +46,11 @@ func (a *app) bind() *cobra.Command {
 			return err
 		}
 		r.Provider = args[2]
+		for name, value := range map[string]string{"org": org, "url": address} {
+			if value != "" {
+				r.Set = with(r.Set, name, value)
+			}
+		}
 		if err := a.readModule(&r, module); err != nil {
 			return err
 		}
@@ -139,6 +147,14 @@ func (a *app) readSecrets(r *pave.BindRequest, secret string, files map[string]s
 	return nil
 }
 
+func with(m map[string]string, key, value string) map[string]string {
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[key] = value
+	return m
+}
+
 // printBound says what a binding came to: where each input comes from and what each
 // output is for.
 func (a *app) printBound(b pave.Bound) {
@@ -157,6 +173,9 @@ func (a *app) printBound(b pave.Bound) {
 			as = strings.TrimSpace(as + " (secret)")
 		}
 		t.rows = append(t.rows, []any{"output", o.Name, "", dash(as), oneLine(o.Description)})
+	}
+	for _, c := range b.Checks {
+		t.rows = append(t.rows, []any{"checked", c.Name, "", "", oneLine(c.Detail)})
 	}
 	if len(t.rows) > 0 {
 		a.indented(t)

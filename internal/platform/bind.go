@@ -21,7 +21,7 @@ const everywhere = "default"
 const byModule = "terraform"
 
 // bindable are the kinds that may be bound, with the provider each has at first.
-var bindable = map[string]string{pave.KindDatabase: "postgres", pave.KindCache: "redis"}
+var bindable = map[string]string{pave.KindRepository: "git", pave.KindDatabase: "postgres", pave.KindCache: "redis", pave.KindSecret: "sealed"}
 
 // settings are those a binding may have.
 var bindSettings = []string{"drift", "memory_mb", "public"}
@@ -33,7 +33,8 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	if err != nil {
 		return pave.Bound{}, err
 	}
-	if _, err := p.Resources.Drivers.Get(kind, r.Provider); err != nil {
+	d, err := p.Resources.Drivers.Get(kind, r.Provider)
+	if err != nil {
 		providers := slices.Sorted(maps.Keys(p.Resources.Drivers[kind]))
 		return pave.Bound{}, pave.BadField("provider", r.Provider, "makes no "+kind, "one of "+strings.Join(providers, ", "))
 	}
@@ -42,13 +43,20 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 			return pave.Bound{}, pave.BadField("setting", name, "is no setting of a binding", "one of "+strings.Join(bindSettings, ", "))
 		}
 	}
-	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: r.Settings}}
-	if r.Provider == byModule {
-		if err := p.bindModule(ctx, at, kind, r, &out); err != nil {
-			return out, err
-		}
-	} else if r.Archive != nil {
-		return out, pave.BadField("module", r.Source, "is for the provider terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
+	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
+	told, ok := resource.As[resource.Bindable](d)
+	switch {
+	case r.Archive != nil && r.Provider != byModule:
+		err = pave.BadField("module", r.Source, "is for the provider terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
+	case r.Provider == byModule:
+		err = p.bindModule(ctx, at, kind, r, &out)
+	case ok:
+		err = p.bindSystem(ctx, at, r, told, &out)
+	case len(r.Set)+len(r.Secrets) > 0:
+		err = pave.BadField("set", strings.Join(slices.Sorted(maps.Keys(r.Set)), ", "), "is nothing that "+r.Provider+" is told", "pave list providers")
+	}
+	if err != nil {
+		return out, err
 	}
 	return out, p.keepBinding(ctx, at, env, out.Binding)
 }
@@ -63,6 +71,9 @@ func (p *Platform) mayBind(ctx context.Context, env, kind string) (pave.Name, er
 	}
 	if env == everywhere {
 		return "", nil
+	}
+	if kind == pave.KindRepository {
+		return "", pave.BadField("environment", env, "has no repository of its own: a service has one", "pave bind default repository PROVIDER")
 	}
 	envs, err := p.environmentsNamed(ctx, []string{env})
 	if err != nil {
@@ -115,10 +126,11 @@ func (p *Platform) keepBinding(ctx context.Context, at pave.Name, env string, b 
 		module = string(text)
 		detail += fmt.Sprintf(", module %s %.19s", b.Module.Source, b.Module.Digest)
 	}
-	if b.Settings == nil {
-		b.Settings = map[string]string{}
+	settings, err := jsonMap(b.Settings)
+	if err != nil {
+		return err
 	}
-	settings, err := json.Marshal(b.Settings)
+	secrets, err := jsonMap(b.Secrets)
 	if err != nil {
 		return err
 	}
@@ -126,11 +138,20 @@ func (p *Platform) keepBinding(ctx context.Context, at pave.Name, env string, b 
 		if err := p.Access.AuditTx(ctx, tx, "bind", "environment:"+env, detail); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO bindings (environment, kind, provider, settings, module) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (environment, kind) DO UPDATE SET provider = excluded.provider, settings = excluded.settings, module = excluded.module`,
-			string(at), b.Kind, b.Provider, string(settings), module)
+		_, err := tx.Exec(ctx, `INSERT INTO bindings (environment, kind, provider, settings, module, secrets) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (environment, kind) DO UPDATE SET provider = excluded.provider, settings = excluded.settings, module = excluded.module,
+				secrets = excluded.secrets`,
+			string(at), b.Kind, b.Provider, settings, module, secrets)
 		return err
 	})
+}
+
+func jsonMap(m map[string]string) (string, error) {
+	if m == nil {
+		m = map[string]string{}
+	}
+	text, err := json.Marshal(m)
+	return string(text), err
 }
 
 // Unbind takes a binding back: an environment has that of all others again, and all
@@ -145,7 +166,7 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 			return err
 		}
 		if at == "" {
-			_, err := tx.Exec(ctx, `UPDATE bindings SET provider = $1, settings = '{}', module = '' WHERE environment = '' AND kind = $2`,
+			_, err := tx.Exec(ctx, `UPDATE bindings SET provider = $1, settings = '{}', module = '', secrets = '{}' WHERE environment = '' AND kind = $2`,
 				bindable[kind], kind)
 			return err
 		}
@@ -161,22 +182,6 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 	}
 	b, err := bindings.find(kind, at)
 	return pave.Bound{Environment: env, Binding: b}, err
-}
-
-// Bound reports whether a provider is bound anywhere.
-func (p *Platform) Bound(ctx context.Context, provider string) bool {
-	bindings, err := p.bindings(ctx)
-	if err != nil {
-		return false
-	}
-	for _, kinds := range bindings {
-		for _, b := range kinds {
-			if b.Provider == provider {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // asMade says who makes a kind for a service: for what is there already the provider that
@@ -195,8 +200,18 @@ func (p *Platform) asMade(ctx context.Context, service string, t bindingTable) (
 			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || bindable[kind] == "" || err == nil && r.Provider == b.Provider {
 				continue
 			}
-			return pave.Binding{Kind: kind, Provider: r.Provider, Settings: t[""][kind].Settings, Module: resource.ModuleOf(r.Spec)}, nil
+			return p.madeBy(r, t), nil
 		}
 		return b, err
 	}, nil
+}
+
+// madeBy is the binding that a resource was made by.
+func (p *Platform) madeBy(r resource.Record, t bindingTable) pave.Binding {
+	b := pave.Binding{Kind: r.Ref.Kind, Provider: r.Provider, Settings: t[""][r.Ref.Kind].Settings, Module: resource.ModuleOf(r.Spec)}
+	if b.Told = p.isTold(r.Ref.Kind, r.Provider); b.Told {
+		was := resource.BindingOf(r.Spec)
+		b.Settings, b.Secrets = was.Settings, was.Secrets
+	}
+	return b
 }

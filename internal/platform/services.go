@@ -246,49 +246,6 @@ func (p *Platform) ownedBy(ctx context.Context, team pave.Name) (int, error) {
 	return n, err
 }
 
-// bindingTable says which provider makes what, by environment and kind.
-type bindingTable map[pave.Name]map[string]pave.Binding
-
-func (b bindingTable) find(kind string, env pave.Name) (pave.Binding, error) {
-	for _, e := range []pave.Name{env, ""} {
-		if found, ok := b[e][kind]; ok {
-			return found, nil
-		}
-	}
-	return pave.Binding{}, pave.Errorf(pave.Invalid, "no provider is bound for %s in environment %q", kind, env).
-		WithHint("pave get environments shows the bindings")
-}
-
-func (p *Platform) bindings(ctx context.Context) (bindingTable, error) {
-	rows, err := p.DB.Query(ctx, `SELECT environment, kind, provider, settings, module FROM bindings ORDER BY environment, kind`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := bindingTable{}
-	for rows.Next() {
-		var env pave.Name
-		var b pave.Binding
-		var settings, module string
-		if err := rows.Scan(&env, &b.Kind, &b.Provider, &settings, &module); err != nil {
-			return nil, err
-		}
-		if module != "" {
-			if err := json.Unmarshal([]byte(module), &b.Module); err != nil {
-				return nil, err
-			}
-		}
-		if err := json.Unmarshal([]byte(settings), &b.Settings); err != nil {
-			return nil, err
-		}
-		if out[env] == nil {
-			out[env] = map[string]pave.Binding{}
-		}
-		out[env][b.Kind] = b
-	}
-	return out, rows.Err()
-}
-
 // Environments returns all environments with what is bound there, lowest rank
 // first.
 func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error) {

@@ -278,6 +278,7 @@ func (p *Platform) Doctor(ctx context.Context) ([]pave.Check, error) {
 	for _, check := range p.Checks {
 		add(check(ctx))
 	}
+	add(p.checkBindings(ctx))
 	for _, kind := range []string{pave.KindRepository, pave.KindDatabase, pave.KindCache, pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret} {
 		for _, d := range p.Resources.Drivers[kind] {
 			if c, ok := resource.As[resource.Checker](d); ok {

@@ -85,21 +85,27 @@ func (x *expansion) add(ref pave.Ref, spec func(settings map[string]string) any,
 		}
 		return
 	}
-	x.graph = append(x.graph, Node{Ref: ref, Provider: b.Provider, Spec: x.bound(spec(b.Settings), b.Module), Needs: needs})
+	x.graph = append(x.graph, Node{Ref: ref, Provider: b.Provider, Spec: x.bound(spec(b.Settings), b), Needs: needs})
 }
 
-// bound adds the module that makes a resource to its spec, and the team, which a module
-// may want to know.
-func (x *expansion) bound(spec any, m *pave.Module) json.RawMessage {
+// bound adds to a spec what its provider is told by the binding, and the team, which
+// it may want to know.
+func (x *expansion) bound(spec any, b pave.Binding) json.RawMessage {
 	raw := mustJSON(spec)
-	if m == nil {
+	if b.Module == nil && !b.Told {
 		return raw
 	}
 	all := map[string]any{}
 	if err := json.Unmarshal(raw, &all); err != nil && x.err == nil {
 		x.err = err
 	}
-	all["module"], all["team"] = m, x.w.Team
+	all["team"] = x.w.Team
+	if b.Module != nil {
+		all["module"] = b.Module
+	}
+	if b.Told {
+		all["binding"] = Bound{b.Settings, b.Secrets}
+	}
 	return mustJSON(all)
 }
 
