@@ -7,13 +7,8 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
 )
-
-// A Binding is what `pave bind` was told of a host: settings by name, and secrets.
-type Binding struct {
-	Settings map[string]string
-	Secrets  map[string]pave.Secret
-}
 
 // A Host holds the repositories of one organisation, by their names. All its methods
 // may be called again; those that change something change only what differs.
@@ -186,18 +181,10 @@ type Vendor interface {
 	Name() string
 	// Fields are the settings and secrets that its bindings take beside those of every
 	// git host, which Fields of this package has.
-	Fields() []Field
+	Fields() []pave.BindingField
 	// Open returns the host of a binding without calling it; Invalid, by field, where
 	// the binding is wrong. Hosts of equal bindings share limits and tokens.
-	Open(b Binding) (Host, error)
-}
-
-// A Field is a setting or a secret of a binding.
-type Field struct {
-	Name    string
-	Secret  bool
-	Default string
-	Help    string
+	Open(b resource.Opened) (Host, error)
 }
 
 // A Limit is the cause of an Unavailable where a host said when it answers again.
