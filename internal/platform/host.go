@@ -91,6 +91,9 @@ func (p *Platform) Delivered(ctx context.Context, id string, header http.Header,
 	if err != nil {
 		return run, false, err
 	}
+	if err := p.observeChecks(ctx, svc, rec); err != nil {
+		p.Log.Warn("look at checks", "service", svc.Name, "err", err)
+	}
 	return p.Received(ctx, string(svc.Name))
 }
 

@@ -118,7 +118,7 @@ func New(d Deps) *Platform {
 		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep, stepDetect: p.detectStep,
 		stepRelease: p.releaseStep, stepRollout: p.rolloutStep, stepRolloutBegin: p.rolloutBegin,
 		stepRolloutSettle: p.rolloutSettle, stepApproval: p.approvalStep, stepCatalog: p.catalogStep, stepCredentials: p.credentialsStep, stepQuiesce: p.quiesceStep,
-		stepForget: p.forgetStep,
+		stepForget: p.forgetStep, stepChecks: p.checksStep,
 	} {
 		d.Engine.Handle(name, h)
 	}
