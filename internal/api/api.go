@@ -49,6 +49,9 @@ type Platform interface {
 	Bind(ctx context.Context, env, kind string, r pave.BindRequest) (pave.Bound, error)
 	Unbind(ctx context.Context, env, kind string) (pave.Bound, error)
 	Providers(ctx context.Context) ([]pave.Provider, error)
+	ListModules(ctx context.Context) ([]pave.ModuleInfo, error)
+	Module(ctx context.Context, name string) (pave.ModuleReading, error)
+	ReadModule(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
 	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 

@@ -8,10 +8,10 @@ import (
 )
 
 func (a *app) add(planOnly bool) *cobra.Command {
-	return withPeople(a.verbs("add KIND", "Add a database, a cache or an environment to a service, or a member to a team",
-		"Add a database, a cache or a further environment to a service, which pave undo takes back;\nor a member to a team.", planOnly,
+	return withPeople(a.verbs("add KIND", "Add a database, a cache or an environment to a service, a member to a team, or a Terraform module",
+		"Add a database, a cache or a further environment to a service, which pave undo takes back;\na member to a team; or a Terraform module to what pave makes things by.", planOnly,
 		a.addBacking("database", "postgresql", "DATABASE_URL", planOnly), a.addBacking("cache", "redis", "REDIS_URL", planOnly),
-		a.addEnvironment(planOnly)), planOnly, a.addMember())
+		a.addEnvironment(planOnly)), planOnly, a.addMember(), a.addModule())
 }
 
 func (a *app) addBacking(kind, engine, variable string, planOnly bool) *cobra.Command {

@@ -13,6 +13,7 @@ import (
 // by another one.
 var silent = map[string]string{
 	"POST /v1/plans":                                      "makes nothing",
+	"POST /v1/modules":                                    "makes nothing",
 	"POST /login":                                         "the token's row is written when the program fetches it",
 	"POST /v1/login/devices":                              "nobody is signed in yet",
 	"POST /v1/login/devices/token":                        "login, in test/scripts/testdata/login.txtar",
