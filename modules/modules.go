@@ -18,18 +18,20 @@ var FS embed.FS
 type Module struct {
 	Name string
 	Kind string // of resource that it makes
+	// Engine in pave's words, "" where there is no choice of one.
+	Engine string
 }
 
 // All are the modules, by name.
 var All = []Module{
-	{"aws-elasticache", pave.KindCache},
-	{"aws-rds-mysql", pave.KindDatabase},
-	{"aws-rds-postgresql", pave.KindDatabase},
-	{"aws-s3-bucket", "bucket"},
-	{"aws-service-identity", pave.KindIdentity},
-	{"gcp-cloud-sql-mysql", pave.KindDatabase},
-	{"gcp-cloud-sql-postgresql", pave.KindDatabase},
-	{"gcp-gcs-bucket", "bucket"},
-	{"gcp-memorystore", pave.KindCache},
-	{"gcp-service-identity", pave.KindIdentity},
+	{"aws-elasticache", pave.KindCache, "redis"},
+	{"aws-rds-mysql", pave.KindDatabase, "mysql"},
+	{"aws-rds-postgresql", pave.KindDatabase, "postgresql"},
+	{"aws-s3-bucket", "bucket", "s3"},
+	{"aws-service-identity", pave.KindIdentity, ""},
+	{"gcp-cloud-sql-mysql", pave.KindDatabase, "mysql"},
+	{"gcp-cloud-sql-postgresql", pave.KindDatabase, "postgresql"},
+	{"gcp-gcs-bucket", "bucket", "s3"},
+	{"gcp-memorystore", pave.KindCache, "redis"},
+	{"gcp-service-identity", pave.KindIdentity, ""},
 }

@@ -52,6 +52,9 @@ type Platform interface {
 	Unbind(ctx context.Context, env, kind string) (pave.Bound, error)
 	Import(ctx context.Context, r pave.ImportRequest) (pave.Imported, error)
 	Providers(ctx context.Context) ([]pave.Provider, error)
+	ListModules(ctx context.Context) ([]pave.ModuleInfo, error)
+	Module(ctx context.Context, name string) (pave.ModuleReading, error)
+	ReadModule(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
 	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 

@@ -65,6 +65,9 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		case pave.TemplateDetail:
 			a.describeTemplate(o)
 			return nil
+		case pave.ModuleReading:
+			a.printModule(o)
+			return nil
 		case pave.Run:
 			a.describeRun(o)
 			return nil

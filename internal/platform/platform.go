@@ -57,11 +57,15 @@ type Shelf interface {
 	Prune(before time.Time) error
 }
 
-// Modules keeps Terraform modules.
+// Modules knows Terraform modules.
 type Modules interface {
 	// Keep keeps the module of a request, or says what it lacks. Secrets are the names
 	// of the variables that terraform will see.
-	Keep(r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error)
+	Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error)
+	// Read says what a module asks for, and keeps nothing.
+	Read(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
+	// Shipped are those that ship with pave.
+	Shipped() []pave.ModuleInfo
 }
 
 // Addresses says where people find things; they change with the server's port.

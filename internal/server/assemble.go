@@ -75,7 +75,9 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache,
 		vault, paths, root), log)
 	modules := terraforms(c, s.node, vault, root)
+	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {
+		d.Fetch = fetch
 		resources.Drivers.Add(d.Kind, "terraform", d)
 	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,

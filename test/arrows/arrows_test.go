@@ -48,7 +48,8 @@ var arrows = map[string]string{
 	"internal/provider/process":      "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":       "internal/resource internal/node internal/git internal/seal",
-	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal modules",
+	"modules":                        "",
 	"templates":                      "",
 
 	// Support for tests; nothing of the product imports it.

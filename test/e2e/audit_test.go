@@ -14,6 +14,7 @@ import (
 var silent = map[string]string{
 	"POST /v1/imports":                                    "import, in test/e2e/host_test.go",
 	"POST /v1/plans":                                      "makes nothing",
+	"POST /v1/modules":                                    "makes nothing",
 	"POST /login":                                         "the token's row is written when the program fetches it",
 	"POST /v1/login/devices":                              "nobody is signed in yet",
 	"POST /v1/login/devices/token":                        "login, in test/scripts/testdata/login.txtar",

@@ -94,6 +94,8 @@ func rows() map[string]row {
 		"GET /v1/services": {want: signed, leaks: true}, "GET /v1/runs": {want: signed, leaks: true}, "GET /v1/events": {want: signed, leaks: true},
 		"GET /v1/events/stream": {want: signed, leaks: true}, "GET /v1/resources": {want: signed, leaks: true}, "GET /v1/entities": {want: signed, leaks: true}, "GET /v1/calls": {want: signed, leaks: true},
 		"GET /v1/teams": {want: signed, leaks: true}, "GET /v1/environments": {want: signed, leaks: true}, "GET /v1/providers": {want: signed, leaks: true}, "GET /v1/doctor": {want: signed, leaks: true},
+		"GET /v1/modules": {want: signed, leaks: true}, "GET /v1/modules/{name}": {want: signed, leaks: true, before: named("aws-s3-bucket")},
+		"POST /v1/modules":  {want: admins, body: `{"provider":"terraform","source":"pave:aws-s3-bucket"}`},
 		"GET /v1/templates": {want: signed, leaks: true}, "GET /v1/templates/{name}": {want: signed, leaks: true, before: named("fixture")},
 		"GET /v1/template-sources": {want: signed, leaks: true}, "GET /v1/insight/adoption": {want: signed, leaks: true},
 		"GET /v1/can": {want: reads, query: "verb=deploy&name=shop"},
