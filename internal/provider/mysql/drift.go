@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pave-platform/pave/internal/resource"
 )
@@ -86,7 +85,7 @@ func (s *session) shutStrangers(ctx context.Context, have mark) error {
 	all, err := s.strangers(ctx, have)
 	for _, w := range all {
 		if err == nil {
-			err = s.exec(ctx, "shut out "+w.user, fmt.Sprintf("REVOKE ALL PRIVILEGES, GRANT OPTION ON %s.* FROM %s@%s", quote(w.by), quote(w.user), quote(w.host)))
+			err = s.revoke(ctx, quote(w.user)+"@"+quote(w.host), w.by)
 		}
 	}
 	return err

@@ -98,7 +98,7 @@ func (s *session) letIn(ctx context.Context, m mark, l login, rights string, pas
 	more, err := s.texts(ctx, what, `SELECT Db FROM mysql.db WHERE User = ? AND Host = ? AND Db <> ?`, l.user, host, grantName(m.database))
 	for _, database := range more {
 		if err == nil {
-			err = s.revoke(ctx, l.user, database)
+			err = s.revoke(ctx, who, database)
 		}
 	}
 	if err != nil {
@@ -108,14 +108,16 @@ func (s *session) letIn(ctx context.Context, m mark, l login, rights string, pas
 		who, hash(password), connections))
 }
 
-// revoke takes the rights that a user has by a name of databases in mysql.db; that it
+// revoke takes the rights that an account has by a name of databases in mysql.db; that it
 // has none is success.
-func (s *session) revoke(ctx context.Context, user, name string) error {
-	_, err := s.conn.ExecContext(ctx, "REVOKE ALL PRIVILEGES, GRANT OPTION ON "+quote(name)+".* FROM "+account(user))
-	if number(err) == noSuchGrant {
-		return nil
+func (s *session) revoke(ctx context.Context, who, name string) error {
+	for _, rights := range []string{"ALL PRIVILEGES", "GRANT OPTION"} {
+		_, err := s.conn.ExecContext(ctx, "REVOKE "+rights+" ON "+quote(name)+".* FROM "+who)
+		if err != nil && number(err) != noSuchGrant {
+			return unavailable("take the rights of "+who, err)
+		}
 	}
-	return unavailable("take the rights of "+user, err)
+	return nil
 }
 
 // shut lets a user in no longer, and ends what it has open.

@@ -15,15 +15,15 @@ func (d *Driver) Diff(ctx context.Context, r resource.Resource) (resource.Differ
 		return resource.Difference{}, err
 	}
 	defer s.close()
-	have, err := s.find(ctx, r)
-	if err != nil || !have.there {
+	have, err := s.marks(ctx, "id = ?", r.ID)
+	if err != nil || len(have) == 0 || !have[0].there {
 		return resource.Difference{}, err
 	}
 	// Others need not wait for the count.
 	if err := s.exec(ctx, "count rows", "DO RELEASE_ALL_LOCKS()", "SET SESSION max_statement_time = 2, lock_wait_timeout = 2"); err != nil {
 		return resource.Difference{}, err
 	}
-	lost, err := s.count(ctx, have.database)
+	lost, err := s.count(ctx, have[0].database)
 	return resource.Difference{Lost: lost}, err
 }
 

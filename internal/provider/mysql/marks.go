@@ -146,7 +146,7 @@ func (s *session) setAside(ctx context.Context, have mark) error {
 			continue
 		}
 		if err = s.shut(ctx, l.user); err == nil {
-			err = s.revoke(ctx, l.user, grantName(have.database))
+			err = s.revoke(ctx, account(l.user), grantName(have.database))
 		}
 	}
 	return err
@@ -161,7 +161,7 @@ func (s *session) bringBack(ctx context.Context, have mark) error {
 	all, err := s.logins(ctx, have.id)
 	for _, l := range all {
 		if err == nil {
-			err = s.exec(ctx, "set the rights of "+l.user, "GRANT ALL PRIVILEGES ON "+everything(have.database)+" TO "+account(l.user))
+			err = s.exec(ctx, "set the rights of "+l.user, "CREATE USER IF NOT EXISTS "+account(l.user)+" ACCOUNT LOCK", "GRANT ALL PRIVILEGES ON "+everything(have.database)+" TO "+account(l.user))
 		}
 	}
 	if err == nil {
