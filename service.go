@@ -1,9 +1,6 @@
 package pave
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // A Service is what a team owns and runs. Its name is unique in the
 // organisation; its ID never changes.
@@ -101,16 +98,6 @@ type WantedBacking struct {
 	Engine string `json:"engine"`
 	// Credentials are how often they were rotated, by environment.
 	Credentials map[Name]int `json:"credentials,omitempty"`
-}
-
-// URLKey is the variable by which a workload finds a backing: that of a database
-// is named after the kind, as everywhere; that of a cache after its engine.
-func (b WantedBacking) URLKey() string {
-	word := b.Kind
-	if b.Kind == KindCache {
-		word = b.Engine
-	}
-	return strings.ToUpper(word) + "_URL"
 }
 
 // Engine is the engine of the backing of a kind, "" where none is wanted.

@@ -19,6 +19,8 @@ type createBody struct {
 	Environments []string       `json:"environments,omitempty" maxItems:"20"`
 	Database     string         `json:"database,omitempty" doc:"postgresql, redis or none; left out, what the template declares"`
 	Cache        string         `json:"cache,omitempty" doc:"redis or none; left out, what the template declares"`
+	Queue        string         `json:"queue,omitempty" doc:"nats, rabbitmq or none; left out, what the template declares"`
+	Bucket       string         `json:"bucket,omitempty" doc:"s3 or none; left out, what the template declares"`
 	Inputs       map[string]any `json:"inputs,omitempty"`
 }
 
@@ -26,8 +28,8 @@ type createBody struct {
 // here: who asks for it alone wants no other database.
 func (b createBody) request() pave.CreateService {
 	r := pave.CreateService{Name: b.Name, Team: b.Team, Template: b.Template,
-		Environments: b.Environments, Database: b.Database, Cache: b.Cache, Inputs: b.Inputs}
-	if b.Cache == "" && slices.Contains(pave.Engines[pave.KindCache], b.Database) {
+		Environments: b.Environments, Database: b.Database, Cache: b.Cache, Queue: b.Queue, Bucket: b.Bucket, Inputs: b.Inputs}
+	if b.Cache == "" && slices.Contains(pave.EnginesOf(pave.KindCache), b.Database) {
 		r.Database, r.Cache = "none", b.Database
 	}
 	return r
@@ -105,7 +107,7 @@ func wrongBody(err error) error {
 // fieldOf is the field that a message speaks of: its first word that is one.
 func fieldOf(message string) string {
 	for _, word := range strings.FieldsFunc(message, func(r rune) bool { return r == ' ' || r == ':' || r == '"' }) {
-		if slices.Contains([]string{"name", "team", "template", "environment", "environments", "database", "cache", "inputs"}, word) {
+		if slices.Contains([]string{"name", "team", "template", "environment", "environments", "database", "cache", "queue", "bucket", "inputs"}, word) {
 			return word
 		}
 	}

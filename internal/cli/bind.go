@@ -15,7 +15,7 @@ import (
 
 func (a *app) bind() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "bind ENVIRONMENT|default KIND PROVIDER", Short: "Say who makes databases or caches in an environment",
+		Use: "bind ENVIRONMENT|default KIND PROVIDER", Short: "Say who makes databases, caches, queues or buckets in an environment",
 		Long: "Say who makes resources of a kind in an environment from now on, or in all that have no binding of\n" +
 			"their own. What was made before stays with the provider that made it. With the provider terraform\n" +
 			"a module makes them: pave reads its variables and outputs, fills in what it knows by the usual\n" +

@@ -21,7 +21,13 @@ const everywhere = "default"
 const byModule = "terraform"
 
 // bindable are the kinds that may be bound, with the provider each has at first.
-var bindable = map[string]string{pave.KindDatabase: "postgres", pave.KindCache: "redis"}
+var bindable = func() map[string]string {
+	out := map[string]string{}
+	for _, kind := range pave.BackingKinds {
+		out[kind] = pave.LocalProvider(kind)
+	}
+	return out
+}()
 
 // settings are those a binding may have.
 var bindSettings = []string{"drift", "memory_mb", "public"}

@@ -63,7 +63,9 @@ func (p *Platform) DevEnvironment(ctx context.Context, service string, r pave.De
 			return out, err
 		}
 		outputs[w.Kind] = pave.OutputsOf(address)
-		out.Variables[w.URLKey()] = address.Reveal()
+		for _, v := range w.Variables() {
+			out.Variables[v.Name] = outputs[w.Kind][v.Output].Reveal()
+		}
 		word := "kept"
 		if fresh {
 			word = "new"

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -300,8 +301,8 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 	return store.Collect(rows, err, func(row store.Scanner) (pave.Environment, error) {
 		var e pave.Environment
 		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds, &e.Calls)
-		for _, kind := range []string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache, pave.KindSecret,
-			pave.KindDeployment, pave.KindRoute} {
+		for _, kind := range slices.Concat([]string{pave.KindRepository, pave.KindIdentity}, pave.BackingKinds,
+			[]string{pave.KindSecret, pave.KindDeployment, pave.KindRoute}) {
 			if b, berr := bound.find(kind, e.Name); berr == nil {
 				e.Bindings = append(e.Bindings, b)
 			}

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -278,8 +279,10 @@ func (p *Platform) Doctor(ctx context.Context) ([]pave.Check, error) {
 	for _, check := range p.Checks {
 		add(check(ctx))
 	}
-	for _, kind := range []string{pave.KindRepository, pave.KindDatabase, pave.KindCache, pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret} {
-		for _, d := range p.Resources.Drivers[kind] {
+	for _, kind := range slices.Concat([]string{pave.KindRepository}, pave.BackingKinds, []string{pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret}) {
+		drivers := p.Resources.Drivers[kind]
+		for _, name := range slices.Sorted(maps.Keys(drivers)) {
+			d := drivers[name]
 			if c, ok := resource.As[resource.Checker](d); ok {
 				add(c.Check(ctx))
 			}

@@ -134,7 +134,7 @@ func terraforms(c Config, n *node.Client, vault *resource.Vault, root bool) []*t
 		uid = terraformUID
 	}
 	var out []*terraform.Driver
-	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
+	for _, kind := range pave.BackingKinds {
 		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), UID: uid, Env: see})
 	}
 	return out
