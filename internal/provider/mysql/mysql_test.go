@@ -98,7 +98,9 @@ func halfDone(t *testing.T, d *Driver) {
 		"user without rights": func(name, id string) []string {
 			return []string{"REVOKE ALL PRIVILEGES, GRANT OPTION FROM " + account(name), "ALTER USER " + account(name) + " ACCOUNT LOCK"}
 		},
-		"set aside, not shut": func(name, id string) []string { return []string{"UPDATE pave.resources SET aside = TRUE WHERE id = '" + id + "'"} },
+		"set aside, not shut": func(name, id string) []string {
+			return []string{"UPDATE pave.resources SET aside = TRUE WHERE id = '" + id + "'"}
+		},
 		"dropped but for mark": func(name, id string) []string {
 			return []string{"DROP USER " + account(name), "DROP DATABASE " + quote(name)}
 		},
@@ -314,5 +316,8 @@ func TestKilled(t *testing.T) {
 	}
 	_ = syscall.Kill(st.PID, syscall.SIGKILL)
 	eventually(t, "it is back", func() bool { out, err := as(t, url, "SELECT COUNT(*) FROM t"); return err == nil && out == "3\n" })
-	eventually(t, "it is seen", func() bool { st, err := d.Observe(t.Context(), r); return err == nil && st.Ready && st.Secrets["url"] == url })
+	eventually(t, "it is seen", func() bool {
+		st, err := d.Observe(t.Context(), r)
+		return err == nil && st.Ready && st.Secrets["url"] == url
+	})
 }
