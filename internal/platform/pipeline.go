@@ -92,7 +92,10 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	}
 	src := pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit, Pipeline: pipe}
 	if slices.ContainsFunc(pipe.Steps, func(s pipeline.Step) bool { return s.Test }) {
-		src.Database, src.Cache = w.Engine(pave.KindDatabase) != "", w.Engine(pave.KindCache) != ""
+		src.Backings = map[string]string{}
+		for _, b := range w.Resources {
+			src.Backings[b.Kind] = b.Engine
+		}
 	}
 	steps, last := p.Pipeline.Steps(src)
 	needs := []string{last}
