@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -139,7 +140,7 @@ func terraforms(c Config, n *node.Client, vault *resource.Vault, root bool) []*t
 		uid = terraformUID
 	}
 	var out []*terraform.Driver
-	for _, kind := range pave.BackingKinds {
+	for _, kind := range append(slices.Clone(pave.BackingKinds), pave.KindRole) {
 		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), UID: uid, Env: see})
 	}
 	return out
