@@ -80,6 +80,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources.Drivers.Add(pave.KindDatabase, "postgres", database)
 	resources.Drivers.Add(pave.KindDatabase, "mysql", maria)
 	resources.Drivers.Add(pave.KindCache, "redis", cache)
+	addHosts(resources, vault, gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf}, key.Derive, c.Allow, s.state.Public)
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {
