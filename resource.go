@@ -11,6 +11,8 @@ const (
 	KindIdentity   = "identity"
 	KindDatabase   = "database"
 	KindCache      = "cache"
+	KindQueue      = "queue"
+	KindBucket     = "bucket"
 	KindSecret     = "secret"
 	KindDeployment = "deployment"
 	KindRoute      = "route"

@@ -36,6 +36,7 @@ type serverKind struct {
 
 var serverKinds = map[string]serverKind{
 	"postgres": {newPostgres, findAnyPostgres, checkPostgres, []string{"postgres", "pave-postgres"}},
+	"mysql":    {newMySQL, findAnyMySQL, checkMySQL, []string{"mysql", "pave-mysql"}},
 	"redis":    {newRedis, findAnyRedis, checkRedis, []string{"redis", "pave-redis"}},
 }
 
@@ -70,4 +71,10 @@ func serverAccount(kind string) (account, error) {
 	}
 	return account{}, pave.Errorf(pave.NotFound, "there is no user to run %s as, and it must not run as root", kind).
 		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s", users[len(users)-1])
+}
+
+// MayServe is NotFound where servers of a kind have no user here to run as.
+func MayServe(kind string) error {
+	_, err := serverAccount(kind)
+	return err
 }

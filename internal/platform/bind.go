@@ -21,7 +21,13 @@ const everywhere = "default"
 const byModule = "terraform"
 
 // bindable are the kinds that may be bound, with the provider each has at first.
-var bindable = map[string]string{pave.KindRepository: "git", pave.KindDatabase: "postgres", pave.KindCache: "redis", pave.KindSecret: "sealed"}
+var bindable = func() map[string]string {
+	out := map[string]string{pave.KindRepository: "git", pave.KindSecret: "sealed"}
+	for _, kind := range pave.BackingKinds {
+		out[kind] = pave.LocalProvider(kind)
+	}
+	return out
+}()
 
 // settings are those a binding may have.
 var bindSettings = []string{"drift", "memory_mb", "public"}
@@ -46,7 +52,7 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
 	told, ok := resource.As[resource.Bindable](d)
 	switch {
-	case r.Archive != nil && r.Provider != byModule:
+	case (r.Archive != nil || r.Source != "") && r.Provider != byModule:
 		err = pave.BadField("module", r.Source, "is for the provider terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
 	case r.Provider == byModule:
 		err = p.bindModule(ctx, at, kind, r, &out)
@@ -100,7 +106,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 		names = append(names, name)
 	}
-	m, inputs, outputs, err := p.Modules.Keep(r, names)
+	m, inputs, outputs, err := p.Modules.Keep(ctx, kind, r, names)
 	if err != nil {
 		return err
 	}
@@ -125,6 +131,9 @@ func (p *Platform) keepBinding(ctx context.Context, at pave.Name, env string, b 
 		}
 		module = string(text)
 		detail += fmt.Sprintf(", module %s %.19s", b.Module.Source, b.Module.Digest)
+		if b.Module.Commit != "" {
+			detail += " of commit " + b.Module.Commit
+		}
 	}
 	settings, err := jsonMap(b.Settings)
 	if err != nil {

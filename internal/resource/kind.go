@@ -25,6 +25,8 @@ type RepositorySpec struct {
 	Inputs   map[string]any `json:"inputs,omitempty"`
 	Database string         `json:"database,omitempty"` // engine
 	Cache    string         `json:"cache,omitempty"`    // engine
+	Queue    string         `json:"queue,omitempty"`    // engine
+	Bucket   string         `json:"bucket,omitempty"`   // engine
 	// Environments at creation, for the texts of the first commit.
 	Environments []pave.Name `json:"environments,omitempty"`
 	Description  string      `json:"description,omitempty"`
@@ -54,6 +56,21 @@ type DatabaseSpec struct {
 type CacheSpec struct {
 	Engine   string `json:"engine"`
 	MemoryMB int    `json:"memory_mb,omitempty"` // what it may hold; 0: as the provider has it
+	// Credentials is how often they were rotated.
+	Credentials int `json:"credentials,omitempty"`
+}
+
+// QueueSpec is an own queue for one service in one environment.
+type QueueSpec struct {
+	Engine string `json:"engine"`
+	// Credentials is how often they were rotated.
+	Credentials int `json:"credentials,omitempty"`
+}
+
+// BucketSpec is an own bucket for one service in one environment.
+type BucketSpec struct {
+	Engine string `json:"engine"`
+	Public bool   `json:"public,omitempty"` // read by everybody; a guard refuses it
 	// Credentials is how often they were rotated.
 	Credentials int `json:"credentials,omitempty"`
 }
@@ -120,6 +137,8 @@ var kinds = map[string]kind{
 	pave.KindIdentity:   {title: "Identity"},
 	pave.KindDatabase:   {title: "Database"},
 	pave.KindCache:      {title: "Cache"},
+	pave.KindQueue:      {title: "Queue"},
+	pave.KindBucket:     {title: "Bucket"},
 	pave.KindSecret:     {title: "Secrets"},
 	pave.KindDeployment: {title: "Deployment"},
 	pave.KindRoute:      {title: "Route"},
