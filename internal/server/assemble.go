@@ -24,6 +24,7 @@ import (
 	"github.com/pave-platform/pave/internal/provider/redis"
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/provider/terraform"
+	vaultkv "github.com/pave-platform/pave/internal/provider/vault"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/source"
@@ -79,6 +80,10 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources.Drivers.Add(pave.KindDatabase, "postgres", database)
 	resources.Drivers.Add(pave.KindDatabase, "mysql", maria)
 	resources.Drivers.Add(pave.KindCache, "redis", cache)
+	resources.Drivers.Add(pave.KindSecret, "vault", &vaultkv.Driver{Values: vault, Derive: key.Derive,
+		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
+			return resources.Bounds(ctx, pave.KindSecret, "vault")
+		}})
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {
