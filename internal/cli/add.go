@@ -14,8 +14,7 @@ func (a *app) add(planOnly bool) *cobra.Command {
 		kinds = append(kinds, a.addBacking(kind, planOnly))
 	}
 	return withPeople(a.verbs("add KIND", "Add a database, a cache, a queue, a bucket or an environment to a service, a member to a team, or a Terraform module",
-		"Add a database, a cache, a queue, a bucket or a further environment to a service, which pave undo
-takes back; a member to a team; or a Terraform module to what pave makes things by.", planOnly,
+		"Add a database, a cache, a queue, a bucket or a further environment to a service, which pave undo\ntakes back; a member to a team; or a Terraform module to what pave makes things by.", planOnly,
 		append(kinds, a.addEnvironment(planOnly))...), planOnly, a.addMember(), a.addModule())
 }
 
