@@ -48,25 +48,27 @@ var arrows = map[string]string{
 	"internal/provider/process":      "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":       "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/vault":        "internal/resource internal/httpc",
 	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal modules",
 	"modules":                        "",
 	"templates":                      "",
 
 	// Support for tests; nothing of the product imports it.
-	"internal/store/storetest":       "internal/store",
-	"internal/resource/resourcetest": "internal/resource internal/store internal/workflow",
-	"test/fixture/service":           "",
-	"test/contract":                  "",
-	"test/faultproxy":                "",
-	"test/openid":                    "",
-	"test/bench":                     "",
-	"test/docs":                      "",
-	"test/world":                     "internal/access internal/job internal/node internal/store test/contract",
+	"internal/store/storetest":          "internal/store",
+	"internal/provider/vault/vaulttest": "",
+	"internal/resource/resourcetest":    "internal/resource internal/store internal/workflow",
+	"test/fixture/service":              "",
+	"test/contract":                     "",
+	"test/faultproxy":                   "",
+	"test/openid":                       "",
+	"test/bench":                        "",
+	"test/docs":                         "",
+	"test/world":                        "internal/access internal/job internal/node internal/store test/contract",
 }
 
 // doors to packages that only a few may use, from outside of the module.
 var foreign = map[string][]string{
-	"os/exec":                           {"internal/job", "internal/git", "internal/server", "internal/node", "internal/cli", "internal/store/storetest", "test/world", "test/bench"},
+	"os/exec":                           {"internal/provider/vault/vaulttest", "internal/job", "internal/git", "internal/server", "internal/node", "internal/cli", "internal/store/storetest", "test/world", "test/bench"},
 	"github.com/jackc/pgx/v5":           {"internal/provider/postgres", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
 	"github.com/gomodule/redigo/redis":  {"internal/provider/redis", "internal/node"},
 	"modernc.org/sqlite":                {"internal/store"},
