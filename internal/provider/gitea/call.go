@@ -12,20 +12,13 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/provider/githost"
 )
 
 const (
-	callTimeout = 30 * time.Second
-	gitTimeout  = 10 * time.Minute
-	maxAnswer   = 16 << 20
-	maxWait     = time.Hour // that a server may ask for
-	pageSize    = 50        // the largest that servers allow unless told otherwise
-	maxPages    = 2000
+	pageSize = 50 // the largest that servers allow unless told otherwise
+	maxPages = 2000
 )
 
 type client = *http.Client
@@ -35,7 +28,6 @@ type api struct {
 	base   *url.URL
 	client client
 	token  pave.Secret
-	until  atomic.Int64 // no call before, in nanoseconds
 }
 
 // join is a path of parts that are escaped.
@@ -57,9 +49,6 @@ func (a *api) get(ctx context.Context, path string, query url.Values, out any) e
 // call does one request with in as its body and fills out, where they are not nil.
 // What the server says is in the error; what it is shown never is.
 func (a *api) call(ctx context.Context, method, path string, in, out any) error {
-	if until := time.Unix(0, a.until.Load()); time.Now().Before(until) {
-		return limited(a.base.Host, until)
-	}
 	var body io.Reader
 	if in != nil {
 		data, err := json.Marshal(in)
@@ -113,10 +102,6 @@ func (a *api) refused(resp *http.Response, data []byte) error {
 	said := reason(data)
 	what := fmt.Sprintf("%s %s: %s", resp.Request.Method, strings.TrimPrefix(resp.Request.URL.Path, a.base.Path+"/"), said)
 	switch code := resp.StatusCode; {
-	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "":
-		until := time.Now().Add(retryAfter(resp.Header, time.Now()))
-		a.until.Store(until.UnixNano())
-		return limited(a.base.Host, until)
 	case code == http.StatusUnauthorized:
 		return pave.Errorf(pave.Denied, "%s does not know the token: %s", a.base.Host, said).
 			WithHint("make a new one under Settings, Applications, and bind it: pave bind")
@@ -160,15 +145,10 @@ func reason(data []byte) string {
 	return string(text)
 }
 
-func limited(host string, until time.Time) error {
-	return pave.Errorf(pave.Unavailable, "%s wants no calls for now: %w", host, githost.Limit{Until: until}).
-		WithHint("it goes on by itself")
-}
-
 // unreached is the error of a call that has no answer.
 func unreached(host string, err error) error {
 	var known *pave.Error
-	if errors.As(err, &known) && known.Code != pave.Unavailable {
+	if errors.As(err, &known) {
 		return known
 	}
 	var u *url.Error
@@ -176,18 +156,6 @@ func unreached(host string, err error) error {
 		err = u.Err // its address may hold more than people should read
 	}
 	return pave.Errorf(pave.Unavailable, "%s does not answer: %w", host, err).WithHint("pave retry, once it does")
-}
-
-// retryAfter is how long a server wants to be left alone: seconds or a date.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	wait := time.Minute
-	text := h.Get("Retry-After")
-	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
-		wait = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, time.Second), maxWait)
 }
 
 // pages asks for one page after the other until there is no more, or more says no.

@@ -5,7 +5,6 @@ package gitea
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -64,13 +63,11 @@ func open(b resource.Opened) (*Host, error) {
 		return nil, pave.BadField("token", "", "is missing", "make one under Settings, Applications, and give it by --secret token")
 	}
 	allow := strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' })
-	calls, err := httpc.New(httpc.Options{Allow: allow, Timeout: callTimeout, MaxBytes: maxAnswer})
+	calls, err := githost.NewClient(allow)
 	if err != nil {
 		return nil, err
 	}
-	calls.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	git, err := httpc.New(httpc.Options{Allow: allow, Timeout: gitTimeout,
-		Credentials: httpc.Credentials{base.Scheme + "://" + base.Host: {User: "pave", Password: token}}})
+	git, err := githost.NewGitClient(allow, base.Scheme+"://"+base.Host, httpc.Login{User: "pave", Password: token})
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +96,7 @@ var (
 	_ githost.Host      = (*Host)(nil)
 	_ githost.Protector = (*Host)(nil)
 	_ githost.Granter   = (*Host)(nil)
+	_ githost.Owner     = (*Host)(nil)
 	_ githost.Valuer    = (*Host)(nil)
 	_ githost.Hooker    = (*Host)(nil)
 	_ githost.Teller    = (*Host)(nil)

@@ -88,3 +88,8 @@ func or(s, other string) string {
 	}
 	return s
 }
+
+// Owners is the file of those who own the code, and how a team is written in it.
+func (h *Host) Owners(team string) (file, owner string) {
+	return ".gitea/CODEOWNERS", "@" + h.org + "/" + team
+}
