@@ -23,6 +23,7 @@ type repository struct {
 	Topics        []string  `json:"topics"`
 	DefaultBranch string    `json:"default_branch"`
 	Archived      bool      `json:"archived"`
+	Empty         bool      `json:"empty"`
 	Language      string    `json:"language"`
 	Updated       time.Time `json:"updated_at"`
 }
@@ -188,6 +189,14 @@ func (h *Host) Head(ctx context.Context, name, branch string) (string, error) {
 		} `json:"commit"`
 	}
 	err := h.get(ctx, h.repo(name, "branches", branch), nil, &b)
+	if pave.CodeOf(err) == pave.Unavailable && ctx.Err() == nil {
+		// Servers fail to answer for a repository that they still take for empty, which
+		// it may stay where it was renamed right after its first push.
+		var r repository
+		if h.get(ctx, h.repo(name), nil, &r) == nil && r.Empty {
+			return "", pave.Errorf(pave.NotFound, "repository %s/%s is empty", h.org, name)
+		}
+	}
 	return b.Commit.ID, err
 }
 

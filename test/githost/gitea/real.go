@@ -90,7 +90,7 @@ func serve(t testing.TB, program, config, dir string) {
 		log.Close()
 		if t.Failed() {
 			text, _ := os.ReadFile(log.Name())
-			t.Logf("the server said: %s", text[max(0, len(text)-2000):])
+			t.Logf("the server said: %s", text[max(0, len(text)-20000):])
 		}
 	})
 }
