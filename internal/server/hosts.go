@@ -20,7 +20,9 @@ func vendors(allow []string) []githost.Vendor {
 func addHosts(c *resource.Controller, vault *resource.Vault, mirror gitlocal.Driver, derive func(purpose, id string) pave.Secret, allow []string, public string) {
 	for _, v := range vendors(allow) {
 		d := &githost.Driver{Vendor: v, Mirror: mirror, Vault: vault, Derive: derive,
-			Bindings: func(ctx context.Context) ([]resource.Bound, error) { return c.Bounds(ctx, pave.KindRepository, v.Name()) },
+			Bindings: func(ctx context.Context) ([]resource.Bound, error) {
+				return c.Bounds(ctx, pave.KindRepository, v.Name())
+			},
 			HookURL: func(r resource.Resource) string {
 				if public == "" {
 					return ""
