@@ -66,19 +66,20 @@ func (h *host) Variables(ctx context.Context, name, env string) (map[string]stri
 
 // SetVariable changes a variable, or makes it.
 func (h *host) SetVariable(ctx context.Context, name, env, key, value string) error {
-	var err error
-	change, create := api.ActionsUpdateVariableRequest{Name: &key, Value: &value}, api.ActionsCreateVariableRequest{Name: key, Value: value}
-	if env == "" {
-		_, err = h.Actions.UpdateRepoVariable(ctx, h.org, name, key, change)
-	} else {
-		_, err = h.Actions.UpdateEnvVariable(ctx, h.org, name, env, key, change)
-	}
-	if err = problem("set variable "+key+" of "+name, err); pave.CodeOf(err) != pave.NotFound {
+	has, err := h.Variables(ctx, name, env)
+	if err != nil {
 		return err
 	}
-	if env == "" {
+	change, create := api.ActionsUpdateVariableRequest{Name: &key, Value: &value}, api.ActionsCreateVariableRequest{Name: key, Value: value}
+	_, there := has[key]
+	switch {
+	case there && env == "":
+		_, err = h.Actions.UpdateRepoVariable(ctx, h.org, name, key, change)
+	case there:
+		_, err = h.Actions.UpdateEnvVariable(ctx, h.org, name, env, key, change)
+	case env == "":
 		_, err = h.Actions.CreateRepoVariable(ctx, h.org, name, create)
-	} else {
+	default:
 		_, err = h.Actions.CreateEnvVariable(ctx, h.org, name, env, create)
 	}
 	return problem("set variable "+key+" of "+name, err)
