@@ -70,16 +70,25 @@ func (h *host) SetVariable(ctx context.Context, name, env, key, value string) er
 	if err != nil {
 		return err
 	}
-	change, create := api.ActionsUpdateVariableRequest{Name: &key, Value: &value}, api.ActionsCreateVariableRequest{Name: key, Value: value}
-	_, there := has[key]
-	switch {
-	case there && env == "":
+	if _, there := has[key]; !there {
+		if err = h.createVariable(ctx, name, env, key, value); pave.CodeOf(err) != pave.Conflict { // another call was first
+			return err
+		}
+	}
+	change := api.ActionsUpdateVariableRequest{Name: &key, Value: &value}
+	if env == "" {
 		_, err = h.Actions.UpdateRepoVariable(ctx, h.org, name, key, change)
-	case there:
+	} else {
 		_, err = h.Actions.UpdateEnvVariable(ctx, h.org, name, env, key, change)
-	case env == "":
+	}
+	return problem("set variable "+key+" of "+name, err)
+}
+
+func (h *host) createVariable(ctx context.Context, name, env, key, value string) (err error) {
+	create := api.ActionsCreateVariableRequest{Name: key, Value: value}
+	if env == "" {
 		_, err = h.Actions.CreateRepoVariable(ctx, h.org, name, create)
-	default:
+	} else {
 		_, err = h.Actions.CreateEnvVariable(ctx, h.org, name, env, create)
 	}
 	return problem("set variable "+key+" of "+name, err)
@@ -132,6 +141,33 @@ func (h *host) SetSecret(ctx context.Context, name, env, key string, value pave.
 		_, err = h.Actions.CreateOrUpdateEnvSecret(ctx, h.org, name, env, key, body)
 	}
 	return problem(what, err)
+}
+
+// DropVariable takes a variable back.
+func (h *host) DropVariable(ctx context.Context, name, env, key string) (err error) {
+	if env == "" {
+		_, err = h.Actions.DeleteRepoVariable(ctx, h.org, name, key)
+	} else {
+		_, err = h.Actions.DeleteEnvVariable(ctx, h.org, name, env, key)
+	}
+	return absent(problem("drop variable "+key+" of "+name, err))
+}
+
+// DropSecret takes a secret back.
+func (h *host) DropSecret(ctx context.Context, name, env, key string) (err error) {
+	if env == "" {
+		_, err = h.Actions.DeleteRepoSecret(ctx, h.org, name, key)
+	} else {
+		_, err = h.Actions.DeleteEnvSecret(ctx, h.org, name, env, key)
+	}
+	return absent(problem("drop secret "+key+" of "+name, err))
+}
+
+func absent(err error) error {
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	return err
 }
 
 // sealedFor is a sealed box for a public key, both in base64.

@@ -96,19 +96,22 @@ func TestStatusAndRuns(t *testing.T) {
 	rig := newRig(t)
 	r := rig.fresh()
 	head := rig.apply(t, r).Version
-	if err := rig.Tell(t.Context(), r, head, githost.Status{Name: "pave/pipeline", State: "success", Text: strings.Repeat("ä", 200), URL: "https://pave.example.com/r"}); err != nil {
+	if err := rig.Tell(t.Context(), r, head, pave.CommitStatus{Context: "pave/pipeline", State: "success", Description: strings.Repeat("ä", 200), URL: "https://pave.example.com/r"}); err != nil {
 		t.Fatal(err)
 	}
 	seen, _ := rig.hub.See(r.ExternalID)
 	if len(seen.Statuses) != 1 || seen.Statuses[0]["context"] != "pave/pipeline" || len([]rune(seen.Statuses[0]["description"].(string))) != 140 {
 		t.Errorf("statuses %v", seen.Statuses)
 	}
-	rig.hub.AddRun(r.ExternalID, head, "completed", "failure")
-	rig.hub.AddRun(r.ExternalID, head, "in_progress", nil)
-	rig.hub.AddRun(r.ExternalID, strings.Repeat("1", 40), "completed", "success")
-	runs, err := rig.Checks(t.Context(), r, head)
-	if err != nil || len(runs) != 2 || runs[0].State != pave.RunStopped || runs[1].State != pave.RunRunning ||
-		len(runs[0].Jobs) != 1 || runs[0].Jobs[0].Name != "check" || runs[0].Jobs[0].State != pave.RunStopped {
+	rig.hub.AddRun(r.ExternalID, "ci", head, "completed", "failure")
+	rig.hub.AddRun(r.ExternalID, "deploy", head, "in_progress", nil)
+	rig.hub.AddRun(r.ExternalID, "lint", strings.Repeat("1", 40), "completed", "success")
+	checks, err := rig.Checks(t.Context(), r, head)
+	if err != nil || len(checks) != 2 || checks[0].Name != "ci" || checks[0].State != pave.CheckFailure || checks[1].State != pave.CheckPending {
+		t.Errorf("checks %+v, %v", checks, err)
+	}
+	runs, err := rig.host(t).(githost.Runner).Runs(t.Context(), r.ExternalID, head)
+	if err != nil || len(runs) != 2 || len(runs[0].Jobs) != 1 || runs[0].Jobs[0].Name != "check" || runs[0].Jobs[0].State != pave.RunStopped {
 		t.Errorf("runs %+v, %v", runs, err)
 	}
 }
@@ -163,26 +166,20 @@ func TestRepositories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for repo, err := range rig.Repositories(t.Context(), b, "") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := fmt.Sprintf("repo%03d", n); repo.Name != want || repo.Language != "Go" || repo.DefaultBranch != "main" || repo.Pushed.IsZero() {
+	all, err := rig.Repositories(t.Context(), b, "")
+	if err != nil || len(all) != 250 {
+		t.Fatalf("%d repositories, %v", len(all), err)
+	}
+	for n, repo := range all {
+		if want := fmt.Sprintf("repo%03d", n); repo.Name != want || repo.Language != "Go" || repo.Branch != "main" || repo.Pushed.IsZero() {
 			t.Fatalf("%+v, want %s", repo, want)
 		}
-		n++
-	}
-	if n != 250 {
-		t.Errorf("%d repositories", n)
 	}
 	if calls := len(rig.hub.Calls); calls != 3 {
 		t.Errorf("%d calls: %v", calls, rig.hub.Calls)
 	}
-	for _, err := range rig.Repositories(t.Context(), b, "../x") {
-		if pave.CodeOf(err) != pave.Invalid {
-			t.Errorf("%v", err)
-		}
+	if _, err := rig.Repositories(t.Context(), b, "../x"); pave.CodeOf(err) != pave.Invalid {
+		t.Errorf("%v", err)
 	}
 	if found, err := rig.List(t.Context()); err != nil || len(found) > 0 {
 		t.Errorf("nothing is of pave: %v, %v", found, err)
@@ -208,6 +205,20 @@ func TestForeignInOurPlace(t *testing.T) {
 	if head, err := git.Head(filepath.Join(rig.Mirror.Dir, r.ExternalID+".git"), git.MainBranch); err != nil || head == "" {
 		t.Errorf("the mirror: %v", err)
 	}
+}
+
+// host is the organisation of the rig's binding.
+func (r *rig) host(t *testing.T) githost.Host {
+	t.Helper()
+	b, err := r.bound.Open(t.Context(), r.vault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := r.Vendor.Open(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 func second[T any](_ T, err error) error { return err }
