@@ -63,6 +63,7 @@ var arrows = map[string]string{
 	"internal/resource/resourcetest":    "internal/resource internal/store internal/workflow",
 	"test/fixture/service":              "",
 	"test/contract":                     "",
+	"test/githost/github":               "internal/git",
 	"test/faultproxy":                   "",
 	"test/openid":                       "",
 	"test/bench":                        "",

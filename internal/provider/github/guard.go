@@ -58,8 +58,8 @@ func (h *host) Protect(ctx context.Context, name, branch string, want githost.Pr
 // keep says again what people set.
 func keep(req *api.ProtectionRequest, has *api.Protection) {
 	if c := has.RequiredStatusChecks; c != nil {
-		req.RequiredStatusChecks = &api.RequiredStatusChecks{Strict: c.Strict, Checks: c.Checks}
-		if c.Checks == nil {
+		req.RequiredStatusChecks = &api.RequiredStatusChecks{Strict: c.Strict, Checks: c.Checks, Contexts: &[]string{}}
+		if c.Checks == nil { // as older servers have them
 			req.RequiredStatusChecks.Contexts = c.Contexts
 		}
 	}
