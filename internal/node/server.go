@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -97,7 +98,11 @@ func (s *server) once() (stopped bool, err error) {
 	s.set(func(st *ServerStatus) { st.Version = l.version })
 	proc, err := job.Start(job.Spec{
 		Dir: s.data(), Command: l.command, Env: s.env(), UID: who.uid, GID: who.gid, MaxOutput: 1 << 62, Output: s.output(s.tail),
+		Stdin: l.stdin,
 	})
+	if l.stdin != nil {
+		_ = l.stdin.Close() // the process has its own
+	}
 	if err != nil {
 		return false, err
 	}
@@ -173,7 +178,7 @@ func (s *server) watchReady(ctx context.Context, serves func() bool) {
 // endOthers ends whatever runs in the data folder, gracefully first those that
 // are first: there must never be two servers on the same data.
 func (s *server) endOthers(first func(job.Proc) bool, sigs []syscall.Signal) error {
-	inData := func(q job.Proc) bool { return q.Dir() == s.data() }
+	inData := func(q job.Proc) bool { return q.Dir() == s.data() || strings.HasPrefix(q.Dir(), s.data()+"/") }
 	if left := job.Find(inData); len(left) > 0 {
 		endProcs(job.Find(func(q job.Proc) bool { return inData(q) && first(q) }), sigs[0], serverGrace)
 		endProcs(job.Find(inData), sigs[len(sigs)-1], 5*time.Second)

@@ -17,6 +17,7 @@ import (
 	"github.com/pave-platform/pave/internal/once"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/platform"
+	"github.com/pave-platform/pave/internal/provider/embedded"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
 	"github.com/pave-platform/pave/internal/provider/postgres"
 	"github.com/pave-platform/pave/internal/provider/process"
@@ -69,10 +70,11 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		hooksAt: hookPlace{newJobs(c, s.node, os.Geteuid() == 0), c.path("builds")}}
 	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
 	cache := &redis.Driver{Node: s.node, Derive: key.Derive}
+	queue, bucket := embedded.NATS(s.node, key.Derive), embedded.S3(s.node, key.Derive)
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
 	vault := resource.NewVault(db, key)
-	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache,
+	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache, queue, bucket,
 		vault, paths, root), log)
 	modules := terraforms(c, s.node, vault, root)
 	for _, d := range modules {
@@ -104,12 +106,14 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 
 // drivers are all drivers there are, by kind and provider.
 func drivers(n *node.Client, trees process.Trees, repos *repositories, shelf *source.Shelf, database *postgres.Driver,
-	cache *redis.Driver, vault sealed.Vault, paths *addresses, root bool) resource.Drivers {
+	cache *redis.Driver, queue, bucket *embedded.Driver, vault sealed.Vault, paths *addresses, root bool) resource.Drivers {
 	ds := resource.Drivers{}
 	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf})
 	ds.Add(pave.KindIdentity, "jwt", process.Identity{Node: n, Issuer: func() string { return paths.url }, OwnUID: root})
 	ds.Add(pave.KindDatabase, "postgres", database)
 	ds.Add(pave.KindCache, "redis", cache)
+	ds.Add(pave.KindQueue, "nats", queue)
+	ds.Add(pave.KindBucket, "s3", bucket)
 	ds.Add(pave.KindSecret, "sealed", sealed.Driver{Vault: vault})
 	ds.Add(pave.KindDeployment, "process", process.Deployment{Node: n, Trees: trees, OwnUID: root})
 	ds.Add(pave.KindRoute, "router", process.Route{Node: n})
