@@ -287,7 +287,7 @@ func TestChaos(t *testing.T) {
 			func() { _ = syscall.Kill(g.pid(t, k.d, r), syscall.SIGKILL); g.killNode(t) },
 			func() { _ = syscall.Kill(g.pid(t, k.d, r), syscall.SIGTERM) },
 		} {
-			for range 50 {
+			for range 20 {
 				k.c.fill(t, u, fmt.Sprint("key", written), "v")
 				written++
 			}
