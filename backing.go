@@ -34,7 +34,7 @@ type BackingVariable struct{ Name, Output string }
 // a kind, and a new kind also needs a title and its spec in internal/resource/kind.go.
 var Backings = []Engine{
 	{Kind: KindDatabase, Name: "postgresql", Also: []string{"postgres", "pg"}, Provider: "postgres", Variables: []BackingVariable{{"DATABASE_URL", "url"}}},
-	{Kind: KindDatabase, Name: "mysql", Also: []string{"mariadb"}, Variables: []BackingVariable{{"DATABASE_URL", "url"}}},
+	{Kind: KindDatabase, Name: "mysql", Also: []string{"mariadb"}, Provider: "mysql", Variables: []BackingVariable{{"DATABASE_URL", "url"}}},
 	{Kind: KindDatabase, Name: "mongodb", Also: []string{"mongo"}, Variables: []BackingVariable{{"DATABASE_URL", "url"}, {"MONGODB_URI", "url"}}},
 	{Kind: KindCache, Name: "redis", Provider: "redis", Also: []string{"valkey"}, Variables: []BackingVariable{{"REDIS_URL", "url"}}},
 	{Kind: KindQueue, Name: "nats", Also: []string{"jetstream"}, Provider: "nats", Variables: []BackingVariable{{"QUEUE_URL", "url"}, {"NATS_URL", "url"}}},

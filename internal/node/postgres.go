@@ -215,6 +215,8 @@ func telling(lines []string) string {
 		}
 		if i := strings.Index(l, "FATAL:"); i >= 0 {
 			errs = append(errs, strings.TrimSpace(l[i+len("FATAL:"):]))
+		} else if _, text, ok := strings.Cut(l, "[ERROR]"); ok {
+			errs = append(errs, strings.TrimSpace(text))
 		} else if i := strings.Index(l, "error:"); i >= 0 {
 			errs = append(errs, strings.TrimSpace(l[i+len("error:"):]))
 		}

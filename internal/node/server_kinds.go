@@ -38,6 +38,7 @@ type serverKind struct {
 
 var serverKinds = map[string]serverKind{
 	"postgres": {engine: newPostgres, find: findAnyPostgres, check: checkPostgres, users: []string{"postgres", "pave-postgres"}},
+	"mysql":    {engine: newMySQL, find: findAnyMySQL, check: checkMySQL, users: []string{"mysql", "pave-mysql"}},
 	"redis":    {engine: newRedis, find: findAnyRedis, check: checkRedis, users: []string{"redis", "pave-redis"}},
 	"nats":     {engine: newEmbedded, find: findEmbedded, check: checkEmbedded, uid: natsUID},
 	"s3":       {engine: newEmbedded, find: findEmbedded, check: checkEmbedded, uid: s3UID},
@@ -80,4 +81,10 @@ func serverAccount(kind string) (account, error) {
 	}
 	return account{}, pave.Errorf(pave.NotFound, "there is no user to run %s as, and it must not run as root", kind).
 		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s", users[len(users)-1])
+}
+
+// MayServe is NotFound where servers of a kind have no user here to run as.
+func MayServe(kind string) error {
+	_, err := serverAccount(kind)
+	return err
 }

@@ -208,8 +208,8 @@ type JWK struct {
 	Algorithm string `json:"alg"`
 }
 
-// A Server is a local server the node runs: of kind "postgres", one for all
-// services, or of kind "redis", "nats" or "s3", each with an owner.
+// A Server is a local server the node runs: of kind "postgres" or "mysql" (MariaDB), one
+// for all services, or of kind "redis", "nats" or "s3", each with an owner.
 type Server struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"`
@@ -254,7 +254,7 @@ type ServerStatus struct {
 	Reason    string `json:"reason,omitempty"` // why it is not ready
 	Version   string `json:"version,omitempty"`
 	PID       int    `json:"pid,omitempty"`
-	SocketDir string `json:"socket_dir"` // of its unix socket; role postgres, by peer
+	SocketDir string `json:"socket_dir"` // of its unix socket; its superuser, by who they are
 	DataDir   string `json:"data_dir"`
 	Restarts  int    `json:"restarts"`
 }

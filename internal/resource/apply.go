@@ -35,7 +35,7 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 		return workflow.Result{}, workflow.Again{After: pollEvery(t), Reason: st.Reason}
 	}
 	workflow.Failpoint(ctx, "before-record")
-	if err := c.record(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), st, in.Spec); err != nil {
+	if err := c.record(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), keptElsewhere(d, st), in.Spec); err != nil {
 		return workflow.Result{}, err
 	}
 	if st.Failed {
@@ -147,5 +147,5 @@ func (c *Controller) PutBack(ctx context.Context, service string, n Node) error 
 	if err != nil {
 		return err
 	}
-	return c.record(ctx, rec, rec.Run, "put-back", string(pave.ActionUpdate), st, n.Spec)
+	return c.record(ctx, rec, rec.Run, "put-back", string(pave.ActionUpdate), keptElsewhere(d, st), n.Spec)
 }

@@ -43,11 +43,13 @@ var arrows = map[string]string{
 	"internal/template/jinja":        "",
 	"internal/template/cookiecutter": "internal/template/jinja",
 	"internal/provider/gitlocal":     "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/githost":      "internal/provider/gitlocal internal/resource internal/git internal/httpc",
 	"internal/provider/postgres":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/process":      "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":       "internal/resource internal/node internal/git internal/seal",
-	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal modules",
+	"modules":                        "",
 	"templates":                      "",
 
 	// Support for tests; nothing of the product imports it.
@@ -55,6 +57,7 @@ var arrows = map[string]string{
 	"internal/resource/resourcetest": "internal/resource internal/store internal/workflow",
 	"test/fixture/service":           "",
 	"test/contract":                  "",
+	"test/faultproxy":                "",
 	"test/openid":                    "",
 	"test/bench":                     "",
 	"test/docs":                      "",
