@@ -80,14 +80,19 @@ type Fault struct {
 	Cut    bool // the connection ends without an answer
 }
 
+// appKey is the key of the App, the same for all servers of a process: one takes long.
+var appKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err) // the system has no randomness
+	}
+	return key
+})
+
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{token: "ghp_" + rand.Text(), key: key, given: map[string]time.Time{}, dir: t.TempDir(), next: 1000,
+	s := &Server{token: "ghp_" + rand.Text(), key: appKey(), given: map[string]time.Time{}, dir: t.TempDir(), next: 1000,
 		Teams: map[string]bool{Team: true}, Denied: map[string]bool{}, TokenFor: time.Hour,
 		Scopes: "repo, admin:repo_hook, workflow, read:org, delete_repo", repos: map[int64]*repository{}, moved: map[string]int64{}}
 	s.mux = s.routes()
