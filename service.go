@@ -15,6 +15,10 @@ type Service struct {
 	Deleted      time.Time `json:"deleted,omitzero"` // its data is kept until KeptUntil
 	KeptUntil    time.Time `json:"kept_until,omitzero"`
 	LastRun      string    `json:"last_run"` // newest run that changed what is wanted
+	// Repository is the address to clone, and Pipelines the page of the host's own
+	// pipelines, where the repository lies on a git host; else it is /git/NAME.git here.
+	Repository string `json:"repository,omitempty"`
+	Pipelines  string `json:"pipelines,omitempty"`
 }
 
 // AdoptedTemplate stands for a template where a service has none.
@@ -49,7 +53,11 @@ type Binding struct {
 	Kind     string            `json:"kind"`
 	Provider string            `json:"provider"`
 	Settings map[string]string `json:"settings,omitempty"`
-	Module   *Module           `json:"module,omitempty"` // of the provider terraform
+	Module   *Module           `json:"module,omitempty"`  // of the provider terraform
+	Secrets  map[string]string `json:"secrets,omitempty"` // ids of sealed values by name
+	// Told says that the provider's resources carry settings and secrets in their specs,
+	// since it works with a system that they name.
+	Told bool `json:"-"`
 }
 
 // An Override says of a repository what cannot be detected, or should be otherwise.

@@ -11,7 +11,7 @@ import (
 // bindBody is a binding with values on their way into the vault.
 type bindBody struct {
 	pave.BindRequest
-	Secrets map[string]string `json:"secrets,omitempty" doc:"values by the variable that terraform sees; no answer ever holds one"`
+	Secrets map[string]string `json:"secrets,omitempty" doc:"values by name, for a module by the variable that terraform sees; no answer ever holds one"`
 }
 
 // BindingOf names a binding. It is exported since it is embedded.
@@ -38,6 +38,14 @@ func (s *server) bindRoutes() {
 				r.Secrets[name] = pave.NewSecret(value)
 			}
 			return oneOf(p.Bind(ctx, in.Name, in.Kind, r))
+		})
+	handle(s, operation{"GET", "/v1/providers", "list-providers", "Who may make resources of a kind, and what each must be told", access.Read, 0, nil},
+		func(ctx context.Context, in *pageOnly) (*list[pave.Provider], error) {
+			return paged(in.Page, byProvider)(p.Providers(ctx))
+		})
+	handle(s, operation{"POST", "/v1/imports", "import", "Let the catalog know the repositories of an organisation on a git host", access.Admin, 0, nil},
+		func(ctx context.Context, in *struct{ Body pave.ImportRequest }) (*one[pave.Imported], error) {
+			return oneOf(p.Import(ctx, in.Body))
 		})
 	handle(s, operation{"DELETE", "/v1/environments/{name}/bindings/{kind}", "unbind", "Take a binding back", access.Admin, 0, nil},
 		func(ctx context.Context, in *BindingOf) (*one[pave.Bound], error) {

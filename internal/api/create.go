@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -61,7 +62,7 @@ func (s *server) create(ctx context.Context, b createBody) (*created, error) {
 	}
 	out := &created{Location: "/v1/runs/" + run.ID}
 	out.Body.Service, out.Body.Environments, out.Body.Run = svc.Name, svc.Environments, run
-	out.Body.Repository = s.Address + "/git/" + string(svc.Name) + ".git"
+	out.Body.Repository = cmp.Or(svc.Repository, s.Address+"/git/"+string(svc.Name)+".git")
 	out.Body.Status = "provisioning"
 	if run.State == pave.RunDone {
 		out.Body.Status = "live"

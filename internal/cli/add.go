@@ -13,9 +13,9 @@ func (a *app) add(planOnly bool) *cobra.Command {
 	for _, kind := range pave.BackingKinds {
 		kinds = append(kinds, a.addBacking(kind, planOnly))
 	}
-	return withPeople(a.verbs("add KIND", "Add a database, a cache, a queue, a bucket or an environment to a service, or a member to a team",
-		"Add a database, a cache, a queue, a bucket or a further environment to a service, which pave undo\ntakes back; or a member to a team.", planOnly,
-		append(kinds, a.addEnvironment(planOnly))...), planOnly, a.addMember())
+	return withPeople(a.verbs("add KIND", "Add a database, a cache, a queue, a bucket or an environment to a service, a member to a team, or a Terraform module",
+		"Add a database, a cache, a queue, a bucket or a further environment to a service, which pave undo\ntakes back; a member to a team; or a Terraform module to what pave makes things by.", planOnly,
+		append(kinds, a.addEnvironment(planOnly))...), planOnly, a.addMember(), a.addModule())
 }
 
 // backingFlags add a flag with the engines of each kind.

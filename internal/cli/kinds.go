@@ -112,6 +112,9 @@ func kinds() []kind {
 			return c.Environments(ctx)
 		}, func(e pave.Environment) []string { return []string{string(e.Name), e.ID} }, environmentColumns).
 			as("environment", "environments", "places that services run in, by rank", "production", global),
+		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Provider, error) { return c.Providers(ctx) },
+			func(p pave.Provider) []string { return []string{p.Name, p.Kind + "/" + p.Name} }, providerColumns).
+			as("provider", "providers", "who may make resources of a kind, and what each is told by pave bind", "postgres", global),
 		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Team, error) { return c.Teams(ctx) },
 			func(t pave.Team) []string { return []string{string(t.Name), t.ID} }, teamColumns).
 			as("team", "teams", "who owns services", "payment-squad", global),
@@ -151,7 +154,7 @@ func kinds() []kind {
 		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Token, error) { return c.Tokens(ctx) },
 			func(t pave.Token) []string { return []string{t.ID, shortID(t.ID), t.Name} }, tokenColumns).
 			as("token", "tokens", "keys of yours, for an admin of all", "ci", global),
-		webhooks(),
+		modules(), webhooks(),
 	}
 }
 
@@ -216,6 +219,18 @@ func environmentColumns(e pave.Environment) []column {
 		bound = append(bound, b.Kind+"="+b.Provider)
 	}
 	return []column{{"NAME", e.Name, false}, {"RANK", e.Rank, false}, {"PROTECTED", e.Protected, false}, {"CALLS", e.Calls, false}, {"BINDINGS", strings.Join(bound, ", "), true}}
+}
+
+func providerColumns(p pave.Provider) []column {
+	var told []string
+	for _, f := range p.Fields {
+		if f.Required {
+			told = append(told, f.Name)
+		} else {
+			told = append(told, "["+f.Name+"]")
+		}
+	}
+	return []column{{"KIND", p.Kind, false}, {"NAME", p.Name, false}, {"BOUND", dash(strings.Join(p.Bound, ", ")), false}, {"IS TOLD", dash(strings.Join(told, " ")), false}}
 }
 
 func teamColumns(t pave.Team) []column {

@@ -11,7 +11,7 @@ import (
 func (a *app) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list KIND", Aliases: []string{"ls"}, Short: "List objects of a kind",
-		Long: "List services, runs, resources, templates, environments, teams, releases, variables,\n" +
+		Long: "List services, runs, resources, templates, environments, providers, teams, releases, variables,\n" +
 			"secrets, entities, revisions, events, users, members, tokens or webhooks. Singular and plural do both.",
 		Example: examples("pave list services", "pave list runs --service payment-processor", "pave list templates --json name,version"),
 		Args:    cobra.ArbitraryArgs, RunE: a.group,

@@ -20,9 +20,10 @@ const everywhere = "default"
 // byModule is the provider that a module makes resources by.
 const byModule = "terraform"
 
-// bindable are the kinds that may be bound, with the provider each has at first.
+// bindable are the kinds that may be bound, with the provider each has at first; "" is
+// none: there is nothing of that kind before it is bound.
 var bindable = func() map[string]string {
-	out := map[string]string{}
+	out := map[string]string{pave.KindRepository: "git", pave.KindSecret: "sealed", pave.KindRole: "", pave.KindPipeline: ""}
 	for _, kind := range pave.BackingKinds {
 		out[kind] = pave.LocalProvider(kind)
 	}
@@ -30,7 +31,7 @@ var bindable = func() map[string]string {
 }()
 
 // settings are those a binding may have.
-var bindSettings = []string{"drift", "memory_mb", "public"}
+var bindSettings = []string{"drift", "memory_mb", "public", "variable"}
 
 // Bind says who makes resources of a kind in an environment from now on. What was made
 // stays with the provider that made it.
@@ -39,7 +40,8 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	if err != nil {
 		return pave.Bound{}, err
 	}
-	if _, err := p.Resources.Drivers.Get(kind, r.Provider); err != nil {
+	d, err := p.Resources.Drivers.Get(kind, r.Provider)
+	if err != nil {
 		providers := slices.Sorted(maps.Keys(p.Resources.Drivers[kind]))
 		return pave.Bound{}, pave.BadField("provider", r.Provider, "makes no "+kind, "one of "+strings.Join(providers, ", "))
 	}
@@ -48,15 +50,27 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 			return pave.Bound{}, pave.BadField("setting", name, "is no setting of a binding", "one of "+strings.Join(bindSettings, ", "))
 		}
 	}
-	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: r.Settings}}
-	if r.Provider == byModule {
-		if err := p.bindModule(ctx, at, kind, r, &out); err != nil {
-			return out, err
-		}
-	} else if r.Archive != nil {
-		return out, pave.BadField("module", r.Source, "is for the provider terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
+	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
+	told, ok := resource.As[resource.Bindable](d)
+	switch {
+	case (r.Archive != nil || r.Source != "") && r.Provider != byModule:
+		err = pave.BadField("module", r.Source, "is for the provider terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
+	case r.Provider == byModule:
+		err = p.bindModule(ctx, at, kind, r, &out)
+	case ok:
+		err = p.bindSystem(ctx, at, r, told, &out)
+	case len(r.Set)+len(r.Secrets) > 0:
+		err = pave.BadField("set", strings.Join(slices.Sorted(maps.Keys(r.Set)), ", "), "is nothing that "+r.Provider+" is told", "pave list providers")
+	}
+	if err != nil {
+		return out, err
 	}
 	return out, p.keepBinding(ctx, at, env, out.Binding)
+}
+
+func mayBeBound(kind string) bool {
+	_, ok := bindable[kind]
+	return ok
 }
 
 // mayBind checks who asks, and what for.
@@ -64,11 +78,14 @@ func (p *Platform) mayBind(ctx context.Context, env, kind string) (pave.Name, er
 	if err := p.Access.May(ctx, access.Admin, access.Platform); err != nil {
 		return "", err
 	}
-	if bindable[kind] == "" {
+	if !mayBeBound(kind) {
 		return "", pave.BadField("kind", kind, "cannot be bound", "one of "+strings.Join(slices.Sorted(maps.Keys(bindable)), ", "))
 	}
 	if env == everywhere {
 		return "", nil
+	}
+	if kind == pave.KindRepository {
+		return "", pave.BadField("environment", env, "has no repository of its own: a service has one", "pave bind default repository PROVIDER")
 	}
 	envs, err := p.environmentsNamed(ctx, []string{env})
 	if err != nil {
@@ -95,7 +112,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 		names = append(names, name)
 	}
-	m, inputs, outputs, err := p.Modules.Keep(r, names)
+	m, inputs, outputs, err := p.Modules.Keep(ctx, kind, r, names)
 	if err != nil {
 		return err
 	}
@@ -120,11 +137,15 @@ func (p *Platform) keepBinding(ctx context.Context, at pave.Name, env string, b 
 		}
 		module = string(text)
 		detail += fmt.Sprintf(", module %s %.19s", b.Module.Source, b.Module.Digest)
+		if b.Module.Commit != "" {
+			detail += " of commit " + b.Module.Commit
+		}
 	}
-	if b.Settings == nil {
-		b.Settings = map[string]string{}
+	settings, err := jsonMap(b.Settings)
+	if err != nil {
+		return err
 	}
-	settings, err := json.Marshal(b.Settings)
+	secrets, err := jsonMap(b.Secrets)
 	if err != nil {
 		return err
 	}
@@ -132,11 +153,20 @@ func (p *Platform) keepBinding(ctx context.Context, at pave.Name, env string, b 
 		if err := p.Access.AuditTx(ctx, tx, "bind", "environment:"+env, detail); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO bindings (environment, kind, provider, settings, module) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (environment, kind) DO UPDATE SET provider = excluded.provider, settings = excluded.settings, module = excluded.module`,
-			string(at), b.Kind, b.Provider, string(settings), module)
+		_, err := tx.Exec(ctx, `INSERT INTO bindings (environment, kind, provider, settings, module, secrets) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (environment, kind) DO UPDATE SET provider = excluded.provider, settings = excluded.settings, module = excluded.module,
+				secrets = excluded.secrets`,
+			string(at), b.Kind, b.Provider, settings, module, secrets)
 		return err
 	})
+}
+
+func jsonMap(m map[string]string) (string, error) {
+	if m == nil {
+		m = map[string]string{}
+	}
+	text, err := json.Marshal(m)
+	return string(text), err
 }
 
 // Unbind takes a binding back: an environment has that of all others again, and all
@@ -150,8 +180,8 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		if err := p.Access.AuditTx(ctx, tx, "unbind", "environment:"+env, kind); err != nil {
 			return err
 		}
-		if at == "" {
-			_, err := tx.Exec(ctx, `UPDATE bindings SET provider = $1, settings = '{}', module = '' WHERE environment = '' AND kind = $2`,
+		if at == "" && bindable[kind] != "" {
+			_, err := tx.Exec(ctx, `UPDATE bindings SET provider = $1, settings = '{}', module = '', secrets = '{}' WHERE environment = '' AND kind = $2`,
 				bindable[kind], kind)
 			return err
 		}
@@ -166,23 +196,10 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		return pave.Bound{}, err
 	}
 	b, err := bindings.find(kind, at)
+	if err != nil && bindable[kind] == "" {
+		return pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind}}, nil
+	}
 	return pave.Bound{Environment: env, Binding: b}, err
-}
-
-// Bound reports whether a provider is bound anywhere.
-func (p *Platform) Bound(ctx context.Context, provider string) bool {
-	bindings, err := p.bindings(ctx)
-	if err != nil {
-		return false
-	}
-	for _, kinds := range bindings {
-		for _, b := range kinds {
-			if b.Provider == provider {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // asMade says who makes a kind for a service: for what is there already the provider that
@@ -198,11 +215,21 @@ func (p *Platform) asMade(ctx context.Context, service string, t bindingTable) (
 	return func(kind string, env pave.Name) (pave.Binding, error) {
 		b, err := t.find(kind, env)
 		for _, r := range records {
-			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || bindable[kind] == "" || err == nil && r.Provider == b.Provider {
+			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || !mayBeBound(kind) || err == nil && r.Provider == b.Provider {
 				continue
 			}
-			return pave.Binding{Kind: kind, Provider: r.Provider, Settings: t[""][kind].Settings, Module: resource.ModuleOf(r.Spec)}, nil
+			return p.madeBy(r, t), nil
 		}
 		return b, err
 	}, nil
+}
+
+// madeBy is the binding that a resource was made by.
+func (p *Platform) madeBy(r resource.Record, t bindingTable) pave.Binding {
+	b := pave.Binding{Kind: r.Ref.Kind, Provider: r.Provider, Settings: t[""][r.Ref.Kind].Settings, Module: resource.ModuleOf(r.Spec)}
+	if b.Told = p.isTold(r.Ref.Kind, r.Provider); b.Told {
+		was := resource.BindingOf(r.Spec)
+		b.Settings, b.Secrets = was.Settings, was.Secrets
+	}
+	return b
 }

@@ -151,10 +151,16 @@ func (p *Platform) fill(ctx context.Context, s *pave.Service) error {
 		return err
 	}
 	s.Environments = rev.Wanted.Environments
-	if !rev.Wanted.Nothing() {
-		s.Template = templateOf(rev.Wanted)
+	if rev.Wanted.Nothing() {
+		return nil
 	}
-	return nil
+	s.Template = templateOf(rev.Wanted)
+	rec, err := p.Resources.Live(ctx, p.DB, s.ID, repositoryRef(s.Name))
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	s.Repository, s.Pipelines = rec.Outputs["address"], rec.Outputs["pipelines"]
+	return err
 }
 
 // insertService makes the row of a new service with the next user id.
@@ -247,49 +253,6 @@ func (p *Platform) ownedBy(ctx context.Context, team pave.Name) (int, error) {
 	return n, err
 }
 
-// bindingTable says which provider makes what, by environment and kind.
-type bindingTable map[pave.Name]map[string]pave.Binding
-
-func (b bindingTable) find(kind string, env pave.Name) (pave.Binding, error) {
-	for _, e := range []pave.Name{env, ""} {
-		if found, ok := b[e][kind]; ok {
-			return found, nil
-		}
-	}
-	return pave.Binding{}, pave.Errorf(pave.Invalid, "no provider is bound for %s in environment %q", kind, env).
-		WithHint("pave get environments shows the bindings")
-}
-
-func (p *Platform) bindings(ctx context.Context) (bindingTable, error) {
-	rows, err := p.DB.Query(ctx, `SELECT environment, kind, provider, settings, module FROM bindings ORDER BY environment, kind`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := bindingTable{}
-	for rows.Next() {
-		var env pave.Name
-		var b pave.Binding
-		var settings, module string
-		if err := rows.Scan(&env, &b.Kind, &b.Provider, &settings, &module); err != nil {
-			return nil, err
-		}
-		if module != "" {
-			if err := json.Unmarshal([]byte(module), &b.Module); err != nil {
-				return nil, err
-			}
-		}
-		if err := json.Unmarshal([]byte(settings), &b.Settings); err != nil {
-			return nil, err
-		}
-		if out[env] == nil {
-			out[env] = map[string]pave.Binding{}
-		}
-		out[env][b.Kind] = b
-	}
-	return out, rows.Err()
-}
-
 // Environments returns all environments with what is bound there, lowest rank
 // first.
 func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error) {
@@ -302,7 +265,7 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 		var e pave.Environment
 		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds, &e.Calls)
 		for _, kind := range slices.Concat([]string{pave.KindRepository, pave.KindIdentity}, pave.BackingKinds,
-			[]string{pave.KindSecret, pave.KindDeployment, pave.KindRoute}) {
+			[]string{pave.KindRole, pave.KindSecret, pave.KindPipeline, pave.KindDeployment, pave.KindRoute}) {
 			if b, berr := bound.find(kind, e.Name); berr == nil {
 				e.Bindings = append(e.Bindings, b)
 			}

@@ -55,8 +55,8 @@ func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, o 
 
 // rank orders kinds as a graph does: what others need comes first.
 func rank(r pave.Ref) int {
-	return slices.Index([]string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache,
-		pave.KindQueue, pave.KindBucket, pave.KindSecret, pave.KindDeployment, pave.KindRoute}, r.Kind)
+	return slices.Index([]string{pave.KindRepository, pave.KindIdentity, pave.KindRole, pave.KindDatabase, pave.KindCache,
+		pave.KindQueue, pave.KindBucket, pave.KindSecret, pave.KindPipeline, pave.KindDeployment, pave.KindRoute}, r.Kind)
 }
 
 // find returns the live record of a ref, or with restore the newest set aside.
@@ -223,9 +223,11 @@ func brief(v any) string {
 }
 
 // Preflight asks every provider that a plan creates something with whether it
-// could work at all, before anything is made. The first check that fails is the
-// error, with its fix as hint.
+// could work at all, before anything is made, and every system that is bound once
+// whether it may be done there. The first check that fails is the error, with its fix
+// as hint.
 func (c *Controller) Preflight(ctx context.Context, changes []Change) error {
+	asked := map[string]bool{}
 	for _, ch := range changes {
 		if ch.Action == pave.ActionKeep || ch.Action == pave.ActionDelete || ch.Action == pave.ActionAside {
 			continue
@@ -234,11 +236,19 @@ func (c *Controller) Preflight(ctx context.Context, changes []Change) error {
 		if err != nil {
 			return err
 		}
-		checker, ok := As[Checker](d)
-		if !ok {
-			continue
+		var checks []pave.Check
+		if checker, ok := As[Checker](d); ok {
+			checks = checker.Check(ctx)
 		}
-		for _, check := range checker.Check(ctx) {
+		if key := ch.Ref.Kind + ch.Provider + string(mustJSON(BindingOf(ch.Node.Spec))); !asked[key] {
+			asked[key] = true
+			more, err := c.checkBinding(ctx, d, ch.Node.Spec)
+			if err != nil {
+				return err
+			}
+			checks = append(checks, more...)
+		}
+		for _, check := range checks {
 			if !check.OK {
 				return pave.Errorf(pave.Unavailable, "%s %s cannot be made: %s", ch.Ref.Kind, ch.External, check.Detail).
 					WithHint("%s", check.Fix)

@@ -1,0 +1,220 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// bindingTable says which provider makes what, by environment and kind.
+type bindingTable map[pave.Name]map[string]pave.Binding
+
+func (b bindingTable) find(kind string, env pave.Name) (pave.Binding, error) {
+	for _, e := range []pave.Name{env, ""} {
+		if found, ok := b[e][kind]; ok {
+			return found, nil
+		}
+	}
+	return pave.Binding{}, pave.Errorf(pave.Invalid, "no provider is bound for %s in environment %q", kind, env).
+		WithHint("pave get environments shows the bindings")
+}
+
+func (p *Platform) bindings(ctx context.Context) (bindingTable, error) {
+	rows, err := p.DB.Query(ctx, `SELECT environment, kind, provider, settings, module, secrets FROM bindings ORDER BY environment, kind`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := bindingTable{}
+	for rows.Next() {
+		var env pave.Name
+		var b pave.Binding
+		var settings, module, secrets string
+		if err := rows.Scan(&env, &b.Kind, &b.Provider, &settings, &module, &secrets); err != nil {
+			return nil, err
+		}
+		if module != "" {
+			if err := json.Unmarshal([]byte(module), &b.Module); err != nil {
+				return nil, err
+			}
+		}
+		if err := json.Unmarshal([]byte(settings), &b.Settings); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(secrets), &b.Secrets); err != nil {
+			return nil, err
+		}
+		b.Told = p.isTold(b.Kind, b.Provider)
+		if out[env] == nil {
+			out[env] = map[string]pave.Binding{}
+		}
+		out[env][b.Kind] = b
+	}
+	return out, rows.Err()
+}
+
+// isTold reports whether a provider works with a system that its binding names.
+func (p *Platform) isTold(kind, provider string) bool {
+	_, ok := resource.As[resource.Bindable](p.Resources.Drivers[kind][provider])
+	return ok
+}
+
+// Bound reports whether a provider is bound anywhere.
+func (p *Platform) Bound(ctx context.Context, provider string) bool {
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return false
+	}
+	for _, kinds := range bindings {
+		for _, b := range kinds {
+			if b.Provider == provider {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// bindSystem keeps what a provider is told of the system it works with, once that
+// system has answered that all may be done there. What a binding to the same provider
+// had before stays where it is not given again.
+func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequest, d resource.Bindable, out *pave.Bound) error {
+	b := &out.Binding
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return err
+	}
+	before, _ := bindings[at][b.Kind]
+	if before.Provider != r.Provider {
+		before = pave.Binding{}
+	}
+	settings := map[string]string{}
+	maps.Copy(settings, before.Settings)
+	maps.Copy(settings, r.Settings)
+	maps.Copy(settings, r.Set)
+	opened, err := resource.Bound{Settings: settings, Secrets: before.Secrets}.Open(ctx, p.Vault)
+	if err != nil && pave.CodeOf(err) != pave.NotFound {
+		return err
+	}
+	maps.Copy(opened.Secrets, r.Secrets)
+	if err := checkFields(d.Fields(), r, opened); err != nil {
+		return err
+	}
+	for _, check := range d.CheckBinding(ctx, opened) {
+		if !check.OK {
+			return pave.Errorf(pave.Invalid, "%s is not bound: %s: %s", r.Provider, check.Name, check.Detail).WithHint("%s", check.Fix)
+		}
+		out.Checks = append(out.Checks, check)
+	}
+	b.Settings, b.Told = settings, true
+	if b.Secrets = maps.Clone(before.Secrets); b.Secrets == nil {
+		b.Secrets = map[string]string{}
+	}
+	for name, value := range r.Secrets {
+		// The same id each time: what is signed in with it gets the newest value.
+		b.Secrets[name] = strings.Join([]string{"binding", string(at), b.Kind, b.Provider, name}, ":")
+		if err := p.Vault.Put(ctx, b.Secrets[name], value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFields says what a binding lacks, or has that its provider does not know.
+func checkFields(fields []pave.BindingField, r pave.BindRequest, b resource.Opened) error {
+	var settings, secrets []string
+	for _, f := range fields {
+		if f.Secret {
+			secrets = append(secrets, f.Name)
+		} else {
+			settings = append(settings, f.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Set)) {
+		if slices.Contains(secrets, name) {
+			return pave.BadField("set", name, "is a secret", "--secret "+name+", which reads it from stdin or a prompt")
+		}
+		if !slices.Contains(settings, name) {
+			return pave.BadField("set", name, "is nothing that "+r.Provider+" is told", "one of "+strings.Join(settings, ", "))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) {
+		if !slices.Contains(secrets, name) {
+			return pave.BadField("secret", name, "is no secret of "+r.Provider, "one of "+strings.Join(secrets, ", "))
+		}
+	}
+	for _, f := range fields {
+		value := b.Settings[f.Name]
+		switch {
+		case f.Secret && f.Required && b.Secrets[f.Name].Reveal() == "":
+			return pave.BadField("secret", f.Name, "is missing: "+f.Description, "--secret "+f.Name+" < FILE")
+		case !f.Secret && f.Required && value == "":
+			return pave.BadField("set", f.Name, "is missing: "+f.Description, "--set "+f.Name+"=VALUE")
+		case value != "" && len(f.OneOf) > 0 && !slices.Contains(f.OneOf, value):
+			return pave.BadField("set", f.Name, "is "+value, "one of "+strings.Join(f.OneOf, ", "))
+		}
+	}
+	return nil
+}
+
+// Providers are all providers of kinds that may be bound, and what each is told.
+func (p *Platform) Providers(ctx context.Context) ([]pave.Provider, error) {
+	if err := p.Access.May(ctx, access.Read, access.Platform); err != nil {
+		return nil, err
+	}
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []pave.Provider{}
+	for _, kind := range slices.Sorted(maps.Keys(bindable)) {
+		for _, name := range slices.Sorted(maps.Keys(p.Resources.Drivers[kind])) {
+			one := pave.Provider{Kind: kind, Name: name, Bound: []string{}, Fields: []pave.BindingField{}}
+			if told, ok := resource.As[resource.Bindable](p.Resources.Drivers[kind][name]); ok {
+				one.Fields = told.Fields()
+			}
+			for _, env := range slices.Sorted(maps.Keys(bindings)) {
+				if bindings[env][kind].Provider != name {
+					continue
+				}
+				if env == "" {
+					env = everywhere
+				}
+				one.Bound = append(one.Bound, string(env))
+			}
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
+// checkBindings asks every system that is bound whether all may be done there.
+func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return nil
+	}
+	var out []pave.Check
+	for _, env := range slices.Sorted(maps.Keys(bindings)) {
+		for _, kind := range slices.Sorted(maps.Keys(bindings[env])) {
+			b := bindings[env][kind]
+			told, ok := resource.As[resource.Bindable](p.Resources.Drivers[kind][b.Provider])
+			if !ok {
+				continue
+			}
+			opened, err := resource.Bound{Settings: b.Settings, Secrets: b.Secrets}.Open(ctx, p.Vault)
+			if err != nil {
+				out = append(out, pave.Check{Name: b.Provider, Detail: err.Error(), Fix: pave.HintOf(err)})
+				continue
+			}
+			out = append(out, told.CheckBinding(ctx, opened)...)
+		}
+	}
+	return out
+}

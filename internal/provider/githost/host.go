@@ -1,0 +1,202 @@
+package githost
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// A Host holds the repositories of one organisation, by their names. All its methods
+// may be called again; those that change something change only what differs.
+//
+// Errors are *pave.Error: NotFound where there is no such repository, Conflict where
+// the name is taken, Denied where the binding may not, Unavailable where a retry is
+// worth it. A Limit as cause of an
+// Unavailable says until when.
+type Host interface {
+	// Get finds the repository that has this very name: one that was renamed is not
+	// found under the name it had, although hosts redirect.
+	Get(ctx context.Context, name string) (Repository, error)
+	// Create makes an empty repository. Its description is there from the first moment.
+	Create(ctx context.Context, r Repository) (Repository, error)
+	// Change sets what is not nil.
+	Change(ctx context.Context, name string, c Change) (Repository, error)
+	// Delete removes a repository for good. Denied where the binding may not.
+	Delete(ctx context.Context, name string) error
+	// All yields the repositories of an organisation, "" being that of the binding,
+	// page by page.
+	All(ctx context.Context, org string) iter.Seq2[Repository, error]
+	// Head is the commit of a branch. NotFound where there is no such branch yet.
+	Head(ctx context.Context, name, branch string) (string, error)
+	// Git is the address of a repository for git, and a client that signs in there.
+	Git(ctx context.Context, name string) (url string, client *http.Client, err error)
+	// Check says by name what the binding lacks: a permission, the organisation, the
+	// sign-in itself. It changes nothing.
+	Check(ctx context.Context) []pave.Check
+}
+
+// A Repository is what a host knows of a repository.
+type Repository struct {
+	ID            string // the host's own, which a new name does not change
+	Name          string
+	Page          string // its address for people
+	Pipelines     string // the page of the host's own pipelines for it
+	Description   string
+	Visibility    string // private, internal or public
+	Topics        []string
+	DefaultBranch string
+	Archived      bool
+	Language      string
+	Pushed        time.Time
+}
+
+// A Change is what differs.
+type Change struct {
+	Name, Description, Visibility, DefaultBranch *string
+	Topics                                       []string // nil leaves them as they are
+	Archived                                     *bool
+}
+
+// The optional interfaces of a host. What a host lacks of them the driver leaves out
+// and Apply refuses where a setting asks for it.
+type (
+	// A Protector guards branches.
+	Protector interface {
+		// Protection of a branch; the zero Protection where there is none.
+		Protection(ctx context.Context, name, branch string) (Protection, error)
+		// Protect makes it at least so. What people added beyond it stays.
+		Protect(ctx context.Context, name, branch string, p Protection) error
+	}
+	// A Granter gives teams access.
+	Granter interface {
+		// Grants are the roles of teams at a repository: read, write or admin.
+		Grants(ctx context.Context, name string) (map[string]string, error)
+		// Grant gives a team a role. NotFound where the organisation has no such team.
+		Grant(ctx context.Context, name, team, role string) error
+	}
+	// An Owner has a file that says who owns which code.
+	Owner interface {
+		// Owners is the path of that file, and how a team is written in it.
+		Owners(team string) (file, owner string)
+	}
+	// An Environer has environments that workflows deploy to.
+	Environer interface {
+		Environments(ctx context.Context, name string) ([]string, error)
+		AddEnvironment(ctx context.Context, name, env string) error
+	}
+	// A Valuer hands variables and secrets to workflows; env "" is all of them.
+	Valuer interface {
+		Variables(ctx context.Context, name, env string) (map[string]string, error)
+		SetVariable(ctx context.Context, name, env, key, value string) error
+		// SecretNames are the names of those that are set: a host gives out no value.
+		SecretNames(ctx context.Context, name, env string) ([]string, error)
+		SetSecret(ctx context.Context, name, env, key string, value pave.Secret) error
+	}
+	// A Dropper takes variables and secrets back. Absence is success.
+	Dropper interface {
+		DropVariable(ctx context.Context, name, env, key string) error
+		DropSecret(ctx context.Context, name, env, key string) error
+	}
+	// A Hooker calls pave when something happens.
+	Hooker interface {
+		// Hook finds the webhook that calls a URL. NotFound where there is none.
+		Hook(ctx context.Context, name, url string) (Hook, error)
+		// SetHook makes it so, its secret included.
+		SetHook(ctx context.Context, name string, h Hook, secret pave.Secret) error
+		// Verify checks the signature of a call, of its raw body, and says which
+		// delivery it is and what happened. Denied where the signature is not good.
+		Verify(header http.Header, body []byte, secret pave.Secret) (delivery, event string, err error)
+	}
+	// A Teller shows on a commit what pave knows of it.
+	Teller interface {
+		Tell(ctx context.Context, name, commit string, s Status) error
+	}
+	// A Runner runs pipelines of its own, which are read back.
+	Runner interface {
+		Runs(ctx context.Context, name, commit string) ([]Run, error)
+	}
+	// A Reviewer has changes that wait for a review: pull or merge requests.
+	Reviewer interface {
+		// Changes are those that are open, the newest first.
+		Changes(ctx context.Context, name string) ([]Proposal, error)
+		// Propose opens one for a branch, or returns the open one of that branch.
+		Propose(ctx context.Context, name string, p Proposal) (Proposal, error)
+	}
+)
+
+// A Protection is what guards a branch.
+type Protection struct {
+	On        bool // nobody pushes over history or deletes the branch
+	Reviews   int  // approvals that a change needs
+	CodeOwner bool // one of them by an owner of the code
+}
+
+// A Hook is a webhook.
+type Hook struct {
+	URL    string
+	Active bool
+	Events []string // of the words push, change and run; nil are all three
+}
+
+// A Status is shown on a commit under its Name.
+type Status struct {
+	Name  string // such as pave/pipeline
+	State string // pending, success, failure or error
+	Text  string // one line
+	URL   string // where more of it is
+}
+
+// A Run is a pipeline run of the host.
+type Run struct {
+	ID      string
+	Name    string
+	State   pave.RunState
+	URL     string
+	Started time.Time
+	Ended   time.Time // zero while it runs
+	Jobs    []Job
+}
+
+// A Job is one job of a Run.
+type Job struct {
+	Name    string
+	State   pave.RunState
+	Started time.Time
+	Ended   time.Time
+	URL     string
+}
+
+// A Proposal is a pull or merge request.
+type Proposal struct {
+	Number int
+	Title  string
+	Text   string
+	Branch string
+	Into   string
+	Author string
+	URL    string
+}
+
+// A Vendor opens hosts. A package of a vendor has one.
+type Vendor interface {
+	// Name is that of the provider, such as github.
+	Name() string
+	// Fields are the settings and secrets that its bindings take beside those of every
+	// git host, which Fields of this package has.
+	Fields() []pave.BindingField
+	// Open returns the host of a binding without calling it; Invalid, by field, where
+	// the binding is wrong. Hosts of equal bindings share limits and tokens.
+	Open(b resource.Opened) (Host, error)
+}
+
+// A Limit is the cause of an Unavailable where a host said when it answers again.
+type Limit struct{ Until time.Time }
+
+// Error says until when.
+func (l Limit) Error() string {
+	return "it answers again at " + l.Until.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,142 @@
+package githost
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/git"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// Follow brings what is new on the host into the mirror, and reports whether there was
+// anything. It may be called at any time, by anybody, twice at once.
+func (d *Driver) Follow(ctx context.Context, r resource.Resource) (changed bool, err error) {
+	o, err := d.at(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	url, client, err := o.Git(ctx, r.ExternalID)
+	if err != nil {
+		return false, err
+	}
+	return git.Follow(ctx, client, url, d.dir(r))
+}
+
+// Webhook checks the call of a host about a resource, and says which delivery it is and
+// what happened: push, change, run, or "" for what nobody needs. Denied where it is not
+// signed with the secret of this resource.
+func (d *Driver) Webhook(ctx context.Context, r resource.Resource, header http.Header, body []byte) (delivery, event string, err error) {
+	o, err := d.at(ctx, r)
+	if err != nil {
+		return "", "", err
+	}
+	h, ok := o.Host.(Hooker)
+	if !ok {
+		return "", "", d.lacks("webhooks")
+	}
+	return h.Verify(header, body, o.hookSecret())
+}
+
+func (d *Driver) lacks(what string) error {
+	return pave.Errorf(pave.Invalid, "%s has no %s", d.Vendor.Name(), what)
+}
+
+// Tell shows on a commit what pave knows of it.
+func (d *Driver) Tell(ctx context.Context, r resource.Resource, commit string, s pave.CommitStatus) error {
+	o, err := d.at(ctx, r)
+	if err != nil {
+		return err
+	}
+	if t, ok := o.Host.(Teller); ok {
+		return t.Tell(ctx, r.ExternalID, commit, Status{Name: s.Context, State: s.State, Text: s.Description, URL: s.URL})
+	}
+	return nil
+}
+
+// Checks are the runs of the host's own pipelines for a commit, the newest of each name.
+func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string) ([]pave.CommitCheck, error) {
+	o, err := d.at(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	runner, ok := o.Host.(Runner)
+	if !ok {
+		return nil, nil
+	}
+	runs, err := runner.Runs(ctx, r.ExternalID, commit)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(runs, func(a, b Run) int { return b.Started.Compare(a.Started) })
+	var out []pave.CommitCheck
+	for _, run := range runs {
+		if slices.ContainsFunc(out, func(c pave.CommitCheck) bool { return c.Name == run.Name }) {
+			continue
+		}
+		out = append(out, pave.CommitCheck{Name: run.Name, State: checkOf(run.State), URL: run.URL, Started: run.Started, Ended: run.Ended})
+	}
+	return out, nil
+}
+
+func checkOf(s pave.RunState) string {
+	switch {
+	case s == pave.RunDone:
+		return pave.CheckSuccess
+	case s.Ended():
+		return pave.CheckFailure
+	}
+	return pave.CheckPending
+}
+
+// Propose pushes a branch of the mirror and opens a change of main with it, or finds the
+// one that is open.
+func (d *Driver) Propose(ctx context.Context, r resource.Resource, p Proposal) (Proposal, error) {
+	o, err := d.at(ctx, r)
+	if err != nil {
+		return p, err
+	}
+	reviewer, ok := o.Host.(Reviewer)
+	if !ok {
+		return p, d.lacks("changes")
+	}
+	branch, err := git.ParseRef(p.Branch)
+	if err != nil {
+		return p, err
+	}
+	url, client, err := o.Git(ctx, r.ExternalID)
+	if err == nil {
+		err = git.Push(ctx, client, url, d.dir(r), branch)
+	}
+	if err != nil {
+		return p, err
+	}
+	if p.Into == "" {
+		p.Into = mainBranch
+	}
+	return reviewer.Propose(ctx, r.ExternalID, p)
+}
+
+// maxRepositories bounds what an import reads.
+const maxRepositories = 20_000
+
+// Repositories are what an organisation has, "" being that of the binding.
+func (d *Driver) Repositories(ctx context.Context, b resource.Opened, org string) ([]pave.HostRepository, error) {
+	_, host, err := d.bound(b)
+	if err != nil {
+		return nil, err
+	}
+	out := []pave.HostRepository{}
+	for r, err := range host.All(ctx, org) {
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == maxRepositories {
+			return nil, pave.Errorf(pave.Invalid, "%s has more than %d repositories", org, maxRepositories).WithHint("import single groups of it")
+		}
+		out = append(out, pave.HostRepository{Name: r.Name, Address: r.Page + ".git", Page: r.Page, Description: r.Description, Branch: r.DefaultBranch,
+			Language: r.Language, Topics: r.Topics, Visibility: r.Visibility, Archived: r.Archived, Pushed: r.Pushed})
+	}
+	return out, nil
+}
