@@ -53,6 +53,7 @@ var arrows = map[string]string{
 	"internal/provider/mysql":        "internal/resource internal/node",
 	"internal/provider/postgres":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/process":      "internal/resource internal/node internal/git internal/seal",
+	"internal/provider/rabbitmq":     "internal/resource internal/node",
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":       "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/vault":        "internal/resource internal/httpc",
@@ -90,6 +91,7 @@ var foreign = map[string][]string{
 	"html/template":                            {},
 	"github.com/nats-io/nats-server/v2/server": {"internal/embedded"},
 	"github.com/versity/versitygw/s3api":       {"internal/embedded"},
+	"github.com/go-sql-driver/mysql":           {"internal/provider/mysql", "test/fixture/service"},
 }
 
 func TestArrows(t *testing.T) {
