@@ -56,6 +56,10 @@ func TestCheckBinding(t *testing.T) {
 			}
 		}
 		has("all is well", nil, "4 good")
+		_, out := s.Call("LIST", "auth/token/accessors", nil)
+		if data, _ := out["data"].(map[string]any); data != nil && len(data["keys"].([]any)) > 1 {
+			t.Errorf("the check leaves tokens: %v", data["keys"])
+		}
 		has("another mount", map[string]string{"mount": "nothing"}, "vault store nothing", "vault secrets enable -path=nothing kv-v2")
 		has("another role", map[string]string{"role": "nobody"}, "sign-in by approle", "does not let pave in", "--secret-file secret_id=FILE")
 		has("another path", map[string]string{"path": "apps/{service}-{env}"}, "lack create, read, update, patch on secret/data/apps/*", "update on secret/destroy/apps/*")

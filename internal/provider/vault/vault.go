@@ -41,6 +41,7 @@ var (
 	_ resource.Drifter  = (*Driver)(nil)
 	_ resource.Lister   = (*Driver)(nil)
 	_ resource.Keeper   = (*Driver)(nil)
+	_ resource.Looker   = (*Driver)(nil)
 	_ resource.Source   = (*Driver)(nil)
 	_ resource.Bindable = (*Driver)(nil)
 )
@@ -211,4 +212,13 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 		}
 		return true, p.mark(ctx, gone)
 	})
+}
+
+// Look names a command that shows whose the keys of the entry are, and no value.
+func (d *Driver) Look(r resource.Resource) []string {
+	p, err := d.place(r)
+	if err != nil {
+		return nil
+	}
+	return []string{"vault kv metadata get -mount=" + p.mount + " " + p.entry}
 }

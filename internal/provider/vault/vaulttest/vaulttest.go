@@ -30,7 +30,9 @@ type Server struct {
 }
 
 // T is what a test has, and a script.
-type T interface{ Fatalf(format string, args ...any) }
+type T interface {
+	Fatalf(format string, args ...any)
+}
 
 // Each runs a test against the small server, and with PAVE_TEST_REAL=1 against the real
 // one too.
@@ -183,11 +185,11 @@ func (s *Server) Metadata(path string) map[string]any {
 }
 
 // Role makes an AppRole with a policy whose tokens are good for ttl, in whole seconds,
-// and at most four times that. It returns what signs in.
+// and at most twice that. It returns what signs in.
 func (s *Server) Role(policy string, ttl time.Duration) (role, secret string) {
 	s.Policy(policy)
 	s.must(http.MethodPost, "auth/approle/role/pave", map[string]any{"token_policies": "pave",
-		"token_ttl": int(ttl.Seconds()), "token_max_ttl": 4 * int(ttl.Seconds())})
+		"token_ttl": int(ttl.Seconds()), "token_max_ttl": 2 * int(ttl.Seconds())})
 	role, _ = s.must(http.MethodGet, "auth/approle/role/pave/role-id", nil)["role_id"].(string)
 	secret, _ = s.must(http.MethodPost, "auth/approle/role/pave/secret-id", map[string]any{})["secret_id"].(string)
 	return role, secret
