@@ -13,7 +13,6 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/provider/vault/vaulttest"
-	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/test/faultproxy"
 )
 
@@ -140,4 +139,23 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-var _ resource.Bindable = (*Driver)(nil)
+// The guide gives the policy that the driver needs, and all settings it has.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/vault.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide := strings.Join(strings.Fields(string(text)), " ")
+	cfg := config{mount: "secret", path: defaultPath}
+	for _, rule := range strings.SplitAfter(cfg.policyText(), " } ") {
+		if !strings.Contains(guide, strings.TrimSpace(rule)) {
+			t.Errorf("docs/vault.md lacks %s", rule)
+		}
+	}
+	for _, f := range (&Driver{}).Fields() {
+		if !strings.Contains(guide, "`"+f.Name+"`") {
+			t.Errorf("docs/vault.md does not tell of %s", f.Name)
+		}
+	}
+}
