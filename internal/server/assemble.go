@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -80,6 +81,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources.Drivers.Add(pave.KindDatabase, "postgres", database)
 	resources.Drivers.Add(pave.KindDatabase, "mysql", maria)
 	resources.Drivers.Add(pave.KindCache, "redis", cache)
+	addHosts(resources, vault, gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf}, key.Derive, c.Allow, s.state.Public)
 	resources.Drivers.Add(pave.KindSecret, "vault", &vaultkv.Driver{Values: vault, Derive: key.Derive,
 		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
 			return resources.Bounds(ctx, pave.KindSecret, "vault")
@@ -144,7 +146,7 @@ func terraforms(c Config, n *node.Client, vault *resource.Vault, root bool) []*t
 		uid = terraformUID
 	}
 	var out []*terraform.Driver
-	for _, kind := range pave.BackingKinds {
+	for _, kind := range append(slices.Clone(pave.BackingKinds), pave.KindRole) {
 		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), UID: uid, Env: see})
 	}
 	return out

@@ -44,6 +44,8 @@ var arrows = map[string]string{
 	"internal/template/cookiecutter": "internal/template/jinja",
 	"internal/provider/gitlocal":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/githost":      "internal/provider/gitlocal internal/resource internal/git internal/httpc",
+	"internal/provider/gitea":        "internal/provider/githost internal/resource internal/httpc",
+	"internal/provider/gitlab":       "internal/provider/githost internal/resource internal/httpc",
 	"internal/provider/postgres":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/process":      "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
@@ -64,11 +66,13 @@ var arrows = map[string]string{
 	"test/bench":                        "",
 	"test/docs":                         "",
 	"test/world":                        "internal/access internal/job internal/node internal/store test/contract",
+	"test/githost/gitea":                "internal/git",
+	"test/githost/gitlab":               "internal/git",
 }
 
 // doors to packages that only a few may use, from outside of the module.
 var foreign = map[string][]string{
-	"os/exec":                           {"internal/provider/vault/vaulttest", "internal/job", "internal/git", "internal/server", "internal/node", "internal/cli", "internal/store/storetest", "test/world", "test/bench"},
+	"os/exec":                           {"internal/cli", "internal/git", "internal/job", "internal/node", "internal/provider/vault/vaulttest", "internal/server", "internal/store/storetest", "test/bench", "test/githost/gitea", "test/world"},
 	"github.com/jackc/pgx/v5":           {"internal/provider/postgres", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
 	"github.com/gomodule/redigo/redis":  {"internal/provider/redis", "internal/node"},
 	"modernc.org/sqlite":                {"internal/store"},
