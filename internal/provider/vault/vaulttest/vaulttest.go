@@ -45,7 +45,9 @@ func Each(t *testing.T, test func(t *testing.T, s *Server)) {
 	if os.Getenv("PAVE_TEST_REAL") != "" {
 		t.Run("real", func(t *testing.T) {
 			t.Parallel()
-			test(t, Real(t))
+			s, end := Real(t)
+			t.Cleanup(end)
+			test(t, s)
 		})
 	}
 }
@@ -85,40 +87,38 @@ var build = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// Real starts the real server. The first time builds it, which takes some minutes; it is
-// built before where PAVE_VAULTSERVER says so.
-func Real(t testing.TB) *Server {
-	t.Helper()
+// Real starts the real server until it is ended. The first time builds it, which takes
+// some minutes; it is built before where PAVE_VAULTSERVER says so.
+func Real(t T) (s *Server, end func()) {
 	path, err := build()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	c := exec.Command(path)
 	in, err := c.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	out, err := c.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	c.Stderr = os.Stderr
 	if err := c.Start(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = c.Wait()
-	})
 	var at struct{ Address, Token, Key string }
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err != nil {
 		t.Fatalf("vaultserver says nothing: %v", err)
 	}
 	if err := json.Unmarshal(line, &at); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
-	return &Server{URL: at.Address, Token: at.Token, Key: at.Key, t: t}
+	return &Server{URL: at.Address, Token: at.Token, Key: at.Key, t: t}, func() {
+		_ = in.Close()
+		_ = c.Wait()
+	}
 }
 
 // Call does as an operator what the API has, and returns status and answer.
