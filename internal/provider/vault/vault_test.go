@@ -327,3 +327,20 @@ func TestList(t *testing.T) {
 		t.Errorf("%v, %v; want %v", found, err, want)
 	}
 }
+
+// An entry has room for more marks than may be written at once.
+func TestManyKeys(t *testing.T) {
+	vaulttest.Each(t, func(t *testing.T, s *vaulttest.Server) {
+		l := newLab(t, s, s.URL, time.Hour)
+		service := string(l.fresh().Ref.Service)
+		for i := range 70 {
+			l.apply(l.of(service, fmt.Sprintf("KEY_%d", i)))
+		}
+		if n := len(s.Get("teams/web/" + service + "/production")); n != 70 {
+			t.Errorf("the entry holds %d keys", n)
+		}
+		if found, err := l.List(t.Context()); err != nil || len(found) != 70 {
+			t.Errorf("%d are listed, %v", len(found), err)
+		}
+	})
+}
