@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/provider/gitea"
 	"github.com/pave-platform/pave/internal/provider/githost"
 	"github.com/pave-platform/pave/internal/provider/github"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
@@ -12,7 +13,7 @@ import (
 
 // vendors are the git hosts there are drivers for.
 func vendors(allow []string) []githost.Vendor {
-	return []githost.Vendor{&github.Vendor{Allow: allow}}
+	return []githost.Vendor{&github.Vendor{Allow: allow}, &gitea.Vendor{}}
 }
 
 // addHosts registers the drivers of repositories on git hosts, and of what the pipelines
