@@ -87,6 +87,9 @@ func (s *session) once(ctx context.Context, token pave.Secret, c call) error {
 		return pave.Errorf(pave.Unavailable, "%s answers %s with %s, which is no JSON", a.server, a.call, or(kind, "something")).
 			WithHint("is a Vault at %s, without a page of a gateway before it?", s.cfg.address)
 	}
+	if c.out == nil { // what is to be taken away is not there
+		return nil
+	}
 	if err := json.Unmarshal(body, c.out); err != nil { // its text may hold a value
 		return pave.Errorf(pave.Unavailable, "%s answers %s with JSON of another form", a.server, a.call)
 	}
