@@ -127,6 +127,9 @@ type Protection struct {
 	On        bool // nobody pushes over history or deletes the branch
 	Reviews   int  // approvals that a change needs
 	CodeOwner bool // one of them by an owner of the code
+	// Unable is what of it an edition of the host has not, in words, where the rest is
+	// as good as it gets there: it is no drift.
+	Unable string
 }
 
 // A Hook is a webhook.
