@@ -106,14 +106,15 @@ func (d *Driver) at(ctx context.Context, r resource.Resource) (one, error) {
 	if w, err = w.of(b, r.Spec); err != nil {
 		return one{}, err
 	}
-	o := one{d, host, r, w}
+	local := *d
 	if owners, ok := host.(Owner); ok && w.team != "" {
-		local := *d
 		file, owner := owners.Owners(w.team)
-		local.Mirror.Trees = owned{d.Mirror.Trees, file, owner}
-		o.Driver = &local
+		local.Mirror.Trees = owned{local.Mirror.Trees, file, owner}
 	}
-	return o, nil
+	if worker, ok := host.(Workflower); ok {
+		local.Mirror.Trees = working{local.Mirror.Trees, worker}
+	}
+	return one{&local, host, r, w}, nil
 }
 
 // dir is where the mirror of a resource lies.
