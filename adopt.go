@@ -15,9 +15,16 @@ type Adopt struct {
 	Environments []string          `json:"environments,omitempty"`
 	Database     string            `json:"database,omitempty"` // postgresql, none, or "" for what the code speaks to
 	Cache        string            `json:"cache,omitempty"`    // redis, none, or "" for what the code speaks to
+	Queue        string            `json:"queue,omitempty"`
+	Bucket       string            `json:"bucket,omitempty"`
 	Variables    map[string]string `json:"variables,omitempty"`
 	Secrets      map[string]string `json:"secrets,omitempty"` // by variable, the id under which its value was sealed before
 	Run          *Override         `json:"run,omitempty"`
+}
+
+// Engine is the choice for a kind of backing.
+func (a Adopt) Engine(kind string) string {
+	return choice(kind, a.Database, a.Cache, a.Queue, a.Bucket)
 }
 
 // Verb is the command that makes the request.

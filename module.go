@@ -8,6 +8,7 @@ const (
 	FillTeam        = "team"        //
 	FillEnvironment = "environment" //
 	FillEngine      = "engine"      // "postgresql"
+	FillEngineAWS   = "aws_engine"  // what AWS calls it: "postgres"
 	FillTags        = "tags"        // a map of id, service, team and environment
 )
 
@@ -16,6 +17,7 @@ const (
 type Module struct {
 	Digest  string            `json:"digest"`            // of the files that were kept
 	Source  string            `json:"source"`            // where they came from
+	Commit  string            `json:"commit,omitempty"`  // that they were at, of a git repository
 	Set     map[string]any    `json:"set,omitempty"`     // inputs that are always the same
 	Fill    map[string]string `json:"fill,omitempty"`    // inputs that pave fills, with its words for them
 	Outputs map[string]string `json:"outputs,omitempty"` // outputs by pave's words: host, port, name, user, password, url
@@ -58,6 +60,32 @@ type Provider struct {
 	Name   string         `json:"name"`
 	Bound  []string       `json:"bound"` // environments, and default for all others
 	Fields []BindingField `json:"fields"`
+}
+
+// A ModuleInfo is a module that ships with pave.
+type ModuleInfo struct {
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`             // of resource that it makes
+	Engine string `json:"engine,omitempty"` // "postgresql"
+	Title  string `json:"title"`
+	Source string `json:"source"` // what pave bind --module takes
+}
+
+// A ModuleReading is what a module asks for and gives out, and what pave would fill.
+type ModuleReading struct {
+	ModuleInfo
+	Commit  string         `json:"commit,omitempty"`
+	Digest  string         `json:"digest"`
+	Readme  string         `json:"readme,omitempty"`
+	Inputs  []ModuleInput  `json:"inputs"`
+	Outputs []ModuleOutput `json:"outputs"`
+	Missing []Missing      `json:"missing"` // what a binding has to say beside
+}
+
+// Missing is something that a binding of a module has to say.
+type Missing struct {
+	What string `json:"what"`
+	How  string `json:"how"` // flags of pave bind
 }
 
 // BindRequest says who makes resources of a kind in an environment from now on.

@@ -89,6 +89,7 @@ func TestEnvelope(t *testing.T) {
 		SetVariable{"shop", map[string]string{"A": "b"}, "staging"}, UnsetVariable{"shop", []string{"A"}, ""}, SetSecret{"shop", "KEY", "sec_1", ""},
 		UnsetSecret{"shop", "KEY", "staging"}, Scale{"shop", 3, ""}, SetResources{"shop", "512Mi", "500m", ""}, Restart{"shop", "staging"},
 		Rollback{"shop", "production", "3"}, AddDatabase{"shop", "postgresql"}, AddCache{"shop", ""}, RemoveDatabase{"shop"}, RemoveCache{"shop"},
+		AddQueue{"shop", "nats"}, AddBucket{"shop", ""}, RemoveQueue{"shop"}, RemoveBucket{"shop"},
 		AddEnvironment{"shop", "production"}, Heal{"shop", []string{"route:staging/shop/shop"}},
 		Adopt{Name: "shop", Team: "web", Source: "src_1"}, RenameService{"shop", "store"}, LinkService{"shop", "store", "STORE_URL", "staging"},
 		UnlinkService{"shop", "store", ""}, Rotate{"shop", "database", ""}}

@@ -171,4 +171,6 @@ type People interface {
 	// "default"; Unbind takes that back. What was made stays with its provider.
 	Bind(ctx context.Context, env, kind string, r BindRequest) (Bound, error)
 	Unbind(ctx context.Context, env, kind string) (Bound, error)
+	// ReadModule says what a Terraform module asks for, and binds nothing.
+	ReadModule(ctx context.Context, kind string, r BindRequest) (ModuleReading, error)
 }

@@ -24,9 +24,20 @@ type CreateService struct {
 	Environments []string       `json:"environments"`
 	Database     string         `json:"database,omitempty"` // postgresql, none, or "" for the template's own
 	Cache        string         `json:"cache,omitempty"`    // redis, none, or "" for the template's own
+	Queue        string         `json:"queue,omitempty"`
+	Bucket       string         `json:"bucket,omitempty"`
 	Inputs       map[string]any `json:"inputs,omitempty"`
 	Run          *Override      `json:"run,omitempty"`         // what cannot be detected of the repository
 	AllowHooks   bool           `json:"allow_hooks,omitempty"` // run the hooks of the template
+}
+
+// Engine is the choice for a kind of backing.
+func (c CreateService) Engine(kind string) string {
+	return choice(kind, c.Database, c.Cache, c.Queue, c.Bucket)
+}
+
+func choice(kind, database, cache, queue, bucket string) string {
+	return map[string]string{KindDatabase: database, KindCache: cache, KindQueue: queue, KindBucket: bucket}[kind]
 }
 
 // DeleteService asks for nothing to be left of a service but what is kept for 7 days.
@@ -73,8 +84,8 @@ var requests = func(all ...Request) map[string]reflect.Type {
 	}
 	return out
 }(CreateService{}, DeleteService{}, RestoreService{}, Undo{}, Deploy{}, Promote{}, SetVariable{}, UnsetVariable{},
-	SetSecret{}, UnsetSecret{}, Scale{}, SetResources{}, Restart{}, Rollback{}, AddDatabase{}, AddCache{},
-	RemoveDatabase{}, RemoveCache{}, AddEnvironment{}, Heal{}, Adopt{}, RenameService{}, LinkService{}, UnlinkService{},
+	SetSecret{}, UnsetSecret{}, Scale{}, SetResources{}, Restart{}, Rollback{}, AddDatabase{}, AddCache{}, AddQueue{}, AddBucket{},
+	RemoveDatabase{}, RemoveCache{}, RemoveQueue{}, RemoveBucket{}, AddEnvironment{}, Heal{}, Adopt{}, RenameService{}, LinkService{}, UnlinkService{},
 	Rotate{})
 
 // Verbs are the verbs of all requests, sorted.

@@ -77,6 +77,18 @@ type AddCache struct {
 	Engine  string `json:"engine,omitempty"` // "" is redis
 }
 
+// AddQueue gives a service a queue in each of its environments.
+type AddQueue struct {
+	Service string `json:"service"`
+	Engine  string `json:"engine,omitempty"` // "" is the first of the catalogue
+}
+
+// AddBucket gives a service a bucket in each of its environments.
+type AddBucket struct {
+	Service string `json:"service"`
+	Engine  string `json:"engine,omitempty"` // "" is s3
+}
+
 // RemoveDatabase sets the databases of a service aside.
 type RemoveDatabase struct {
 	Service string `json:"service"`
@@ -84,6 +96,16 @@ type RemoveDatabase struct {
 
 // RemoveCache sets the caches of a service aside.
 type RemoveCache struct {
+	Service string `json:"service"`
+}
+
+// RemoveQueue sets the queues of a service aside.
+type RemoveQueue struct {
+	Service string `json:"service"`
+}
+
+// RemoveBucket sets the buckets of a service aside.
+type RemoveBucket struct {
 	Service string `json:"service"`
 }
 
@@ -109,6 +131,10 @@ func (Restart) Verb() string        { return "restart" }
 func (Rollback) Verb() string       { return "rollback" }
 func (AddDatabase) Verb() string    { return "add database" }
 func (AddCache) Verb() string       { return "add cache" }
+func (AddQueue) Verb() string       { return "add queue" }
+func (AddBucket) Verb() string      { return "add bucket" }
+func (RemoveQueue) Verb() string    { return "remove queue" }
+func (RemoveBucket) Verb() string   { return "remove bucket" }
 func (RemoveDatabase) Verb() string { return "remove database" }
 func (RemoveCache) Verb() string    { return "remove cache" }
 func (AddEnvironment) Verb() string { return "add environment" }

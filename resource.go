@@ -11,7 +11,11 @@ const (
 	KindIdentity   = "identity"
 	KindDatabase   = "database"
 	KindCache      = "cache"
+	KindQueue      = "queue"
+	KindBucket     = "bucket"
 	KindSecret     = "secret"
+	KindRole       = "role"     // what a service may be at a cloud; only where one is bound
+	KindPipeline   = "pipeline" // what a host's own pipelines are given; only where one is bound
 	KindDeployment = "deployment"
 	KindRoute      = "route"
 )

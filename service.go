@@ -1,9 +1,6 @@
 package pave
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // A Service is what a team owns and runs. Its name is unique in the
 // organisation; its ID never changes.
@@ -18,6 +15,10 @@ type Service struct {
 	Deleted      time.Time `json:"deleted,omitzero"` // its data is kept until KeptUntil
 	KeptUntil    time.Time `json:"kept_until,omitzero"`
 	LastRun      string    `json:"last_run"` // newest run that changed what is wanted
+	// Repository is the address to clone, and Pipelines the page of the host's own
+	// pipelines, where the repository lies on a git host; else it is /git/NAME.git here.
+	Repository string `json:"repository,omitempty"`
+	Pipelines  string `json:"pipelines,omitempty"`
 }
 
 // AdoptedTemplate stands for a template where a service has none.
@@ -105,16 +106,6 @@ type WantedBacking struct {
 	Engine string `json:"engine"`
 	// Credentials are how often they were rotated, by environment.
 	Credentials map[Name]int `json:"credentials,omitempty"`
-}
-
-// URLKey is the variable by which a workload finds a backing: that of a database
-// is named after the kind, as everywhere; that of a cache after its engine.
-func (b WantedBacking) URLKey() string {
-	word := b.Kind
-	if b.Kind == KindCache {
-		word = b.Engine
-	}
-	return strings.ToUpper(word) + "_URL"
 }
 
 // Engine is the engine of the backing of a kind, "" where none is wanted.

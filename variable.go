@@ -1,10 +1,6 @@
 package pave
 
-import (
-	"net/url"
-	"regexp"
-	"strings"
-)
+import "regexp"
 
 var reference = regexp.MustCompile(`^\$\{\{\s*resources\.([a-z]+)\.([a-z_]+)\s*\}\}$`)
 
@@ -18,31 +14,4 @@ func ParseReference(value string) (r Reference, ok bool) {
 		return r, false
 	}
 	return Reference{m[1], m[2]}, true
-}
-
-// Engines are what a kind of resource may be made of; the first is the usual one.
-var Engines = map[string][]string{
-	KindDatabase: {"postgresql"},
-	KindCache:    {"redis"},
-}
-
-// Outputs are what a resource gives its service, by kind, for variables to refer to.
-var Outputs = map[string][]string{
-	KindDatabase: {"url", "host", "port", "name", "user", "password"},
-	KindCache:    {"url", "host", "port", "name", "user", "password"},
-}
-
-// OutputsOf takes the address of a database or cache apart.
-func OutputsOf(address Secret) map[string]Secret {
-	out := map[string]Secret{"url": address}
-	u, err := url.Parse(address.Reveal())
-	if err != nil {
-		return out
-	}
-	password, _ := u.User.Password()
-	for name, value := range map[string]string{"host": u.Hostname(), "port": u.Port(), "name": strings.TrimPrefix(u.Path, "/"),
-		"user": u.User.Username(), "password": password} {
-		out[name] = NewSecret(value)
-	}
-	return out
 }

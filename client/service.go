@@ -25,6 +25,8 @@ type NewService struct {
 	Environments []string       `json:"environments,omitempty"`
 	Database     string         `json:"database,omitempty"` // postgresql, redis or none; "" is what the template declares
 	Cache        string         `json:"cache,omitempty"`
+	Queue        string         `json:"queue,omitempty"`
+	Bucket       string         `json:"bucket,omitempty"`
 	Inputs       map[string]any `json:"inputs,omitempty"`
 }
 

@@ -23,6 +23,7 @@ const (
 	Approve Permission = "approve" // let a rollout go on that waits for it
 	Admin   Permission = "admin"   // the platform itself
 	Verb    Permission = "verb"    // git: read to fetch, write to push
+	Signed  Permission = "signed"  // a signature over the body, which its receiver checks
 	Hook    Permission = "hook"    // the token of the server's own git hook
 )
 

@@ -37,6 +37,8 @@ type Platform interface {
 	// Received starts the pipeline of a pushed commit; ok is false where nothing
 	// is to do.
 	Received(ctx context.Context, service string) (run pave.Run, ok bool, err error)
+	// Delivered takes a message of the host of a repository, by the resource's id.
+	Delivered(ctx context.Context, resource string, header http.Header, body []byte) (run pave.Run, started bool, err error)
 	CreateToken(ctx context.Context, r pave.TokenRequest) (pave.NewToken, error)
 	Exec(ctx context.Context, service string, r pave.Exec, in io.Reader, out io.Writer, flush func() error) error
 	Connect(ctx context.Context, service string, r pave.ConnectRequest) (pave.Connection, error)
@@ -48,7 +50,11 @@ type Platform interface {
 	SetEnvironment(ctx context.Context, name string, r pave.EnvironmentChange) (pave.Environment, error)
 	Bind(ctx context.Context, env, kind string, r pave.BindRequest) (pave.Bound, error)
 	Unbind(ctx context.Context, env, kind string) (pave.Bound, error)
+	Import(ctx context.Context, r pave.ImportRequest) (pave.Imported, error)
 	Providers(ctx context.Context) ([]pave.Provider, error)
+	ListModules(ctx context.Context) ([]pave.ModuleInfo, error)
+	Module(ctx context.Context, name string) (pave.ModuleReading, error)
+	ReadModule(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
 	Adoption(ctx context.Context, weeks int, mark time.Time) (pave.Adoption, error)
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -19,6 +20,8 @@ type createBody struct {
 	Environments []string       `json:"environments,omitempty" maxItems:"20"`
 	Database     string         `json:"database,omitempty" doc:"postgresql, redis or none; left out, what the template declares"`
 	Cache        string         `json:"cache,omitempty" doc:"redis or none; left out, what the template declares"`
+	Queue        string         `json:"queue,omitempty" doc:"nats, rabbitmq or none; left out, what the template declares"`
+	Bucket       string         `json:"bucket,omitempty" doc:"s3 or none; left out, what the template declares"`
 	Inputs       map[string]any `json:"inputs,omitempty"`
 }
 
@@ -26,8 +29,8 @@ type createBody struct {
 // here: who asks for it alone wants no other database.
 func (b createBody) request() pave.CreateService {
 	r := pave.CreateService{Name: b.Name, Team: b.Team, Template: b.Template,
-		Environments: b.Environments, Database: b.Database, Cache: b.Cache, Inputs: b.Inputs}
-	if b.Cache == "" && slices.Contains(pave.Engines[pave.KindCache], b.Database) {
+		Environments: b.Environments, Database: b.Database, Cache: b.Cache, Queue: b.Queue, Bucket: b.Bucket, Inputs: b.Inputs}
+	if b.Cache == "" && slices.Contains(pave.EnginesOf(pave.KindCache), b.Database) {
 		r.Database, r.Cache = "none", b.Database
 	}
 	return r
@@ -59,7 +62,7 @@ func (s *server) create(ctx context.Context, b createBody) (*created, error) {
 	}
 	out := &created{Location: "/v1/runs/" + run.ID}
 	out.Body.Service, out.Body.Environments, out.Body.Run = svc.Name, svc.Environments, run
-	out.Body.Repository = s.Address + "/git/" + string(svc.Name) + ".git"
+	out.Body.Repository = cmp.Or(svc.Repository, s.Address+"/git/"+string(svc.Name)+".git")
 	out.Body.Status = "provisioning"
 	if run.State == pave.RunDone {
 		out.Body.Status = "live"
@@ -105,7 +108,7 @@ func wrongBody(err error) error {
 // fieldOf is the field that a message speaks of: its first word that is one.
 func fieldOf(message string) string {
 	for _, word := range strings.FieldsFunc(message, func(r rune) bool { return r == ' ' || r == ':' || r == '"' }) {
-		if slices.Contains([]string{"name", "team", "template", "environment", "environments", "database", "cache", "inputs"}, word) {
+		if slices.Contains([]string{"name", "team", "template", "environment", "environments", "database", "cache", "queue", "bucket", "inputs"}, word) {
 			return word
 		}
 	}

@@ -43,6 +43,9 @@ func (s *server) enter(r *http.Request, perm access.Permission) (context.Context
 		}
 		return pave.WithPrincipal(ctx, p), leave, nil
 	}
+	if perm == access.Signed {
+		return pave.WithPrincipal(ctx, p), leave, s.limits.allow("from "+host(r), limitSigned)
+	}
 	if perm == access.Hook {
 		if !sameToken(tokenOf(r), s.HookToken) {
 			return ctx, leave, pave.Errorf(pave.Denied, "not signed in: the hook's token is not valid")
@@ -145,6 +148,7 @@ type limit struct {
 var (
 	limitActor  = limit{"calls", 200, 2000}
 	limitPublic = limit{"calls to sign in", 20, 200}
+	limitSigned = limit{"messages of hosts", 50, 500}
 	limitFailed = limit{"calls without a good token", 50, 1000}
 )
 

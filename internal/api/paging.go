@@ -79,6 +79,7 @@ func byEntity(e pave.Entity) string          { return e.Kind + "\x00" + e.Name +
 func byRevision(r pave.Revision) string      { return number(r.Number) }
 func byRelease(r pave.Release) string        { return number(math.MaxInt64 - r.Number) }
 func byProvider(p pave.Provider) string      { return p.Kind + " " + p.Name }
+func byModule(m pave.ModuleInfo) string      { return m.Name }
 func byRank(e pave.Environment) string       { return number(e.Rank) + string(e.Name) }
 func byTemplate(t pave.Template) string      { return t.Name + "\x00" + t.Version + "\x00" + t.Source }
 func byAddress(t pave.TemplateSource) string { return t.Address }

@@ -14,7 +14,7 @@ import (
 
 // envelopeSchema is how a request is described in OpenAPI.
 type envelopeSchema struct {
-	Verb string         `json:"verb" enum:"add cache,add database,add environment,adopt,create service,delete service,deploy,heal,link,promote,remove cache,remove database,rename service,restart,restore service,rollback,rotate,scale,set resources,set secret,set variable,undo,unlink,unset secret,unset variable"`
+	Verb string         `json:"verb" enum:"add bucket,add cache,add database,add environment,add queue,adopt,create service,delete service,deploy,heal,link,promote,remove bucket,remove cache,remove database,remove queue,rename service,restart,restore service,rollback,rotate,scale,set resources,set secret,set variable,undo,unlink,unset secret,unset variable"`
 	Spec map[string]any `json:"spec" doc:"the request; its fields depend on the verb"`
 }
 
@@ -73,6 +73,7 @@ func (s *server) routes() {
 	s.insightRoutes()
 	s.webhookRoutes()
 	s.bindRoutes()
+	s.moduleRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},
 		func(ctx context.Context, in *pageOfService) (*list[pave.Resource], error) {

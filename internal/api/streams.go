@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -73,6 +74,7 @@ func (s *server) rawRoutes() {
 	s.rawRoute(rawOp{"GET /.well-known/jwks.json", access.Public, []string{"application/jwk-set+json"}, nil}, s.keys)
 	s.rawRoute(rawOp{"GET /.well-known/openid-configuration", access.Public, []string{"application/json"}, nil}, s.discovery)
 	s.rawRoute(rawOp{"POST /v1/hooks/post-receive", access.Hook, []string{"application/json"}, nil}, s.postReceive)
+	s.upload(rawOp{"POST /v1/hooks/repositories/{resource}", access.Signed, []string{"application/json"}, nil}, maxMessage, s.delivered)
 	s.rawRoute(rawOp{"GET /login", access.Public, []string{"text/html"}, []string{"code"}}, s.loginPage)
 	s.rawRoute(rawOp{"POST /login", access.Public, []string{"text/html"}, nil}, s.loginForm)
 	s.rawRoute(rawOp{"POST /login/oidc", access.Public, []string{"text/html"}, nil}, s.oidcForm)
@@ -208,6 +210,35 @@ func (s *server) discovery(w http.ResponseWriter, _ *http.Request) error {
 	return json.NewEncoder(w).Encode(map[string]any{"issuer": s.Issuer, "jwks_uri": s.Issuer + "/.well-known/jwks.json",
 		"id_token_signing_alg_values_supported": []string{"ES256"}, "response_types_supported": []string{"id_token"},
 		"subject_types_supported": []string{"public"}})
+}
+
+// maxMessage is how large a message of a host may be, in bytes; what a larger one
+// would say is found at the next look.
+const maxMessage = 4 << 20
+
+// reading bounds how many such messages are in memory at once: anybody may send one.
+var reading = make(chan struct{}, 8)
+
+// delivered takes a message of the host of a repository. The signature is over the
+// bytes as they came.
+func (s *server) delivered(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case reading <- struct{}{}:
+		defer func() { <-reading }()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Second))
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return invalidBody(err)
+	}
+	run, ok, err := s.Platform.Delivered(r.Context(), r.PathValue("resource"), r.Header, body)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(map[string]any{"started": ok, "run": run.ID})
 }
 
 // postReceive is called by the hook of a repository: it starts the pipeline of

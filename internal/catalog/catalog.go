@@ -118,6 +118,13 @@ func (c *Catalog) Gone(ctx context.Context, service string) (int64, error) {
 	return c.db.Exec(ctx, `UPDATE entities SET gone = $1 WHERE service = $2 AND gone = 0`, store.Micros(time.Now()), service)
 }
 
+// Unseen marks the entities of a kind as gone whose names begin with prefix and that
+// nobody saw since then.
+func (c *Catalog) Unseen(ctx context.Context, kind, prefix string, since time.Time) (int64, error) {
+	return c.db.Exec(ctx, `UPDATE entities SET gone = $1 WHERE kind = $2 AND substr(name, 1, $3) = $4 AND seen < $5 AND gone = 0`,
+		store.Micros(time.Now()), kind, len(prefix), prefix, store.Micros(since))
+}
+
 // List returns the entities of a service ("" for all) with facts and links.
 func (c *Catalog) List(ctx context.Context, service string) ([]pave.Entity, error) {
 	rows, err := c.db.Query(ctx, `SELECT ref, kind, name, service, owner, seen, error FROM entities

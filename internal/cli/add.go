@@ -2,33 +2,70 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pave-platform/pave"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) add(planOnly bool) *cobra.Command {
-	return withPeople(a.verbs("add KIND", "Add a database, a cache or an environment to a service, or a member to a team",
-		"Add a database, a cache or a further environment to a service, which pave undo takes back;\nor a member to a team.", planOnly,
-		a.addBacking("database", "postgresql", "DATABASE_URL", planOnly), a.addBacking("cache", "redis", "REDIS_URL", planOnly),
-		a.addEnvironment(planOnly)), planOnly, a.addMember())
+	var kinds []*cobra.Command
+	for _, kind := range pave.BackingKinds {
+		kinds = append(kinds, a.addBacking(kind, planOnly))
+	}
+	return withPeople(a.verbs("add KIND", "Add a database, a cache, a queue, a bucket or an environment to a service, a member to a team, or a Terraform module",
+		"Add a database, a cache, a queue, a bucket or a further environment to a service, which pave undo\ntakes back; a member to a team; or a Terraform module to what pave makes things by.", planOnly,
+		append(kinds, a.addEnvironment(planOnly))...), planOnly, a.addMember(), a.addModule())
 }
 
-func (a *app) addBacking(kind, engine, variable string, planOnly bool) *cobra.Command {
-	chosen := ""
+// backingFlags add a flag with the engines of each kind.
+func backingFlags(cmd *cobra.Command, without string, into map[string]*string) {
+	for _, kind := range pave.BackingKinds {
+		engines := append(pave.EnginesOf(kind), "none")
+		cmd.Flags().StringVar(into[kind], kind, "", "`ENGINE`: "+orList(engines)+"; "+without)
+		complete(cmd, kind, fixed(engines...))
+	}
+}
+
+// orList is "a, b or c".
+func orList(words []string) string {
+	n := len(words) - 1
+	if n < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:n], ", ") + " or " + words[n]
+}
+
+// variablesOf are what processes see of an engine.
+func variablesOf(kind, engine string) string {
+	var names []string
+	for _, v := range (pave.WantedBacking{Kind: kind, Engine: engine}).Variables() {
+		names = append(names, v.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (a *app) addBacking(kind string, planOnly bool) *cobra.Command {
+	chosen, engines := "", pave.EnginesOf(kind)
+	engine := engines[0]
 	return a.verb(verb{
 		use: kind + " --service NAME", short: "Give a service a " + kind + " in each of its environments",
 		long: "Give a service a " + kind + " of its own in each of its environments. Its address comes to the\n" +
-			"processes as " + variable + ". " + rolling,
+			"processes as " + variablesOf(kind, engine) + ".\n" + rolling,
 		examples: []string{"add " + kind + " --service payment-processor", "add " + kind + " --service payment-processor --engine " + engine},
 		args:     exactly(), complete: none, service: true,
 		flags: func(cmd *cobra.Command) {
-			cmd.Flags().StringVar(&chosen, "engine", "", "`ENGINE`: "+engine+", which it is without")
-			complete(cmd, "engine", func(context.Context, *app) ([]string, error) { return []string{engine}, nil })
+			cmd.Flags().StringVar(&chosen, "engine", "", "`ENGINE`: "+orList(engines)+"; "+engine+" without")
+			complete(cmd, "engine", fixed(engines...))
 		},
 		request: func(_ context.Context, to target, _ []string) (pave.Request, error) {
-			if kind == pave.KindCache {
+			switch kind {
+			case pave.KindCache:
 				return pave.AddCache{Service: to.service, Engine: chosen}, nil
+			case pave.KindQueue:
+				return pave.AddQueue{Service: to.service, Engine: chosen}, nil
+			case pave.KindBucket:
+				return pave.AddBucket{Service: to.service, Engine: chosen}, nil
 			}
 			return pave.AddDatabase{Service: to.service, Engine: chosen}, nil
 		},
@@ -42,7 +79,7 @@ func (a *app) addEnvironment(planOnly bool) *cobra.Command {
 	}
 	return a.verb(verb{
 		use: "environment ENVIRONMENT --service NAME", short: "Bring a service to a further environment",
-		long: "Bring a service to a further environment, with an identity, databases and caches of its own,\n" +
+		long: "Bring a service to a further environment, with an identity, databases and the like of its own,\n" +
 			"and the release that serves in the environment below.",
 		examples: []string{"add environment production --service payment-processor", "add environment production --service payment-processor" + extra},
 		args:     exactly("an environment"), complete: a.completeArg(environmentNames), service: true,
@@ -53,9 +90,13 @@ func (a *app) addEnvironment(planOnly bool) *cobra.Command {
 }
 
 func (a *app) remove(planOnly bool) *cobra.Command {
-	return withPeople(a.verbs("remove KIND", "Set the databases or caches of a service aside, or take a member out of a team",
-		"Set the databases or caches of a service aside: kept 7 days, and pave undo brings them back;\nor take a member out of a team.", planOnly,
-		a.removeBacking("database", planOnly), a.removeBacking("cache", planOnly)), planOnly, a.removeMember())
+	var kinds []*cobra.Command
+	for _, kind := range pave.BackingKinds {
+		kinds = append(kinds, a.removeBacking(kind, planOnly))
+	}
+	return withPeople(a.verbs("remove KIND", "Set databases, caches, queues or buckets of a service aside, or take a member out of a team",
+		"Set the databases, caches, queues or buckets of a service aside: kept 7 days, and pave undo\nbrings them back; or take a member out of a team.", planOnly,
+		kinds...), planOnly, a.removeMember())
 }
 
 func (a *app) removeBacking(kind string, planOnly bool) *cobra.Command {
@@ -71,8 +112,13 @@ func (a *app) removeBacking(kind string, planOnly bool) *cobra.Command {
 		examples: []string{"remove " + kind + " --service payment-processor", "remove " + kind + " --service payment-processor" + extra},
 		args:     exactly(), complete: none, service: true,
 		request: func(_ context.Context, to target, _ []string) (pave.Request, error) {
-			if kind == pave.KindCache {
+			switch kind {
+			case pave.KindCache:
 				return pave.RemoveCache{Service: to.service}, nil
+			case pave.KindQueue:
+				return pave.RemoveQueue{Service: to.service}, nil
+			case pave.KindBucket:
+				return pave.RemoveBucket{Service: to.service}, nil
 			}
 			return pave.RemoveDatabase{Service: to.service}, nil
 		},

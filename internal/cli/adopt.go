@@ -38,16 +38,14 @@ func (a *app) adopt(planOnly bool) *cobra.Command {
 	f.StringVar(&in.r.Team, "team", "", "the `TEAM` that owns it; an unknown one is made")
 	f.StringArrayVar(&in.r.Environments, "env", nil, "`ENVIRONMENT` it runs in, repeatable; the lowest-ranked without")
 	f.StringVar(&in.ref, "ref", "", "branch, tag or commit (`REF`); what is checked out, or the default branch, without")
-	f.StringVar(&in.r.Database, "database", "", "`ENGINE`: postgresql or none; what the code speaks to without")
-	f.StringVar(&in.r.Cache, "cache", "", "`ENGINE`: redis or none; what the code speaks to without")
+	backingFlags(cmd, "what the code speaks to without", map[string]*string{pave.KindDatabase: &in.r.Database, pave.KindCache: &in.r.Cache,
+		pave.KindQueue: &in.r.Queue, pave.KindBucket: &in.r.Bucket})
 	f.StringArrayVar(&in.sets, "set", nil, "a variable of the service, `KEY=VALUE`, repeatable")
 	f.StringArrayVar(&in.secrets, "secret", nil, "a secret of the service, by `NAME`; its value is the one it has in your environment, else asked for")
 	in.over = overrideFlags(f)
 	f.SetNormalizeFunc(adoptNames)
 	complete(cmd, "team", teamNames)
 	complete(cmd, "env", environmentNames)
-	complete(cmd, "database", fixed("postgresql", "none"))
-	complete(cmd, "cache", fixed("redis", "none"))
 	ch := a.changeFlags(cmd, planOnly)
 	ch.show = true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.runAdopt(cmd, in, ch, args[0]) }

@@ -1,15 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/template"
 	"github.com/spf13/cobra"
 )
 
@@ -23,38 +20,29 @@ func (a *app) bind() *cobra.Command {
 			"names (name, pave_id, service, team, environment, tags), and takes host, port, name, user,\n" +
 			"password or url from its outputs.",
 		Example: examples("pave bind default repository github --org myorg --secret token < github.token", "pave bind staging database terraform --module ./modules/postgres --set connections=20 --secret PGPASSWORD < admin.password",
-			"pave bind default database terraform --module ./modules/rds --fill identifier=name --map host=endpoint"),
+			"pave bind default database terraform --module ./modules/rds --fill identifier=name --map host=endpoint",
+			"pave bind production database terraform --module pave:aws-rds-postgresql --set vpc_id=vpc-0a1b --set 'subnet_ids=[\"subnet-0a\",\"subnet-0b\"]'"),
 		Args: exactly("an environment", "a kind", "a provider"),
 	}
-	var r pave.BindRequest
-	var module, secret, org, address string
-	var files map[string]string
+	var org, address string
+	m := a.moduleFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&module, "module", "", "`FOLDER` of a Terraform module")
-	f.StringToStringVar(&r.Set, "set", nil, "`NAME=VALUE` that the provider is told, or an input of the module")
+	f.StringVar(&m.module, "module", "", "`SOURCE` of a Terraform module: a folder, pave:NAME of pave list modules, or the address of a git repository, //FOLDER and ?ref=REVISION with it")
 	f.StringVar(&org, "org", "", "`NAME` of the organisation or group; the same as --set org=NAME")
 	f.StringVar(&address, "url", "", "`ADDRESS` of the system; the same as --set url=ADDRESS")
-	f.StringToStringVar(&r.Fill, "fill", nil, "`INPUT=WORD` that pave fills: name, id, service, team, environment, engine or tags")
-	f.StringToStringVar(&r.Outputs, "map", nil, "`WORD=OUTPUT`: url, host, port, name, user or password")
-	f.StringVar(&secret, "secret", "", "`NAME` of a secret that the provider is told, or a variable that terraform sees; its value is read from stdin or a prompt")
-	f.StringToStringVar(&files, "secret-file", nil, "`NAME=FILE` with its value")
-	f.StringVar(&r.Mirror, "mirror", "", "`FOLDER` of the server with providers, in the place of registries")
-	f.StringToStringVar(&r.Settings, "setting", nil, "`NAME=VALUE` of the binding, such as drift=heal")
+	f.StringToStringVar(&m.r.Settings, "setting", nil, "`NAME=VALUE` of the binding, such as drift=heal")
 	v := viewFlags(cmd, pave.Bound{})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := v.check(); err != nil {
 			return err
 		}
-		r.Provider = args[2]
 		for name, value := range map[string]string{"org": org, "url": address} {
 			if value != "" {
-				r.Set = with(r.Set, name, value)
+				m.r.Set = with(m.r.Set, name, value)
 			}
 		}
-		if err := a.readModule(&r, module); err != nil {
-			return err
-		}
-		if err := a.readSecrets(&r, secret, files); err != nil {
+		r, err := m.request(args[2])
+		if err != nil {
 			return err
 		}
 		b, err := a.api().Bind(cmd.Context(), args[0], args[1], r)
@@ -87,40 +75,6 @@ func (a *app) unbind() *cobra.Command {
 		},
 	}
 }
-
-// readModule packs the folder of a module.
-func (a *app) readModule(r *pave.BindRequest, dir string) error {
-	if dir == "" {
-		return nil
-	}
-	path, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return pave.BadField("module", dir, "is no folder", "--module ./modules/postgres")
-	}
-	r.Source = path
-	r.Archive, err = template.Pack(moduleFS{os.DirFS(path)})
-	return err
-}
-
-// moduleFS is a module without what terraform left there when somebody tried it.
-type moduleFS struct{ fs.FS }
-
-// ReadDir leaves out plugins and states.
-func (m moduleFS) ReadDir(name string) ([]fs.DirEntry, error) {
-	all, err := fs.ReadDir(m.FS, name)
-	return slices.DeleteFunc(all, func(e fs.DirEntry) bool {
-		return e.Name() == ".terraform" || strings.Contains(e.Name(), ".tfstate") || strings.HasSuffix(e.Name(), ".tfvars")
-	}), err
-}
-
-// ReadLink reads where a link leads.
-func (m moduleFS) ReadLink(name string) (string, error) { return fs.ReadLink(m.FS, name) }
-
-// Lstat looks at a file, or a link itself.
-func (m moduleFS) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(m.FS, name) }
 
 // readSecrets reads what terraform's providers are given: never from a flag.
 func (a *app) readSecrets(r *pave.BindRequest, secret string, files map[string]string) error {
@@ -158,26 +112,9 @@ func with(m map[string]string, key, value string) map[string]string {
 // printBound says what a binding came to: where each input comes from and what each
 // output is for.
 func (a *app) printBound(b pave.Bound) {
-	fmt.Fprintf(a.out, "%s in %s: made by %s from now on.\n", b.Binding.Kind, oneLine(b.Environment), b.Binding.Provider)
-	var t table
-	for _, in := range b.Inputs {
-		text := in.Description
-		if len(in.Rules) > 0 {
-			text = strings.TrimSpace(text + " (" + strings.Join(in.Rules, " ") + ")")
-		}
-		t.rows = append(t.rows, []any{"input", in.Name, in.Type, in.From, oneLine(text)})
+	fmt.Fprintf(a.out, "%s in %s: made by %s from now on.\n", b.Binding.Kind, oneLine(b.Environment), cmp.Or(b.Binding.Provider, "nobody"))
+	if m := b.Binding.Module; m != nil && m.Commit != "" {
+		fmt.Fprintf(a.out, "  module %s at commit %.12s, until it is bound again\n", oneLine(m.Source), m.Commit)
 	}
-	for _, o := range b.Outputs {
-		as := o.As
-		if o.Sensitive {
-			as = strings.TrimSpace(as + " (secret)")
-		}
-		t.rows = append(t.rows, []any{"output", o.Name, "", dash(as), oneLine(o.Description)})
-	}
-	for _, c := range b.Checks {
-		t.rows = append(t.rows, []any{"checked", c.Name, "", "", oneLine(c.Detail)})
-	}
-	if len(t.rows) > 0 {
-		a.indented(t)
-	}
+	a.printInterface(b.Inputs, b.Outputs)
 }

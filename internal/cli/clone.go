@@ -17,7 +17,8 @@ func (a *app) clone() *cobra.Command {
 		Use: "clone NAME [DIR]", Short: "Clone the repository of a service, with credentials set up",
 		Long: "Clone the repository of a service with git. The clone asks pave for its credentials\n" +
 			"(pave git-credential), for this server only; from there on plain git does: commit, push,\n" +
-			"fetch. A push builds a release and rolls it out.",
+			"fetch. A push builds a release and rolls it out. What lies on a git host is cloned from\n" +
+			"there, signed in as git does.",
 		Example: examples("pave clone payment-processor", "pave clone payment-processor work/payments"),
 		Args:    between(1, "the name of a service", "a folder"), ValidArgsFunction: a.completeArg(serviceNames),
 	}
@@ -50,6 +51,9 @@ func (a *app) clone() *cobra.Command {
 			return err
 		}
 		argv, err := cloneArgs(at.URL, ca, string(svc.Name), dir, *depth)
+		if svc.Repository != "" { // on a host: who clones signs in there as they always do
+			argv, err = hostArgs(svc.Repository, dir, *depth)
+		}
 		if err != nil {
 			return err
 		}
@@ -90,6 +94,19 @@ func cloneArgs(server, ca, name, dir string, depth int) ([]string, error) {
 		argv = append(argv, fmt.Sprintf("--depth=%d", depth))
 	}
 	return append(argv, "--", server+"/git/"+name+".git", dir), nil
+}
+
+// hostArgs are the arguments of git for a repository on a git host.
+func hostArgs(address, dir string, depth int) ([]string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		return nil, pave.Errorf(pave.Unavailable, "the server names an address that git is not given: %q", oneLine(address))
+	}
+	argv := []string{"clone"}
+	if depth > 0 {
+		argv = append(argv, fmt.Sprintf("--depth=%d", depth))
+	}
+	return append(argv, "--", address, dir), nil
 }
 
 // shellQuote makes one word of s for the shell that git runs helpers with.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +18,37 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// consoles are the programs that speak to each kind, and where they come from.
-var consoles = map[string]struct{ program, install string }{
-	pave.KindDatabase: {"psql", "apt-get install -y postgresql-client"},
-	pave.KindCache:    {"redis-cli", "apt-get install -y redis-tools"},
+// A console is a program that speaks to an engine.
+type console struct {
+	programs []string // the first that there is
+	install  string
+	// args are what it is told; the password by its environment, which other users do not
+	// see.
+	args func(u *url.URL, password string) (argv, env []string)
+}
+
+var consoles = map[string]console{
+	"postgresql": {[]string{"psql"}, "apt-get install -y postgresql-client", func(u *url.URL, password string) (argv, env []string) {
+		return nil, []string{"PGHOST=" + u.Hostname(), "PGPORT=" + u.Port(), "PGUSER=" + u.User.Username(), "PGPASSWORD=" + password,
+			"PGDATABASE=" + strings.TrimPrefix(u.Path, "/"), "PGSSLMODE=" + u.Query().Get("sslmode"), "PGAPPNAME=pave connect"}
+	}},
+	"mysql": {[]string{"mariadb", "mysql"}, "apt-get install -y mariadb-client", func(u *url.URL, password string) (argv, env []string) {
+		return []string{"--protocol=tcp", "--host=" + u.Hostname(), "--port=" + u.Port(), "--user=" + u.User.Username(),
+			"--database=" + strings.TrimPrefix(u.Path, "/")}, []string{"MYSQL_PWD=" + password}
+	}},
+	"redis": {[]string{"redis-cli"}, "apt-get install -y redis-tools", func(u *url.URL, password string) (argv, env []string) {
+		return []string{"-h", u.Hostname(), "-p", u.Port(), "--user", u.User.Username(), "--no-auth-warning"}, []string{"REDISCLI_AUTH=" + password}
+	}},
+}
+
+// find is the path of the program.
+func (c console) find() (path string) {
+	for _, name := range c.programs {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 func (a *app) connect() *cobra.Command {
@@ -29,8 +57,8 @@ func (a *app) connect() *cobra.Command {
 	var show bool
 	cmd := &cobra.Command{
 		Use: "connect NAME KIND [-- ARG...]", Short: "Open the database or cache of a service, with rights for a while",
-		Long: "Open the database of a service with psql, or its cache with redis-cli, with credentials of your own\n" +
-			"that are taken away when you leave, and at their end at the latest. They have the rights of the\n" +
+		Long: "Open the database of a service with psql or mariadb, or its cache with redis-cli, with credentials of\n" +
+			"your own that are taken away when you leave, and at their end at the latest. They have the rights of the\n" +
 			"service; in a protected environment they read only, unless a lead asks for --write. What follows --\n" +
 			"goes to the program. --print gives the address instead. The audit log keeps who came, with which\n" +
 			"rights, and when they left.",
@@ -92,26 +120,31 @@ func rightsOf(c pave.Connection) string {
 
 // openConsole runs the program for a kind and takes the credentials away after it.
 func (a *app) openConsole(ctx context.Context, service string, r pave.ConnectRequest, args []string) error {
-	console, known := consoles[r.Kind]
-	path, err := exec.LookPath(console.program)
-	if known && err != nil {
-		return pave.Errorf(pave.Unavailable, "there is no %s on this machine", console.program).
-			WithHint("%s; or pave connect %s %s --print", console.install, service, r.Kind)
-	}
 	at, err := a.endpoint(ctx)
 	if err != nil {
 		return err
 	}
-	if u, err := url.Parse(at.URL); err == nil && known && !isLoopback(u.Hostname()) {
+	if u, err := url.Parse(at.URL); err == nil && !isLoopback(u.Hostname()) {
 		return pave.Errorf(pave.Unavailable, "the %s listens on the server's own machine, not on this one", r.Kind).
-			WithHint("pave exec %s -t -- %s, where the server has it", service, console.program)
+			WithHint("pave exec %s -t, where the server has a program for it", service)
 	}
 	c, err := a.api().Connect(ctx, service, r)
 	if err != nil {
 		return err
 	}
+	defer a.leaveData(ctx, service, c)
+	console := consoles[c.Engine]
+	path := console.find()
+	if path == "" {
+		return pave.Errorf(pave.Unavailable, "there is no %s on this machine", cmp.Or(strings.Join(console.programs, " or "), "program for "+c.Engine)).
+			WithHint("%s", strings.TrimPrefix(fmt.Sprintf("%s; or pave connect %s %s --print", console.install, service, r.Kind), "; or "))
+	}
 	a.say("%s of %s in %s, %s until %s", c.Kind, c.Service, c.Environment, rightsOf(c), c.Expires.Local().Format(time.TimeOnly))
-	err = a.console(path, c, args)
+	return a.console(path, console, c, args)
+}
+
+// leaveData takes the credentials of a connection away.
+func (a *app) leaveData(ctx context.Context, service string, c pave.Connection) {
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	// A client of its own: the command may have been interrupted, and its calls with it.
@@ -120,7 +153,6 @@ func (a *app) openConsole(ctx context.Context, service string, r pave.ConnectReq
 	if gone := other.Disconnect(bye, service, c.ID); gone != nil {
 		a.say("the credentials could not be taken away now: they end at %s", c.Expires.Local().Format(time.TimeOnly))
 	}
-	return err
 }
 
 func isLoopback(host string) bool {
@@ -129,15 +161,17 @@ func isLoopback(host string) bool {
 }
 
 // console runs the program on our streams. Ctrl-C is its own: while it runs we ignore it.
-func (a *app) console(path string, c pave.Connection, args []string) error {
+func (a *app) console(path string, k console, c pave.Connection, args []string) error {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
-	argv, env, err := consoleArgs(c, args)
+	u, err := url.Parse(c.URL)
 	if err != nil {
-		return err
+		return pave.Errorf(pave.Internal, "the address of the %s cannot be read", c.Kind)
 	}
-	cmd := exec.Command(path, argv...)
+	password, _ := u.User.Password()
+	argv, env := k.args(u, password)
+	cmd := exec.Command(path, append(argv, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
 	cmd.Env = append(os.Environ(), env...)
 	err = cmd.Run()
@@ -149,20 +183,4 @@ func (a *app) console(path string, c pave.Connection, args []string) error {
 		return pave.Errorf(pave.Unavailable, "run %s: %w", path, err).WithHint("pave connect %s %s --print", c.Service, c.Kind)
 	}
 	return nil
-}
-
-// consoleArgs are what the program is told; the password by its environment, which
-// other users do not see.
-func consoleArgs(c pave.Connection, args []string) (argv, env []string, err error) {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return nil, nil, pave.Errorf(pave.Internal, "the address of the %s cannot be read", c.Kind)
-	}
-	password, _ := u.User.Password()
-	if c.Kind == pave.KindCache {
-		argv = []string{"-h", u.Hostname(), "-p", u.Port(), "--user", u.User.Username(), "--no-auth-warning"}
-		return append(argv, args...), []string{"REDISCLI_AUTH=" + password}, nil
-	}
-	return args, []string{"PGHOST=" + u.Hostname(), "PGPORT=" + u.Port(), "PGUSER=" + u.User.Username(), "PGPASSWORD=" + password,
-		"PGDATABASE=" + strings.TrimPrefix(u.Path, "/"), "PGSSLMODE=" + u.Query().Get("sslmode"), "PGAPPNAME=pave connect"}, nil
 }

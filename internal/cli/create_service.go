@@ -27,13 +27,13 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 	verb := verbOf(planOnly)
 	cmd := &cobra.Command{
 		Use: "service", Aliases: []string{"services"}, Short: "Create a service: repository, pipeline, database and a URL that answers",
-		Long: "Create a service from a template: its repository, identity, secrets, database, cache, pipeline,\n" +
-			"deployment and catalog entry. The URL answers when the command returns.\n\n" +
+		Long: "Create a service from a template: its repository, identity, secrets, database, cache, queue, bucket,\n" +
+			"pipeline, deployment and catalog entry. The URL answers when the command returns.\n\n" +
 			"The same command again shows the finished run, goes on with one that stopped, or adds\n" +
 			"further environments; other values are a conflict (exit code 5).\n\n" +
 			"On a terminal what is missing is asked for, but with --yes, --json or PAVE_PROMPT_DISABLED.",
 		Example: examples("pave"+verb+" create service --name payment-processor --template go-http --team payment-squad",
-			"pave"+verb+" create service --name shop --template go-http --team shop-squad --env staging --env production --database postgresql --cache redis",
+			"pave"+verb+" create service --name shop --template go-http --team shop-squad --env staging --env production --database postgresql --cache redis --queue nats",
 			"pave"+verb+" create service --name shop --template go-http --team shop-squad --out shop.plan"),
 		Args: exactly(),
 	}
@@ -44,16 +44,14 @@ func (a *app) createService(planOnly bool) *cobra.Command {
 	f.StringVar(&r.Template, "template", "", "the golden `PATH`: a name of pave list templates, a folder, a zip's or a repository's address")
 	f.StringVar(&r.Team, "team", "", "the `TEAM` that owns it; an unknown one is made")
 	f.StringArrayVar(&r.Environments, "env", nil, "`ENVIRONMENT` it runs in, repeatable; the lowest-ranked without")
-	f.StringVar(&r.Database, "database", "", "`ENGINE`: postgresql or none; the template's own without")
-	f.StringVar(&r.Cache, "cache", "", "`ENGINE`: redis or none; the template's own without")
+	backingFlags(cmd, "the template's own without", map[string]*string{pave.KindDatabase: &r.Database, pave.KindCache: &r.Cache,
+		pave.KindQueue: &r.Queue, pave.KindBucket: &r.Bucket})
 	f.StringArrayVar(&inputs, "input", nil, "an input of the template, `KEY=VALUE`, repeatable")
 	f.BoolVar(&r.AllowHooks, "allow-hooks", false, "run the hooks of a cookiecutter template: programs of its author")
 	over := overrideFlags(f)
 	complete(cmd, "template", templateNames)
 	complete(cmd, "team", teamNames)
 	complete(cmd, "env", environmentNames)
-	complete(cmd, "database", func(context.Context, *app) ([]string, error) { return []string{"postgresql", "none"}, nil })
-	complete(cmd, "cache", func(context.Context, *app) ([]string, error) { return []string{"redis", "none"}, nil })
 	ch := a.changeFlags(cmd, planOnly)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := ch.check(); err != nil {

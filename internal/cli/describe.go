@@ -65,6 +65,9 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		case pave.TemplateDetail:
 			a.describeTemplate(o)
 			return nil
+		case pave.ModuleReading:
+			a.printModule(o)
+			return nil
 		case pave.Run:
 			a.describeRun(o)
 			return nil
@@ -117,7 +120,7 @@ func (a *app) describeService(ctx context.Context, s pave.Service) error {
 	}
 	a.pairs([][2]string{{"Name", string(s.Name)}, {"Team", string(s.Team)}, {"Template", s.Template}, {"Status", st.Status},
 		{"Revision", fmt.Sprint(s.Revision)}, {"Created", s.Created.UTC().Format(time.RFC3339)}, {"Last run", shortID(s.LastRun)},
-		{"Id", s.ID}, {"Repo", at.URL + "/git/" + string(s.Name) + ".git"}})
+		{"Id", s.ID}, {"Repo", repositoryOf(s, at)}})
 	a.heading("Environments")
 	a.deployments(st)
 	a.heading("Resources")

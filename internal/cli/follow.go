@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -172,12 +173,26 @@ func (a *app) alive(ctx context.Context, run pave.Run, name string) error {
 	for _, d := range st.Deployments {
 		writeURL(a.out, d)
 	}
-	fmt.Fprintf(a.out, "  Repo   %s/git/%s.git   (pave clone %s)\n", at.URL, name, name)
-	fmt.Fprintf(a.out, "  CI/CD  %s/services/%s/runs   (pave list runs --service %s)\n", at.URL, name, name)
+	svc, err := a.api().Service(ctx, name)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "  Repo   %s   (pave clone %s)\n", repositoryOf(svc, at), name)
+	fmt.Fprintf(a.out, "  CI/CD  %s   (pave list runs --service %s)\n", pipelinesOf(svc, at), name)
 	if !strings.HasPrefix(run.Title, pave.Rotate{}.Verb()+" ") && !strings.HasPrefix(run.Title, "restart of ") { // which are not undone
 		fmt.Fprintf(a.out, "  Undo   pave undo %s\n", shortID(run.ID))
 	}
 	return nil
+}
+
+// repositoryOf is the address to clone.
+func repositoryOf(s pave.Service, at client.Endpoint) string {
+	return oneLine(cmp.Or(s.Repository, at.URL+"/git/"+string(s.Name)+".git"))
+}
+
+// pipelinesOf is the page of a service's pipelines.
+func pipelinesOf(s pave.Service, at client.Endpoint) string {
+	return oneLine(cmp.Or(s.Pipelines, at.URL+"/services/"+string(s.Name)+"/runs"))
 }
 
 func writeURL(out io.Writer, d pave.Deployment) {

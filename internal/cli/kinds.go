@@ -154,7 +154,7 @@ func kinds() []kind {
 		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Token, error) { return c.Tokens(ctx) },
 			func(t pave.Token) []string { return []string{t.ID, shortID(t.ID), t.Name} }, tokenColumns).
 			as("token", "tokens", "keys of yours, for an admin of all", "ci", global),
-		webhooks(),
+		modules(), webhooks(),
 	}
 }
 

@@ -49,10 +49,14 @@ func (a *app) open() *cobra.Command {
 			if address, err = siteOf(st, *env); err != nil {
 				return err
 			}
-		case "repo":
-			address = at.URL + "/git/" + args[0] + ".git"
-		case "runs":
-			address = at.URL + "/services/" + args[0] + "/runs"
+		case "repo", "runs":
+			svc, err := a.api().Service(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if address = pipelinesOf(svc, at); what == "repo" {
+				address = repositoryOf(svc, at)
+			}
 		default:
 			return pave.BadField("place", oneLine(what), "is nothing to open", "one of site, repo, runs")
 		}

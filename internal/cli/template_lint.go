@@ -45,7 +45,7 @@ func (a *app) templateLint() *cobra.Command {
 // buildable says why a service of the template could not be built, or nothing.
 func buildable(cmd *cobra.Command, t *template.Template) string {
 	v := template.Vars{Name: "sample", Team: "sample", Environments: []string{"staging"}, Database: t.Engine(pave.KindDatabase),
-		Cache: t.Engine(pave.KindCache), Inputs: t.Sample()}
+		Cache: t.Engine(pave.KindCache), Queue: t.Engine(pave.KindQueue), Bucket: t.Engine(pave.KindBucket), Inputs: t.Sample()}
 	tree, err := t.Render(cmd.Context(), v)
 	if err != nil {
 		return "with sample inputs: " + err.Error()

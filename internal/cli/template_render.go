@@ -26,7 +26,7 @@ func (a *app) templateRender() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "render SOURCE", Short: "Render a template into a folder, without a server",
 		Long: "Render a template into a new or empty folder. It needs no server and asks nobody.\n\n" +
-			"--set gives name, team, description, environments (a,b), database, cache, or an input of\n" +
+			"--set gives name, team, description, environments (a,b), database, cache, queue, bucket, or an input of\n" +
 			"the template; --values reads them from a YAML file; --set wins. The folder is written\n" +
 			"whole or not at all.",
 		Example: examples("pave template render go-http --out /tmp/shop --set name=shop --set team=shop-squad --set database=none",
@@ -107,7 +107,7 @@ func readValues(file string, sets []string) (map[string]any, error) {
 func varsOf(t *template.Template, given map[string]any, name string) (template.Vars, error) {
 	v := template.Vars{Name: name, Team: "my-team", Inputs: map[string]any{}}
 	fields := map[string]*string{"name": &v.Name, "team": &v.Team, "description": &v.Description,
-		"database": &v.Database, "cache": &v.Cache}
+		"database": &v.Database, "cache": &v.Cache, "queue": &v.Queue, "bucket": &v.Bucket}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		value := given[key]
 		field, common := fields[key]
@@ -134,7 +134,7 @@ func varsOf(t *template.Template, given map[string]any, name string) (template.V
 			v.Inputs[strings.TrimPrefix(key, "inputs.")] = value
 		}
 	}
-	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
+	for _, kind := range pave.BackingKinds {
 		if _, chosen := given[kind]; !chosen {
 			*fields[kind] = t.Engine(kind)
 		} else if *fields[kind] == "none" {

@@ -161,7 +161,8 @@ func (tr *trial) makeLive(ctx context.Context, c template.Check, v template.Vars
 	}
 	name := "try-" + strings.ToLower(rand.Text()[:8])
 	r := pave.CreateService{Name: name, Team: "template-trials", Template: kept.Digest, Environments: v.Environments[:1],
-		Database: cmp.Or(v.Database, "none"), Cache: cmp.Or(v.Cache, "none"), Inputs: v.Inputs}
+		Database: cmp.Or(v.Database, "none"), Cache: cmp.Or(v.Cache, "none"),
+		Queue: cmp.Or(v.Queue, "none"), Bucket: cmp.Or(v.Bucket, "none"), Inputs: v.Inputs}
 	plan, err := tr.app.api().Plan(ctx, r)
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ package httpc
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,6 +39,8 @@ type Options struct {
 	Timeout time.Duration
 	// MaxBytes bounds the body of an answer; 0 is no bound.
 	MaxBytes int64
+	// Roots are the authorities that certificates are held to; nil: those of the system.
+	Roots *x509.CertPool
 }
 
 // New returns a client that calls out by these rules. Invalid where Allow holds
@@ -59,6 +63,9 @@ func New(o Options) (*http.Client, error) {
 		IdleConnTimeout:        time.Minute,
 		MaxIdleConns:           20,
 		MaxResponseHeaderBytes: maxHeader,
+	}
+	if o.Roots != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
 	}
 	return &http.Client{
 		Timeout:       o.Timeout,

@@ -75,7 +75,7 @@ func (p *postgres) prepare(who account) (launch, error) {
 	if err := p.endLeft(); err != nil {
 		return launch{}, err
 	}
-	return launch{p.command(bin), version, p.serves}, p.writeAccess(who)
+	return launch{command: p.command(bin), version: version, serves: p.serves}, p.writeAccess(who)
 }
 
 // initdb makes the data folder aside and renames it when it is complete.
@@ -215,6 +215,8 @@ func telling(lines []string) string {
 		}
 		if i := strings.Index(l, "FATAL:"); i >= 0 {
 			errs = append(errs, strings.TrimSpace(l[i+len("FATAL:"):]))
+		} else if _, text, ok := strings.Cut(l, "[ERROR]"); ok {
+			errs = append(errs, strings.TrimSpace(text))
 		} else if i := strings.Index(l, "error:"); i >= 0 {
 			errs = append(errs, strings.TrimSpace(l[i+len("error:"):]))
 		}

@@ -24,6 +24,7 @@ type launch struct {
 	command []string
 	version string
 	serves  func(pid int) bool // whether the process answers by now
+	env     map[string]string  // beside what every server gets
 }
 
 // A serverKind is a kind of server that the node can run.
@@ -36,6 +37,8 @@ type serverKind struct {
 
 var serverKinds = map[string]serverKind{
 	"postgres": {newPostgres, findAnyPostgres, checkPostgres, []string{"postgres", "pave-postgres"}},
+	"mysql":    {newMySQL, findAnyMySQL, checkMySQL, []string{"mysql", "pave-mysql"}},
+	"rabbitmq": {newRabbitMQ, findAnyRabbitMQ, checkRabbitMQ, []string{"rabbitmq", "pave-rabbitmq"}},
 	"redis":    {newRedis, findAnyRedis, checkRedis, []string{"redis", "pave-redis"}},
 }
 
@@ -70,4 +73,10 @@ func serverAccount(kind string) (account, error) {
 	}
 	return account{}, pave.Errorf(pave.NotFound, "there is no user to run %s as, and it must not run as root", kind).
 		WithHint("useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s", users[len(users)-1])
+}
+
+// MayServe is NotFound where servers of a kind have no user here to run as.
+func MayServe(kind string) error {
+	_, err := serverAccount(kind)
+	return err
 }

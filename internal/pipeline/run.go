@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +56,7 @@ type Jobs interface {
 	Env() map[string]string
 }
 
-// Scratch makes throw-away databases, or caches, for tests.
+// Scratch makes throw-away databases and the like for tests.
 type Scratch interface {
 	// Make makes the one of an id, or finds it, and returns its address.
 	Make(ctx context.Context, id string) (pave.Secret, error)
@@ -64,19 +65,38 @@ type Scratch interface {
 
 // Source is what the steps of one pipeline work on.
 type Source struct {
-	Repository string   `json:"repository"` // folder of the bare repository
-	Commit     string   `json:"commit"`
-	Database   bool     `json:"database"` // the service has one: tests get a throw-away one
-	Cache      bool     `json:"cache,omitempty"`
-	Pipeline   Pipeline `json:"pipeline"`
+	Repository string `json:"repository"` // folder of the bare repository
+	Commit     string `json:"commit"`
+	Backed
+	Pipeline Pipeline `json:"pipeline"`
+}
+
+// Backed says what the service has: tests get throw-away ones.
+type Backed struct {
+	Backings map[string]string `json:"backings,omitempty"` // engines by kind
+	// Database and Cache are what runs have in their place that began before there was
+	// more than one engine.
+	Database bool `json:"database,omitempty"`
+	Cache    bool `json:"cache,omitempty"`
+}
+
+func (b Backed) all() map[string]string {
+	out := map[string]string{}
+	if b.Database {
+		out[pave.KindDatabase] = "postgresql"
+	}
+	if b.Cache {
+		out[pave.KindCache] = "redis"
+	}
+	maps.Copy(out, b.Backings)
+	return out
 }
 
 // Runner has the handlers of pipeline steps.
 type Runner struct {
-	Jobs     Jobs
-	Database Scratch
-	Cache    Scratch
-	Dir      string // builds lie in Dir/RUN
+	Jobs      Jobs
+	Scratches map[string]Scratch // by engine
+	Dir       string             // builds lie in Dir/RUN
 }
 
 // The handlers of steps.
@@ -103,7 +123,7 @@ func (r *Runner) Steps(src Source) (steps []workflow.StepSpec, last string) {
 	steps = append(steps, workflow.StepSpec{Key: last, Title: "Source", Handler: handlerSource, Input: src, Timeout: StepTimeout, Retry: Patient})
 	for _, s := range src.Pipeline.Steps {
 		steps = append(steps, workflow.StepSpec{Key: s.Name, Title: title(s.Name), Handler: handlerJob, Needs: []string{last},
-			Input: jobInput{s, src.Database, src.Cache}, Timeout: StepTimeout + time.Minute, Retry: Patient})
+			Input: jobInput{s, src.Backed}, Timeout: StepTimeout + time.Minute, Retry: Patient})
 		last = s.Name
 	}
 	return steps, last
@@ -123,9 +143,8 @@ var Patient = workflow.Retry{Attempts: 20, Base: 200 * time.Millisecond, Max: 10
 func title(name string) string { return string(name[0]-'a'+'A') + name[1:] }
 
 type jobInput struct {
-	Step     Step `json:"step"`
-	Database bool `json:"database"`
-	Cache    bool `json:"cache,omitempty"`
+	Step Step `json:"step"`
+	Backed
 }
 
 // Built is the output of the step source.
@@ -185,12 +204,19 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 		Command: in.Step.Run, Env: r.Jobs.Env(), Timeout: StepTimeout}
 	if in.Step.Test {
 		j.Secrets = map[string]pave.Secret{}
-		for key, scratch := range r.scratches(in.Database, in.Cache) {
+		for kind, engine := range in.all() {
+			scratch := r.Scratches[engine]
+			if scratch == nil {
+				continue // made by the organisation alone
+			}
 			url, err := scratch.Make(ctx, t.Run.ID)
 			if err != nil {
 				return workflow.Result{}, err
 			}
-			j.Secrets[key] = url
+			outputs := pave.OutputsOf(url)
+			for _, v := range (pave.WantedBacking{Kind: kind, Engine: engine}).Variables() {
+				j.Secrets[v.Name] = outputs[v.Output]
+			}
 		}
 	}
 	out, err := r.Jobs.Run(ctx, j)
@@ -207,19 +233,6 @@ func (r *Runner) job(ctx context.Context, t *workflow.Task) (workflow.Result, er
 	return workflow.Result{Summary: "passed"}, nil
 }
 
-// scratches are what makes the throw-away things that tests get, by the variable
-// under which they see their addresses.
-func (r *Runner) scratches(database, cache bool) map[string]Scratch {
-	out := map[string]Scratch{}
-	if database {
-		out["DATABASE_URL"] = r.Database
-	}
-	if cache {
-		out["REDIS_URL"] = r.Cache
-	}
-	return out
-}
-
 // cleanup drops what was made for tests. The tree of a pipeline that failed stays
 // for a retry; Prune removes it later.
 func (r *Runner) cleanup(ctx context.Context, t *workflow.Task) (workflow.Result, error) {
@@ -227,9 +240,11 @@ func (r *Runner) cleanup(ctx context.Context, t *workflow.Task) (workflow.Result
 	if err := json.Unmarshal(t.Input, &src); err != nil {
 		return workflow.Result{}, err
 	}
-	for _, scratch := range r.scratches(src.Database, src.Cache) {
-		if err := scratch.Drop(ctx, t.Run.ID); err != nil {
-			return workflow.Result{}, err
+	for _, engine := range src.all() {
+		if scratch := r.Scratches[engine]; scratch != nil {
+			if err := scratch.Drop(ctx, t.Run.ID); err != nil {
+				return workflow.Result{}, err
+			}
 		}
 	}
 	dir := filepath.Join(r.Dir, t.Run.ID)

@@ -138,11 +138,11 @@ func (p *Platform) adoption(ctx context.Context, r pave.Adopt) (adoption, error)
 // adoptedSettings adds what the code needs and what was given: backings, secrets and
 // variables.
 func (p *Platform) adoptedSettings(ctx context.Context, r pave.Adopt, ad *adoption, bad *problems) error {
-	for _, choice := range [][2]string{{pave.KindDatabase, r.Database}, {pave.KindCache, r.Cache}} {
-		engine, err := engineOf(nil, choice[0], cmp.Or(choice[1], needed(ad.pipe, choice[0])))
+	for _, kind := range pave.BackingKinds {
+		engine, err := engineOf(nil, kind, cmp.Or(r.Engine(kind), needed(ad.pipe, kind)))
 		bad.add(err)
 		if engine != "" {
-			ad.want.Resources = append(ad.want.Resources, pave.WantedBacking{Kind: choice[0], Name: ad.name, Engine: engine})
+			ad.want.Resources = append(ad.want.Resources, pave.WantedBacking{Kind: kind, Name: ad.name, Engine: engine})
 		}
 	}
 	ad.want.Settings.Secrets = r.Secrets
@@ -162,7 +162,7 @@ func (p *Platform) adoptedSettings(ctx context.Context, r pave.Adopt, ad *adopti
 // needed is the engine of a kind that the code speaks to and that can be had here.
 func needed(pipe pipeline.Pipeline, kind string) string {
 	for _, n := range pipe.Needs {
-		if n.Kind == kind && slices.Contains(engines[kind], n.Engine) {
+		if n.Kind == kind && slices.Contains(pave.EnginesOf(kind), n.Engine) {
 			return n.Engine
 		}
 	}

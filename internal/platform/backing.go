@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pave-platform/pave"
 )
@@ -15,24 +16,56 @@ func (p *Platform) addBacking(ctx context.Context, verb, service, kind, engine s
 	if err != nil {
 		return tr, err
 	}
-	if engine, err = engineOf(nil, kind, cmp.Or(engine, engines[kind][0])); err != nil {
+	if engine, err = engineOf(nil, kind, cmp.Or(engine, firstOf(kind))); err != nil {
 		return tr, err
 	}
 	if engine == "" {
-		return tr, pave.BadField(kind, "none", "is not an engine", didYouMean("none", engines[kind]))
+		return tr, pave.BadField(kind, "none", "is not an engine", didYouMean("none", pave.EnginesOf(kind)))
 	}
 	if have := tr.from.Engine(kind); have != "" {
 		return tr, pave.Errorf(pave.Conflict, "%s has a %s already: %s", service, kind, have).
 			WithHint("pave describe service %s", service)
 	}
 	backing := pave.WantedBacking{Kind: kind, Name: tr.service.Name, Engine: engine}
-	if isSecret(tr.from, backing.URLKey()) || isVariable(tr.from, backing.URLKey()) {
-		return tr, pave.Errorf(pave.Conflict, "%s is set for %s already", backing.URLKey(), service)
+	var names []string
+	for _, v := range backing.Variables() {
+		if isSecret(tr.from, v.Name) || isVariable(tr.from, v.Name) {
+			return tr, pave.Errorf(pave.Conflict, "%s is set for %s already, and a %s brings its own", v.Name, service, engine).
+				WithHint("pave list variables %s; pave list secrets %s", service, service)
+		}
+		names = append(names, v.Name)
 	}
 	to := tr.to
 	to.Resources = append(slices.Clone(to.Resources), backing)
-	tr.notes = []string{fmt.Sprintf("its address comes to the processes as %s", backing.URLKey())}
+	tr.notes = []string{fmt.Sprintf("its address comes to the processes as %s", strings.Join(names, ", "))}
 	return tr.towards(to), nil
+}
+
+// firstOf is the engine of a kind without a choice.
+func firstOf(kind string) string {
+	for _, e := range pave.Backings {
+		if e.Kind == kind {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+// notBackings is Invalid for the name of a variable that a backing of the service brings.
+func notBackings(w pave.Wanted, field, name string) error {
+	for _, b := range w.Resources {
+		if isBackings(pave.Wanted{Resources: []pave.WantedBacking{b}}, name) {
+			return pave.BadField(field, name, "is brought by the "+b.Kind, "choose another name")
+		}
+	}
+	return nil
+}
+
+// isBackings reports whether a backing of a service brings a variable.
+func isBackings(w pave.Wanted, name string) bool {
+	return slices.ContainsFunc(w.Resources, func(b pave.WantedBacking) bool {
+		return slices.ContainsFunc(b.Variables(), func(v pave.BackingVariable) bool { return v.Name == name })
+	})
 }
 
 // removeBacking: revision n -> n+1 without its databases or caches, which are set

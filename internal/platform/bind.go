@@ -20,11 +20,18 @@ const everywhere = "default"
 // byModule is the provider that a module makes resources by.
 const byModule = "terraform"
 
-// bindable are the kinds that may be bound, with the provider each has at first.
-var bindable = map[string]string{pave.KindRepository: "git", pave.KindDatabase: "postgres", pave.KindCache: "redis", pave.KindSecret: "sealed"}
+// bindable are the kinds that may be bound, with the provider each has at first; "" is
+// none: there is nothing of that kind before it is bound.
+var bindable = func() map[string]string {
+	out := map[string]string{pave.KindRepository: "git", pave.KindSecret: "sealed", pave.KindRole: "", pave.KindPipeline: ""}
+	for _, kind := range pave.BackingKinds {
+		out[kind] = pave.LocalProvider(kind)
+	}
+	return out
+}()
 
 // settings are those a binding may have.
-var bindSettings = []string{"drift", "memory_mb", "public"}
+var bindSettings = []string{"drift", "memory_mb", "public", "variable"}
 
 // Bind says who makes resources of a kind in an environment from now on. What was made
 // stays with the provider that made it.
@@ -46,7 +53,7 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
 	told, ok := resource.As[resource.Bindable](d)
 	switch {
-	case r.Archive != nil && r.Provider != byModule:
+	case (r.Archive != nil || r.Source != "") && r.Provider != byModule:
 		err = pave.BadField("module", r.Source, "is for the provider terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
 	case r.Provider == byModule:
 		err = p.bindModule(ctx, at, kind, r, &out)
@@ -61,12 +68,17 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	return out, p.keepBinding(ctx, at, env, out.Binding)
 }
 
+func mayBeBound(kind string) bool {
+	_, ok := bindable[kind]
+	return ok
+}
+
 // mayBind checks who asks, and what for.
 func (p *Platform) mayBind(ctx context.Context, env, kind string) (pave.Name, error) {
 	if err := p.Access.May(ctx, access.Admin, access.Platform); err != nil {
 		return "", err
 	}
-	if bindable[kind] == "" {
+	if !mayBeBound(kind) {
 		return "", pave.BadField("kind", kind, "cannot be bound", "one of "+strings.Join(slices.Sorted(maps.Keys(bindable)), ", "))
 	}
 	if env == everywhere {
@@ -100,7 +112,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 		names = append(names, name)
 	}
-	m, inputs, outputs, err := p.Modules.Keep(r, names)
+	m, inputs, outputs, err := p.Modules.Keep(ctx, kind, r, names)
 	if err != nil {
 		return err
 	}
@@ -125,6 +137,9 @@ func (p *Platform) keepBinding(ctx context.Context, at pave.Name, env string, b 
 		}
 		module = string(text)
 		detail += fmt.Sprintf(", module %s %.19s", b.Module.Source, b.Module.Digest)
+		if b.Module.Commit != "" {
+			detail += " of commit " + b.Module.Commit
+		}
 	}
 	settings, err := jsonMap(b.Settings)
 	if err != nil {
@@ -165,7 +180,7 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		if err := p.Access.AuditTx(ctx, tx, "unbind", "environment:"+env, kind); err != nil {
 			return err
 		}
-		if at == "" {
+		if at == "" && bindable[kind] != "" {
 			_, err := tx.Exec(ctx, `UPDATE bindings SET provider = $1, settings = '{}', module = '', secrets = '{}' WHERE environment = '' AND kind = $2`,
 				bindable[kind], kind)
 			return err
@@ -181,6 +196,9 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		return pave.Bound{}, err
 	}
 	b, err := bindings.find(kind, at)
+	if err != nil && bindable[kind] == "" {
+		return pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind}}, nil
+	}
 	return pave.Bound{Environment: env, Binding: b}, err
 }
 
@@ -197,7 +215,7 @@ func (p *Platform) asMade(ctx context.Context, service string, t bindingTable) (
 	return func(kind string, env pave.Name) (pave.Binding, error) {
 		b, err := t.find(kind, env)
 		for _, r := range records {
-			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || bindable[kind] == "" || err == nil && r.Provider == b.Provider {
+			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || !mayBeBound(kind) || err == nil && r.Provider == b.Provider {
 				continue
 			}
 			return p.madeBy(r, t), nil

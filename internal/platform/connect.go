@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -86,7 +85,7 @@ func (p *Platform) connectionTo(ctx context.Context, svc pave.Service, env pave.
 	case within < time.Second || within > pave.MaxConnect:
 		return out, rec, pave.BadField("seconds", fmt.Sprint(r.Seconds), "must be 1 second to "+pave.MaxConnect.String(), "--for 1h")
 	}
-	if kinds := slices.Sorted(maps.Keys(engines)); !slices.Contains(kinds, r.Kind) {
+	if kinds := slices.Sorted(slices.Values(pave.BackingKinds)); !slices.Contains(kinds, r.Kind) {
 		return out, rec, pave.BadField("kind", r.Kind, "is nothing to connect to", didYouMean(r.Kind, kinds))
 	}
 	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)

@@ -15,9 +15,6 @@ import (
 	"github.com/pave-platform/pave/internal/template"
 )
 
-// engines are those that a backing may have, by its kind.
-var engines = pave.Engines
-
 // resolveCreate: nothing -> revision 1; or, for a service with the same team and
 // template, a further environment; or nothing new, and the run that did it.
 func (p *Platform) resolveCreate(ctx context.Context, r pave.CreateService) (transition, error) {
@@ -78,15 +75,15 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 		return name, want, t, err
 	}
 	defaults, err := t.DefaultResources(ctx, template.Vars{Name: r.Name, Team: r.Team, Environments: r.Environments,
-		Database: r.Database, Cache: r.Cache, Inputs: r.Inputs})
+		Database: r.Database, Cache: r.Cache, Queue: r.Queue, Bucket: r.Bucket, Inputs: r.Inputs})
 	if err != nil && len(bad) == 0 {
 		return name, want, t, err
 	}
-	for _, choice := range [][2]string{{pave.KindDatabase, r.Database}, {pave.KindCache, r.Cache}} {
-		engine, err := engineOf(defaults, choice[0], choice[1])
+	for _, kind := range pave.BackingKinds {
+		engine, err := engineOf(defaults, kind, r.Engine(kind))
 		bad.add(err)
 		if engine != "" {
-			want.Resources = append(want.Resources, pave.WantedBacking{Kind: choice[0], Name: name, Engine: engine})
+			want.Resources = append(want.Resources, pave.WantedBacking{Kind: kind, Name: name, Engine: engine})
 		}
 	}
 	return name, want, t, bad.err()
@@ -105,15 +102,8 @@ func engineOf(defaults []template.Resource, kind, choice string) (string, error)
 	if choice == "" || choice == "none" {
 		return "", nil
 	}
-	if slices.Contains(engines[kind], choice) {
-		return choice, nil
-	}
-	choices := append([]string{"none"}, engines[kind]...)
-	hint := "one of " + strings.Join(choices, ", ")
-	if near := pave.DidYouMean(choice, choices); near != "" {
-		hint = "did you mean " + near + "?"
-	}
-	return "", pave.BadField(kind, choice, "is not an engine", hint)
+	e, err := pave.FindEngine(kind, choice)
+	return e.Name, err
 }
 
 func (p *Platform) createNew(ctx context.Context, verb, asTeam string, name pave.Name, want pave.Wanted) (transition, error) {
@@ -233,7 +223,7 @@ func wantedDiff(have, want pave.Wanted) []string {
 	add("team", have.Team, want.Team)
 	add("template", orAdopted(have), orAdopted(want))
 	add("commit", commitOf(have), commitOf(want))
-	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
+	for _, kind := range pave.BackingKinds {
 		add(kind, cmp.Or(have.Engine(kind), "none"), cmp.Or(want.Engine(kind), "none"))
 	}
 	all := maps.Clone(have.Inputs)

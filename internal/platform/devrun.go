@@ -58,12 +58,17 @@ func (p *Platform) DevEnvironment(ctx context.Context, service string, r pave.De
 	}
 	outputs := map[string]map[string]pave.Secret{} // by kind
 	for _, w := range rev.Wanted.Resources {
-		address, fresh, err := p.devBacking(ctx, svc.ID, who.User.ID, w.Kind, r.Fresh)
+		if p.Pipeline.Scratches[w.Engine] == nil {
+			continue // made by the organisation alone
+		}
+		address, fresh, err := p.devBacking(ctx, svc.ID, who.User.ID, w, r.Fresh)
 		if err != nil {
 			return out, err
 		}
 		outputs[w.Kind] = pave.OutputsOf(address)
-		out.Variables[w.URLKey()] = address.Reveal()
+		for _, v := range w.Variables() {
+			out.Variables[v.Name] = outputs[w.Kind][v.Output].Reveal()
+		}
 		word := "kept"
 		if fresh {
 			word = "new"
@@ -119,22 +124,24 @@ func (p *Platform) portsOf(ctx context.Context, svc pave.Service) (map[string]st
 
 // devBacking returns the address of the caller's own database or cache of a service; it
 // is made where there is none. Its row comes first: what a crash leaves is found again.
-func (p *Platform) devBacking(ctx context.Context, service, user, kind string, fresh bool) (address pave.Secret, made bool, err error) {
-	if fresh {
-		if err := p.dropDev(ctx, `service = $2 AND user_id = $3 AND kind = $4`, service, user, kind); err != nil {
-			return address, false, err
-		}
+func (p *Platform) devBacking(ctx context.Context, service, user string, b pave.WantedBacking, fresh bool) (address pave.Secret, made bool, err error) {
+	cond, args := `service = $2 AND user_id = $3 AND kind = $4`, []any{service, user, b.Kind}
+	if !fresh { // the service may have another engine by now
+		cond, args = cond+` AND engine <> $5`, append(args, b.Engine)
+	}
+	if err := p.dropDev(ctx, cond, args...); err != nil {
+		return address, false, err
 	}
 	var id string
 	now := store.Micros(time.Now())
 	for range 2 { // another call of the same user may be first
 		err = p.DB.QueryRow(ctx, `SELECT id FROM dev_backings WHERE service = $1 AND user_id = $2 AND kind = $3 AND dropped = 0`,
-			service, user, kind).Scan(&id)
+			service, user, b.Kind).Scan(&id)
 		if !errors.Is(err, sql.ErrNoRows) {
 			break
 		}
-		_, err = p.DB.Exec(ctx, `INSERT INTO dev_backings (id, service, user_id, kind, created, used, dropped) VALUES ($1, $2, $3, $4, $5, $6, 0)`,
-			pave.NewID("dev"), service, user, kind, now, now)
+		_, err = p.DB.Exec(ctx, `INSERT INTO dev_backings (id, service, user_id, kind, engine, created, used, dropped) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`,
+			pave.NewID("dev"), service, user, b.Kind, b.Engine, now, now)
 		made = err == nil
 		if err != nil && !errors.Is(err, store.ErrUnique) {
 			return address, made, err
@@ -146,14 +153,14 @@ func (p *Platform) devBacking(ctx context.Context, service, user, kind string, f
 	if _, err := p.DB.Exec(ctx, `UPDATE dev_backings SET used = $1 WHERE id = $2`, now, id); err != nil {
 		return address, made, err
 	}
-	address, err = p.makeDev(ctx, kind, id)
+	address, err = p.makeDev(ctx, b.Engine, id)
 	return address, made, err
 }
 
 // makeDev waits for a server that has to start first.
-func (p *Platform) makeDev(ctx context.Context, kind, id string) (pave.Secret, error) {
+func (p *Platform) makeDev(ctx context.Context, engine, id string) (pave.Secret, error) {
 	for deadline := time.Now().Add(devStart); ; {
-		address, err := p.scratchOf(kind).Make(ctx, id)
+		address, err := p.Pipeline.Scratches[engine].Make(ctx, id)
 		if pave.CodeOf(err) != pave.Unavailable || time.Now().After(deadline) {
 			return address, err
 		}
@@ -163,13 +170,6 @@ func (p *Platform) makeDev(ctx context.Context, kind, id string) (pave.Secret, e
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-func (p *Platform) scratchOf(kind string) pipeline.Scratch {
-	if kind == pave.KindCache {
-		return p.Pipeline.Cache
-	}
-	return p.Pipeline.Database
 }
 
 // dropDev gives up databases of developers that a condition is about; what cannot be
@@ -188,15 +188,17 @@ func (p *Platform) dropDev(ctx context.Context, cond string, args ...any) error 
 
 // sweepDev drops outside what was given up.
 func (p *Platform) sweepDev(ctx context.Context) error {
-	rows, err := p.DB.Query(ctx, `SELECT id, kind FROM dev_backings WHERE dropped > 0 ORDER BY id LIMIT 100`)
-	type row struct{ id, kind string }
-	all, err := store.Collect(rows, err, func(s store.Scanner) (r row, err error) { return r, s.Scan(&r.id, &r.kind) })
+	rows, err := p.DB.Query(ctx, `SELECT id, engine FROM dev_backings WHERE dropped > 0 ORDER BY id LIMIT 100`)
+	type row struct{ id, engine string }
+	all, err := store.Collect(rows, err, func(s store.Scanner) (r row, err error) { return r, s.Scan(&r.id, &r.engine) })
 	if err != nil {
 		return err
 	}
 	var failed []string
 	for _, r := range all {
-		if err := p.scratchOf(r.kind).Drop(ctx, r.id); err != nil {
+		if scratch := p.Pipeline.Scratches[r.engine]; scratch == nil {
+			continue
+		} else if err := scratch.Drop(ctx, r.id); err != nil {
 			failed = append(failed, err.Error())
 			continue
 		}

@@ -76,7 +76,7 @@ func (p *Platform) driftOf(ctx context.Context, svc pave.Service) error {
 // emptied reports whether healing would put something empty in the place of what
 // held data: that a person decides.
 func emptied(r pave.Resource) bool {
-	holds := []string{pave.KindRepository, pave.KindDatabase, pave.KindCache}
+	holds := append([]string{pave.KindRepository}, pave.BackingKinds...)
 	return slices.Contains(holds, r.Ref.Kind) && slices.Contains(r.Drift, "it is gone")
 }
 

@@ -109,7 +109,7 @@ func (p *Platform) fromResources(base catalog.Observation, resources []pave.Reso
 		case pave.KindRoute:
 			proc.Facts = append(proc.Facts, catalog.Fact{Key: "url." + string(r.Ref.Env),
 				Value: p.Addresses.Service(r.Ref.Service, r.Ref.Env), Evidence: evidence})
-		case pave.KindDatabase, pave.KindCache:
+		case pave.KindDatabase, pave.KindCache, pave.KindQueue, pave.KindBucket:
 			backing := base
 			backing.Kind, backing.Name, backing.Source = r.Ref.Kind, r.ExternalID, "resource"
 			backing.Facts = []catalog.Fact{{Key: "engine", Value: r.Outputs["engine"], Evidence: evidence},

@@ -92,10 +92,18 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	}
 	src := pipeline.Source{Repository: p.Repositories.Dir(rec.ExternalID), Commit: commit, Pipeline: pipe}
 	if slices.ContainsFunc(pipe.Steps, func(s pipeline.Step) bool { return s.Test }) {
-		src.Database, src.Cache = w.Engine(pave.KindDatabase) != "", w.Engine(pave.KindCache) != ""
+		src.Backings = map[string]string{}
+		for _, b := range w.Resources {
+			src.Backings[b.Kind] = b.Engine
+		}
 	}
 	steps, last := p.Pipeline.Steps(src)
-	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: []string{last},
+	needs := []string{last}
+	if p.waitsForChecks(rec) {
+		steps = append(steps, workflow.StepSpec{Key: "checks", Title: "Checks", Handler: stepChecks, Input: checksInput{rec.ID, commit}})
+		needs = append(needs, "checks")
+	}
+	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: needs,
 		Input: releaseInput{svc.ID, commit, pipe.Command, pipe.Ready}}, p.Pipeline.Cleanup(src, "release"))
 	if rollout && len(w.Environments) > 0 {
 		steps = append(steps, workflow.StepSpec{Key: "rollout", Title: "Deployment", Handler: stepRollout,
@@ -167,6 +175,9 @@ func (p *Platform) Received(ctx context.Context, service string) (run pave.Run, 
 	if err != nil || rec.State != pave.ResourcePresent {
 		return run, false, err
 	}
+	if err := p.follow(ctx, rec); err != nil {
+		return run, false, err
+	}
 	head, err := p.Repositories.Head(ctx, rec.ExternalID)
 	if err != nil {
 		return run, false, err
@@ -206,8 +217,15 @@ func (p *Platform) lookAtHeads(ctx context.Context) error {
 		if last.commit == "" { // its create has not come to the first commit yet
 			continue
 		}
+		rec, err := p.repositoryOf(ctx, svc)
+		if err != nil || !p.due(rec) {
+			continue
+		}
 		if _, _, err := p.Received(ctx, string(svc.Name)); err != nil && pave.CodeOf(err) != pave.NotFound {
 			p.Log.Warn("look at head", "service", svc.Name, "err", err)
+		}
+		if err := p.observeChecks(ctx, svc, rec); err != nil {
+			p.Log.Warn("look at checks", "service", svc.Name, "err", err)
 		}
 	}
 	return nil

@@ -57,11 +57,15 @@ type Shelf interface {
 	Prune(before time.Time) error
 }
 
-// Modules keeps Terraform modules.
+// Modules knows Terraform modules.
 type Modules interface {
 	// Keep keeps the module of a request, or says what it lacks. Secrets are the names
 	// of the variables that terraform will see.
-	Keep(r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error)
+	Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error)
+	// Read says what a module asks for, and keeps nothing.
+	Read(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
+	// Shipped are those that ship with pave.
+	Shipped() []pave.ModuleInfo
 }
 
 // Addresses says where people find things; they change with the server's port.
@@ -99,7 +103,8 @@ type Deps struct {
 // pave.Runs and pave.Reader.
 type Platform struct {
 	Deps
-	seen detections
+	seen   detections
+	looked pace
 }
 
 var (
@@ -117,7 +122,7 @@ func New(d Deps) *Platform {
 		stepTeam: p.teamStep, stepTemplate: p.templateStep, stepPipeline: p.pipelineStep, stepDetect: p.detectStep,
 		stepRelease: p.releaseStep, stepRollout: p.rolloutStep, stepRolloutBegin: p.rolloutBegin,
 		stepRolloutSettle: p.rolloutSettle, stepApproval: p.approvalStep, stepCatalog: p.catalogStep, stepCredentials: p.credentialsStep, stepQuiesce: p.quiesceStep,
-		stepForget: p.forgetStep,
+		stepForget: p.forgetStep, stepChecks: p.checksStep,
 	} {
 		d.Engine.Handle(name, h)
 	}
@@ -139,6 +144,7 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 		pause := round
 		if mine() {
 			p.attempt(ctx, "look at heads", p.lookAtHeads)
+			p.attempt(ctx, "tell hosts of commits", p.tellHosts)
 			p.attempt(ctx, "tell the node of environments", p.tellCalls)
 			p.attempt(ctx, "count calls", p.harvestCalls)
 		} else {
@@ -152,6 +158,7 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 				return err
 			})
 			p.attempt(ctx, "prune", p.prune)
+			p.attempt(ctx, "look at organisations", p.refreshImports)
 			p.attempt(ctx, "refresh templates", func(ctx context.Context) error { return p.Templates.Refresh(ctx, refreshTemplates) })
 		}
 		select {
@@ -198,6 +205,9 @@ func (p *Platform) prune(ctx context.Context) error {
 		return err
 	}
 	if err := p.pruneCalls(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
+		return err
+	}
+	if err := p.pruneDeliveries(ctx); err != nil {
 		return err
 	}
 	if err := p.pruneDev(ctx); err != nil {

@@ -42,7 +42,7 @@ func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.
 // varsOf are the variables by which a service's template is rendered.
 func (p *Platform) varsOf(name pave.Name, want pave.Wanted) template.Vars {
 	v := template.Vars{Seed: p.Seed(name), Name: string(name), Team: string(want.Team), Database: want.Engine(pave.KindDatabase),
-		Cache: want.Engine(pave.KindCache), Inputs: want.Inputs}
+		Cache: want.Engine(pave.KindCache), Queue: want.Engine(pave.KindQueue), Bucket: want.Engine(pave.KindBucket), Inputs: want.Inputs}
 	for _, env := range want.Environments {
 		v.Environments = append(v.Environments, string(env))
 	}
@@ -108,7 +108,7 @@ func unmet(pipe pipeline.Pipeline, want pave.Wanted) []string {
 		}
 		said[need.Engine] = true
 		fix := "it has to be reached in some other way"
-		if slices.Contains(engines[need.Kind], need.Engine) {
+		if slices.Contains(pave.EnginesOf(need.Kind), need.Engine) {
 			fix = fmt.Sprintf("--%s %s gives it one", need.Kind, need.Engine)
 		}
 		out = append(out, fmt.Sprintf("the code speaks to %s (%s:%d): %s", need.Engine, need.File, need.Line, fix))
@@ -119,7 +119,7 @@ func unmet(pipe pipeline.Pipeline, want pave.Wanted) []string {
 			continue
 		}
 		if v.Default || set || slices.Contains(given, v.Name) || strings.HasPrefix(v.Name, "PAVE_") || strings.HasPrefix(v.Name, "OTEL_") ||
-			v.Name == "DATABASE_URL" && want.Engine(pave.KindDatabase) != "" || v.Name == "REDIS_URL" && want.Engine(pave.KindCache) != "" {
+			isBackings(want, v.Name) {
 			continue
 		}
 		out = append(out, fmt.Sprintf("the code reads %s (%s:%d), which nothing sets", v.Name, v.File, v.Line))

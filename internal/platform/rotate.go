@@ -19,7 +19,7 @@ func (p *Platform) resolveRotate(ctx context.Context, r pave.Rotate) (transition
 	if err != nil {
 		return tr, err
 	}
-	if kinds := slices.Sorted(maps.Keys(engines)); !slices.Contains(kinds, r.Kind) {
+	if kinds := slices.Sorted(slices.Values(pave.BackingKinds)); !slices.Contains(kinds, r.Kind) {
 		return tr, pave.BadField("kind", r.Kind, "has no credentials", didYouMean(r.Kind, kinds))
 	}
 	if tr.from.Engine(r.Kind) == "" {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -150,10 +151,16 @@ func (p *Platform) fill(ctx context.Context, s *pave.Service) error {
 		return err
 	}
 	s.Environments = rev.Wanted.Environments
-	if !rev.Wanted.Nothing() {
-		s.Template = templateOf(rev.Wanted)
+	if rev.Wanted.Nothing() {
+		return nil
 	}
-	return nil
+	s.Template = templateOf(rev.Wanted)
+	rec, err := p.Resources.Live(ctx, p.DB, s.ID, repositoryRef(s.Name))
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	s.Repository, s.Pipelines = rec.Outputs["address"], rec.Outputs["pipelines"]
+	return err
 }
 
 // insertService makes the row of a new service with the next user id.
@@ -257,8 +264,8 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 	return store.Collect(rows, err, func(row store.Scanner) (pave.Environment, error) {
 		var e pave.Environment
 		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds, &e.Calls)
-		for _, kind := range []string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache, pave.KindSecret,
-			pave.KindDeployment, pave.KindRoute} {
+		for _, kind := range slices.Concat([]string{pave.KindRepository, pave.KindIdentity}, pave.BackingKinds,
+			[]string{pave.KindRole, pave.KindSecret, pave.KindPipeline, pave.KindDeployment, pave.KindRoute}) {
 			if b, berr := bound.find(kind, e.Name); berr == nil {
 				e.Bindings = append(e.Bindings, b)
 			}

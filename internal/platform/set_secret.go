@@ -65,6 +65,9 @@ func checkSecret(w pave.Wanted, service, name string) error {
 		return pave.BadField("secret", name, "is a variable of "+service,
 			fmt.Sprintf("pave unset variable %s --service %s, then set it as a secret", name, service))
 	}
+	if err := notBackings(w, "secret", name); err != nil {
+		return err
+	}
 	return notLinked(w, "secret", name, service)
 }
 
@@ -125,7 +128,9 @@ func (p *Platform) Secrets(ctx context.Context, name string) ([]pave.SecretName,
 	w := rev.Wanted
 	out := []pave.SecretName{}
 	for _, r := range w.Resources {
-		out = append(out, pave.SecretName{Name: r.URLKey(), Origin: r.Kind + " " + r.Engine})
+		for _, v := range r.Variables() {
+			out = append(out, pave.SecretName{Name: v.Name, Origin: r.Kind + " " + r.Engine})
+		}
 	}
 	for _, env := range append([]pave.Name{""}, w.Environments...) {
 		all := w.In[env].Secrets

@@ -25,6 +25,7 @@ func (p *Platform) resolveSetVariable(ctx context.Context, r pave.SetVariable) (
 		bad.add(pave.CheckVariable(name))
 		bad.add(checkValue(tr, name, r.Variables[name]))
 		bad.add(notLinked(tr.from, "variable", name, r.Service))
+		bad.add(notBackings(tr.from, "variable", name))
 		if isSecret(tr.from, name) {
 			bad.add(pave.BadField("variable", name, "is a secret of "+r.Service,
 				fmt.Sprintf("pave unset secret %s --service %s, then set it as a variable", name, r.Service)))
@@ -117,7 +118,9 @@ func (p *Platform) Variables(ctx context.Context, name string) ([]pave.Variable,
 	}
 	out := []pave.Variable{}
 	for _, r := range w.Resources {
-		out = append(out, pave.Variable{Name: r.URLKey(), Value: fmt.Sprintf("${{ resources.%s.url }}", r.Kind), Origin: r.Kind + " " + r.Engine})
+		for _, v := range r.Variables() {
+			out = append(out, pave.Variable{Name: v.Name, Value: fmt.Sprintf("${{ resources.%s.%s }}", r.Kind, v.Output), Origin: r.Kind + " " + r.Engine})
+		}
 	}
 	for _, env := range append([]pave.Name{""}, w.Environments...) {
 		all := w.In[env].Variables

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -264,8 +265,7 @@ func (p *Platform) Logs(ctx context.Context, service string, q pave.LogQuery, ea
 
 // Doctor runs every check there is: those of the providers, then those of the
 // server itself.
-func (p *Platform) Doctor(ctx context.Context) ([]pave.Check, error) {
-	var out []pave.Check
+func (p *Platform) Doctor(ctx context.Context) (out []pave.Check, err error) {
 	seen := map[string]bool{}
 	add := func(checks []pave.Check) {
 		for _, c := range checks {
@@ -279,12 +279,35 @@ func (p *Platform) Doctor(ctx context.Context) ([]pave.Check, error) {
 		add(check(ctx))
 	}
 	add(p.checkBindings(ctx))
-	for _, kind := range []string{pave.KindRepository, pave.KindDatabase, pave.KindCache, pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret} {
-		for _, d := range p.Resources.Drivers[kind] {
-			if c, ok := resource.As[resource.Checker](d); ok {
-				add(c.Check(ctx))
+	for _, kind := range slices.Concat([]string{pave.KindRepository}, pave.BackingKinds, []string{pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret}) {
+		drivers := p.Resources.Drivers[kind]
+		for _, name := range slices.Sorted(maps.Keys(drivers)) {
+			d := drivers[name]
+			c, ok := resource.As[resource.Checker](d)
+			if !ok {
+				continue
 			}
+			checks := c.Check(ctx)
+			if pave.OnThisMachine(kind, name) && name != pave.LocalProvider(kind) {
+				if checks, err = p.whereUsed(ctx, kind, name, checks); err != nil {
+					return nil, err
+				}
+			}
+			add(checks)
 		}
 	}
 	return out, nil
+}
+
+// whereUsed makes nothing of what fails of an engine that no service has: it need not be
+// on every machine.
+func (p *Platform) whereUsed(ctx context.Context, kind, provider string, checks []pave.Check) ([]pave.Check, error) {
+	all, err := p.Resources.List(ctx, p.DB, "")
+	used := slices.ContainsFunc(all, func(r resource.Record) bool { return r.Ref.Kind == kind && r.Provider == provider })
+	for i, c := range checks {
+		if !used && !c.OK {
+			checks[i] = pave.Check{Name: c.Name, OK: true, Detail: "no service has one; before the first: " + c.Fix}
+		}
+	}
+	return checks, err
 }

@@ -90,6 +90,14 @@ func (p *Platform) resolveSettings(ctx context.Context, r pave.Request) (transit
 		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindDatabase)
 	case pave.RemoveCache:
 		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindCache)
+	case pave.AddQueue:
+		return p.addBacking(ctx, r.Verb(), r.Service, pave.KindQueue, r.Engine)
+	case pave.AddBucket:
+		return p.addBacking(ctx, r.Verb(), r.Service, pave.KindBucket, r.Engine)
+	case pave.RemoveQueue:
+		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindQueue)
+	case pave.RemoveBucket:
+		return p.removeBacking(ctx, r.Verb(), r.Service, pave.KindBucket)
 	case pave.AddEnvironment:
 		return p.resolveAddEnvironment(ctx, r)
 	case pave.Rotate:

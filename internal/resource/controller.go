@@ -123,7 +123,7 @@ func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessag
 			if !same(need, other.Ref) || !other.Live() {
 				continue
 			}
-			secrets, err := c.secrets(other)
+			secrets, err := c.SecretsOf(ctx, other)
 			if err != nil {
 				return res, err
 			}
@@ -131,4 +131,24 @@ func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessag
 		}
 	}
 	return res, nil
+}
+
+// SecretsOf are the secret outputs of a record: from its provider, where that keeps them.
+func (c *Controller) SecretsOf(ctx context.Context, r Record) (map[string]pave.Secret, error) {
+	d, err := c.Drivers.Get(r.Ref.Kind, r.Provider)
+	if err != nil {
+		return nil, err
+	}
+	if source, ok := As[Source](d); ok {
+		return source.Secrets(ctx, c.asApplied(r))
+	}
+	return c.secrets(r)
+}
+
+// keptElsewhere takes out of a state what the journal does not keep.
+func keptElsewhere(d Driver, st State) State {
+	if _, ok := As[Source](d); ok {
+		st.Secrets = nil
+	}
+	return st
 }

@@ -109,6 +109,11 @@ type (
 		// Revoke leaves those of the spec alone. It may be called again.
 		Revoke(ctx context.Context, r Resource) error
 	}
+	// A Source keeps the secret outputs of its resources itself. The journal has none of
+	// them: they are read there when what needs them is applied.
+	Source interface {
+		Secrets(ctx context.Context, r Resource) (map[string]pave.Secret, error)
+	}
 	// A Checker says whether the provider could work at all (preflight, doctor).
 	Checker interface {
 		Check(ctx context.Context) []pave.Check

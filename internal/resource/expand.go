@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -120,7 +121,8 @@ func ModuleOf(spec json.RawMessage) *pave.Module {
 
 func (x *expansion) repository() {
 	spec := RepositorySpec{Service: x.s.Name, Team: x.w.Team, Template: x.w.Template, Version: x.w.Version, Digest: x.w.Digest, Hooks: x.w.Hooks,
-		Inputs: x.w.Inputs, Database: x.w.Engine(pave.KindDatabase), Cache: x.w.Engine(pave.KindCache), Environments: x.w.Environments}
+		Inputs: x.w.Inputs, Database: x.w.Engine(pave.KindDatabase), Cache: x.w.Engine(pave.KindCache),
+		Queue: x.w.Engine(pave.KindQueue), Bucket: x.w.Engine(pave.KindBucket), Environments: x.w.Environments}
 	if a := x.w.Adopted; a != nil {
 		spec.Source, spec.Commit = a.Source, a.Commit
 	}
@@ -135,10 +137,12 @@ func (x *expansion) environment(env pave.Name) {
 	})
 	set := x.w.SettingsIn(env)
 	secrets := map[string]string{}
-	needs := append([]pave.Ref{identity}, x.backings(env, secrets)...)
+	needs := append([]pave.Ref{identity}, x.role(env, identity, secrets)...)
+	needs = append(needs, x.backings(env, secrets)...)
 	vars, more := x.variables(env, set.Variables, secrets)
 	needs = append(append(needs, more...), x.values(env, set.Secrets, secrets)...)
 
+	x.pipeline(env, secrets, needs)
 	vars, calls := x.links(env, set.Links, vars)
 
 	release, known := x.s.Releases[env]
@@ -161,24 +165,78 @@ func (x *expansion) environment(env pave.Name) {
 	}, deployment)
 }
 
+// settingVariable is the setting of a binding that names what processes see of a role.
+const settingVariable = "variable"
+
+// role adds what the service may be at a cloud, where a module is bound that makes it,
+// and tells processes of it: AWS_ROLE_ARN, if the binding names no other variable.
+func (x *expansion) role(env pave.Name, identity pave.Ref, secrets map[string]string) []pave.Ref {
+	b, err := x.s.Bind(pave.KindRole, env)
+	if err != nil {
+		return nil
+	}
+	ref := x.ref(pave.KindRole, env, string(x.s.Name))
+	x.add(ref, func(map[string]string) any { return RoleSpec{Service: x.s.Name, Env: env} }, identity)
+	key := cmp.Or(b.Settings[settingVariable], "AWS_ROLE_ARN")
+	secrets[key] = pave.KindRole + " role"
+	return []pave.Ref{ref, x.secret(env, key, SecretSpec{Key: key, From: "role"}, ref)}
+}
+
+// pipeline adds what the host's own pipelines are given, where that is bound and the
+// repository lies on that host.
+func (x *expansion) pipeline(env pave.Name, secrets map[string]string, needs []pave.Ref) {
+	repository := x.ref(pave.KindRepository, "", string(x.s.Name))
+	at, _ := x.graph.Find(repository)
+	b, err := x.s.Bind(pave.KindPipeline, env)
+	if err != nil || b.Provider != at.Provider {
+		return
+	}
+	values := slices.DeleteFunc(slices.Clone(needs), func(r pave.Ref) bool { return r.Kind != pave.KindSecret })
+	x.add(x.ref(pave.KindPipeline, env, string(x.s.Name)), func(map[string]string) any {
+		return PipelineSpec{Env: env, Values: maps.Clone(secrets), Binding: BindingOf(at.Spec)}
+	}, append([]pave.Ref{repository}, values...)...)
+}
+
 func hostOf(service, env pave.Name) string { return fmt.Sprintf("%s.%s.localhost", service, env) }
 
-// backings adds databases and the like with the secrets that hold their
-// addresses, and returns the refs a deployment needs.
+// backings adds databases and the like with the secrets that hold what processes see of
+// them, and returns the refs a deployment needs.
 func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Ref {
 	var needs []pave.Ref
 	for _, r := range x.w.Resources {
 		backing := x.ref(r.Kind, env, string(r.Name))
-		x.add(backing, func(set map[string]string) any {
-			if r.Kind == pave.KindCache {
-				return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb"), Credentials: r.Credentials[env]}
+		x.add(backing, func(set map[string]string) any { return x.specOf(r, env, set) })
+		if n := len(x.graph); n > 0 && x.graph[n-1].Ref == backing {
+			provider, err := pave.ProviderOf(r.Kind, r.Engine, x.graph[n-1].Provider)
+			if err != nil && x.err == nil {
+				x.err = err
 			}
-			return DatabaseSpec{Engine: r.Engine, Public: set["public"] == "true", Credentials: r.Credentials[env]}
-		})
-		needs = append(needs, x.secret(env, r.Kind+"-url", SecretSpec{Key: r.URLKey(), From: "url", Credentials: r.Credentials[env]}, backing))
-		secrets[r.URLKey()] = outputOf(r, env, "url")
+			x.graph[n-1].Provider = provider
+		}
+		for i, v := range r.Variables() {
+			name := v.Name
+			if i == 0 && v.Output == "url" {
+				name = r.Kind + "-url"
+			}
+			needs = append(needs, x.secret(env, name, SecretSpec{Key: v.Name, From: v.Output, Credentials: r.Credentials[env]}, backing))
+			secrets[v.Name] = outputOf(r, env, v.Output)
+		}
 	}
 	return needs
+}
+
+// specOf is the spec of a backing with the settings of its binding.
+func (x *expansion) specOf(r pave.WantedBacking, env pave.Name, set map[string]string) any {
+	number, public := r.Credentials[env], set["public"] == "true"
+	switch r.Kind {
+	case pave.KindCache:
+		return CacheSpec{Engine: r.Engine, MemoryMB: x.number(set, "memory_mb"), Credentials: number}
+	case pave.KindQueue:
+		return QueueSpec{Engine: r.Engine, Credentials: number}
+	case pave.KindBucket:
+		return BucketSpec{Engine: r.Engine, Public: public, Credentials: number}
+	}
+	return DatabaseSpec{Engine: r.Engine, Public: public, Credentials: number}
 }
 
 // outputOf names an output of a backing, so that those of other credentials are others.

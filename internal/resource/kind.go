@@ -25,6 +25,8 @@ type RepositorySpec struct {
 	Inputs   map[string]any `json:"inputs,omitempty"`
 	Database string         `json:"database,omitempty"` // engine
 	Cache    string         `json:"cache,omitempty"`    // engine
+	Queue    string         `json:"queue,omitempty"`    // engine
+	Bucket   string         `json:"bucket,omitempty"`   // engine
 	// Environments at creation, for the texts of the first commit.
 	Environments []pave.Name `json:"environments,omitempty"`
 	Description  string      `json:"description,omitempty"`
@@ -58,6 +60,21 @@ type CacheSpec struct {
 	Credentials int `json:"credentials,omitempty"`
 }
 
+// QueueSpec is an own queue for one service in one environment.
+type QueueSpec struct {
+	Engine string `json:"engine"`
+	// Credentials is how often they were rotated.
+	Credentials int `json:"credentials,omitempty"`
+}
+
+// BucketSpec is an own bucket for one service in one environment.
+type BucketSpec struct {
+	Engine string `json:"engine"`
+	Public bool   `json:"public,omitempty"` // read by everybody; a guard refuses it
+	// Credentials is how often they were rotated.
+	Credentials int `json:"credentials,omitempty"`
+}
+
 // SecretSpec is a value for the workload alone: an output of the needed resource, or
 // a value that was sealed before.
 type SecretSpec struct {
@@ -66,6 +83,22 @@ type SecretSpec struct {
 	Value string `json:"value,omitempty"` // id of the sealed value
 	// Credentials is how often those of the needed resource were rotated.
 	Credentials int `json:"credentials,omitempty"`
+}
+
+// RoleSpec is what a service may be at a cloud.
+type RoleSpec struct {
+	Service pave.Name `json:"service"`
+	Env     pave.Name `json:"env"`
+}
+
+// PipelineSpec is what the pipelines of a repository's host are given, in an environment
+// of the same name there: the values that processes get.
+type PipelineSpec struct {
+	Env pave.Name `json:"env"`
+	// Values say by name what each is, so that another value is another spec.
+	Values map[string]string `json:"values"`
+	// Binding is that of the repository.
+	Binding Bound `json:"binding"`
 }
 
 // DeploymentSpec runs a release as processes.
@@ -120,7 +153,11 @@ var kinds = map[string]kind{
 	pave.KindIdentity:   {title: "Identity"},
 	pave.KindDatabase:   {title: "Database"},
 	pave.KindCache:      {title: "Cache"},
+	pave.KindQueue:      {title: "Queue"},
+	pave.KindBucket:     {title: "Bucket"},
 	pave.KindSecret:     {title: "Secrets"},
+	pave.KindRole:       {title: "Role"},
+	pave.KindPipeline:   {title: "CI secrets"},
 	pave.KindDeployment: {title: "Deployment"},
 	pave.KindRoute:      {title: "Route"},
 }

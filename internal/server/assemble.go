@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -18,11 +19,13 @@ import (
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/platform"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
+	"github.com/pave-platform/pave/internal/provider/mysql"
 	"github.com/pave-platform/pave/internal/provider/postgres"
 	"github.com/pave-platform/pave/internal/provider/process"
 	"github.com/pave-platform/pave/internal/provider/redis"
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/provider/terraform"
+	vaultkv "github.com/pave-platform/pave/internal/provider/vault"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/source"
@@ -68,21 +71,33 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	repos := &repositories{dir: c.path("git"), hooks: hook, templates: templates, seed: seed,
 		hooksAt: hookPlace{newJobs(c, s.node, os.Geteuid() == 0), c.path("builds")}}
 	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
+	maria := &mysql.Driver{Node: s.node, Derive: key.Derive}
 	cache := &redis.Driver{Node: s.node, Derive: key.Derive}
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
 	vault := resource.NewVault(db, key)
-	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf, database, cache,
+	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf,
 		vault, paths, root), log)
+	resources.Drivers.Add(pave.KindDatabase, "postgres", database)
+	resources.Drivers.Add(pave.KindDatabase, "mysql", maria)
+	resources.Drivers.Add(pave.KindCache, "redis", cache)
+	addHosts(resources, vault, gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf}, key.Derive, c.Allow, s.state.Public)
+	resources.Drivers.Add(pave.KindSecret, "vault", &vaultkv.Driver{Values: vault, Derive: key.Derive,
+		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
+			return resources.Bounds(ctx, pave.KindSecret, "vault")
+		}})
 	modules := terraforms(c, s.node, vault, root)
+	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {
+		d.Fetch = fetch
 		resources.Drivers.Add(d.Kind, "terraform", d)
 	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
 		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos,
 		Node: s.node, Addresses: paths, Log: log,
-		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Database: database, Cache: cache, Dir: c.path("builds")},
-		Checks:   []func(context.Context) []pave.Check{c.checks}})
+		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Dir: c.path("builds"),
+			Scratches: map[string]pipeline.Scratch{"postgresql": database, "mysql": maria, "redis": cache}},
+		Checks: []func(context.Context) []pave.Check{c.checks}})
 	s.platform.Checks = append(s.platform.Checks, func(ctx context.Context) []pave.Check {
 		if !s.platform.Bound(ctx, "terraform") {
 			return nil
@@ -102,14 +117,11 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	return s, err
 }
 
-// drivers are all drivers there are, by kind and provider.
-func drivers(n *node.Client, trees process.Trees, repos *repositories, shelf *source.Shelf, database *postgres.Driver,
-	cache *redis.Driver, vault sealed.Vault, paths *addresses, root bool) resource.Drivers {
+// drivers are those of what every service gets, by kind and provider.
+func drivers(n *node.Client, trees process.Trees, repos *repositories, shelf *source.Shelf, vault sealed.Vault, paths *addresses, root bool) resource.Drivers {
 	ds := resource.Drivers{}
 	ds.Add(pave.KindRepository, "git", gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf})
 	ds.Add(pave.KindIdentity, "jwt", process.Identity{Node: n, Issuer: func() string { return paths.url }, OwnUID: root})
-	ds.Add(pave.KindDatabase, "postgres", database)
-	ds.Add(pave.KindCache, "redis", cache)
 	ds.Add(pave.KindSecret, "sealed", sealed.Driver{Vault: vault})
 	ds.Add(pave.KindDeployment, "process", process.Deployment{Node: n, Trees: trees, OwnUID: root})
 	ds.Add(pave.KindRoute, "router", process.Route{Node: n})
@@ -134,7 +146,7 @@ func terraforms(c Config, n *node.Client, vault *resource.Vault, root bool) []*t
 		uid = terraformUID
 	}
 	var out []*terraform.Driver
-	for _, kind := range []string{pave.KindDatabase, pave.KindCache} {
+	for _, kind := range append(slices.Clone(pave.BackingKinds), pave.KindRole) {
 		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), UID: uid, Env: see})
 	}
 	return out

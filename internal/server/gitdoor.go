@@ -43,6 +43,10 @@ func (d gitDoor) authorize(r *http.Request, repository string, write bool) (stri
 	if err := d.s.access.May(ctx, perm, access.Service(svc).For(verb, "")); err != nil {
 		return who.User.ID, err
 	}
+	if write && svc.Repository != "" { // what is here is a copy of what the host has
+		return who.User.ID, pave.Errorf(pave.Conflict, "%s lies at %s: push there", svc.Name, svc.Repository).
+			WithHint("git remote set-url origin %s", svc.Repository)
+	}
 	if write && r.Method == http.MethodPost {
 		err = d.db.Tx(ctx, func(tx *store.Tx) error {
 			return d.s.access.AuditTx(ctx, tx, "push", "service:"+string(svc.Name), "")

@@ -44,7 +44,7 @@ func (r *repositories) Render(ctx context.Context, s resource.RepositorySpec) ([
 		return nil, err
 	}
 	vars := template.Vars{Seed: r.seed(s.Service), Name: string(s.Service), Team: string(s.Team), Description: s.Description,
-		Database: s.Database, Cache: s.Cache, Inputs: s.Inputs}
+		Database: s.Database, Cache: s.Cache, Queue: s.Queue, Bucket: s.Bucket, Inputs: s.Inputs}
 	for _, env := range s.Environments {
 		vars.Environments = append(vars.Environments, string(env))
 	}

@@ -53,11 +53,11 @@ func (t *Template) checkReference(field string, ref pave.Reference) error {
 
 // check refuses what nothing can make: a service would silently be without it.
 func (r Resource) check() error {
-	kinds := slices.Sorted(maps.Keys(pave.Engines))
+	kinds := pave.BackingKinds
 	if !slices.Contains(kinds, r.Kind) {
 		return pave.BadField("resources.kind", r.Kind, "is no kind of resource", meantOr(r.Kind, kinds))
 	}
-	if engines := pave.Engines[r.Kind]; !slices.Contains(engines, r.Engine) {
+	if engines := pave.EnginesOf(r.Kind); !slices.Contains(engines, r.Engine) {
 		return pave.BadField("resources.engine", r.Engine, "is no engine of a "+r.Kind, meantOr(r.Engine, engines))
 	}
 	return nil
@@ -72,7 +72,7 @@ func meantOr(value string, choices []string) string {
 }
 
 // settable are the names that a check may set beside the inputs.
-var settable = []string{"name", "team", "description", "database", "cache", "environments", "inputs"}
+var settable = []string{"name", "team", "description", "database", "cache", "queue", "bucket", "environments", "inputs"}
 
 // checkChecks holds the checks to their rules.
 func (t *Template) checkChecks() error {

@@ -126,6 +126,8 @@ type Vars struct {
 	Environments []string
 	Database     string
 	Cache        string
+	Queue        string
+	Bucket       string
 	Inputs       map[string]any
 	// Clock and dice of templates that have them: zero is today, and real dice.
 	Now  time.Time
@@ -144,6 +146,8 @@ func (t *Template) vars(v Vars) map[string]any {
 		"environments": environments,
 		"database":     v.Database,
 		"cache":        v.Cache,
+		"queue":        v.Queue,
+		"bucket":       v.Bucket,
 		"inputs":       v.Inputs,
 		"template":     map[string]any{"name": t.Name, "version": t.Version},
 	}

@@ -12,10 +12,13 @@ import (
 // silent are routes that change nothing of what is wanted, or whose row is written
 // by another one.
 var silent = map[string]string{
+	"POST /v1/imports":                                    "import, in test/e2e/host_test.go",
 	"POST /v1/plans":                                      "makes nothing",
+	"POST /v1/modules":                                    "makes nothing",
 	"POST /login":                                         "the token's row is written when the program fetches it",
 	"POST /v1/login/devices":                              "nobody is signed in yet",
 	"POST /v1/login/devices/token":                        "login, in test/scripts/testdata/login.txtar",
+	"POST /v1/hooks/repositories/{resource}":              "makes the server look; what it finds has its run",
 	"POST /v1/hooks/post-receive":                         "the push has its row",
 	"POST /git/{name}.git/git-upload-pack":                "reads",
 	"POST /v1/runs/{id}/approve":                          "approve run, in test/scripts/testdata/approval.txtar",

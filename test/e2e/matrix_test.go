@@ -50,6 +50,8 @@ var (
 	creates      = wantOf(map[int][]string{409: others, 403: {"viewer", "team viewer", "read token"}})
 	tokens       = wantOf(map[int][]string{403: scoped})
 	nothingThere = wantOf(map[int][]string{404: {"admin"}, 403: append([]string{"viewer", "team viewer", "developer", "lead", "other developer", "other lead"}, scoped...)})
+	// No host is bound there.
+	imports = wantOf(map[int][]string{400: {"admin"}, 403: append([]string{"viewer", "team viewer", "developer", "lead", "other developer", "other lead"}, scoped...)})
 	// Somebody else's token is not found; narrow ones revoke themselves only.
 	strange = wantOf(map[int][]string{404: {"viewer", "team viewer", "developer", "lead", "other developer", "other lead"}, 403: scoped})
 	// Who is in no team of the kind knows nothing of the team.
@@ -81,8 +83,9 @@ func rows() map[string]row {
 		"GET /login/callback":        {want: all(401), query: "state=x&code=y"},
 		"GET /.well-known/jwks.json": {want: anyone}, "GET /.well-known/openid-configuration": {want: anyone},
 		"POST /v1/login": {want: all(401), body: `{"code":"x"}`}, "POST /v1/login/devices": {want: anyone, body: `{"name":"x"}`},
-		"POST /v1/login/devices/token": {want: all(401), body: `{"secret":"x"}`},
-		"POST /v1/hooks/post-receive":  {want: all(401), body: `{"service":"shop"}`},
+		"POST /v1/login/devices/token":           {want: all(401), body: `{"secret":"x"}`},
+		"POST /v1/hooks/repositories/{resource}": {want: all(403), body: `{}`, before: func(m *matrix) { m.params["resource"] = "res_1" }},
+		"POST /v1/hooks/post-receive":            {want: all(401), body: `{"service":"shop"}`},
 
 		"GET /v1/whoami": {want: signed}, "GET /v1/tokens": {want: signed, leaks: true},
 		"POST /v1/tokens":        {want: tokens, body: `{"name":"m","scope":"read"}`},
@@ -91,6 +94,8 @@ func rows() map[string]row {
 		"GET /v1/services": {want: signed, leaks: true}, "GET /v1/runs": {want: signed, leaks: true}, "GET /v1/events": {want: signed, leaks: true},
 		"GET /v1/events/stream": {want: signed, leaks: true}, "GET /v1/resources": {want: signed, leaks: true}, "GET /v1/entities": {want: signed, leaks: true}, "GET /v1/calls": {want: signed, leaks: true},
 		"GET /v1/teams": {want: signed, leaks: true}, "GET /v1/environments": {want: signed, leaks: true}, "GET /v1/providers": {want: signed, leaks: true}, "GET /v1/doctor": {want: signed, leaks: true},
+		"GET /v1/modules": {want: signed, leaks: true}, "GET /v1/modules/{name}": {want: signed, leaks: true, before: named("aws-s3-bucket")},
+		"POST /v1/modules":  {want: admins, body: `{"provider":"terraform","source":"pave:aws-s3-bucket"}`},
 		"GET /v1/templates": {want: signed, leaks: true}, "GET /v1/templates/{name}": {want: signed, leaks: true, before: named("fixture")},
 		"GET /v1/template-sources": {want: signed, leaks: true}, "GET /v1/insight/adoption": {want: signed, leaks: true},
 		"GET /v1/can": {want: reads, query: "verb=deploy&name=shop"},
@@ -132,8 +137,9 @@ func rows() map[string]row {
 		"POST /v1/runs/{id}/approve": {want: leads, body: `{}`}, "POST /v1/runs/{id}/deny": {want: leads, body: `{"reason":"x"}`},
 		"PUT /v1/environments/{name}":                    {want: admins, body: `{"approval":"none"}`, before: named("staging")},
 		"PUT /v1/environments/{name}/bindings/{kind}":    {want: admins, body: `{"provider":"postgres"}`, before: func(m *matrix) { m.params["name"], m.params["kind"] = "staging", "database" }},
+		"POST /v1/imports":                               {want: imports, body: `{"provider":"git"}`},
 		"DELETE /v1/environments/{name}/bindings/{kind}": {want: admins, before: func(m *matrix) { m.params["name"], m.params["kind"] = "staging", "database" }},
-		"GET /v1/users": {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
+		"GET /v1/users":                                  {want: admins}, "POST /v1/users/{user}/suspend": {want: admins}, "POST /v1/users/{user}/resume": {want: admins},
 		"GET /v1/policy": {want: admins}, "PUT /v1/policy": {want: admins, body: `{"text":""}`},
 		"GET /v1/audit": {want: admins}, "GET /v1/audit/verify": {want: admins},
 		"GET /v1/webhooks":                                       {want: wantOf(map[int][]string{403: scoped}), leaks: true},

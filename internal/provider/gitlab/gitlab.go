@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,6 +24,9 @@ import (
 
 // Vendor opens hosts of GitLab. Its zero value is ready.
 type Vendor struct {
+	// Allow are private addresses that may be reached, whatever a binding says.
+	Allow []string
+
 	hosts sync.Map // *Host by binding
 }
 
@@ -47,7 +51,7 @@ func (v *Vendor) Open(b resource.Opened) (githost.Host, error) {
 	if h, ok := v.hosts.Load(key); ok {
 		return h.(*Host), nil
 	}
-	h, err := open(b)
+	h, err := open(b, v.Allow)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +59,7 @@ func (v *Vendor) Open(b resource.Opened) (githost.Host, error) {
 	return one.(*Host), nil
 }
 
-func open(b resource.Opened) (*Host, error) {
+func open(b resource.Opened, allow []string) (*Host, error) {
 	base, err := address(b.Settings["url"])
 	if err != nil {
 		return nil, err
@@ -67,7 +71,7 @@ func open(b resource.Opened) (*Host, error) {
 	if token.Reveal() == "" {
 		return nil, pave.BadField("token", "", "is missing", "make a group access token with the scope api, and give it by --secret token")
 	}
-	allow := strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' })
+	allow = slices.Concat(allow, strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' }))
 	calls, err := githost.NewClient(allow)
 	if err != nil {
 		return nil, err
@@ -121,6 +125,7 @@ var (
 	_ githost.Owner     = (*Host)(nil)
 	_ githost.Environer = (*Host)(nil)
 	_ githost.Valuer    = (*Host)(nil)
+	_ githost.Dropper   = (*Host)(nil)
 	_ githost.Hooker    = (*Host)(nil)
 	_ githost.Teller    = (*Host)(nil)
 	_ githost.Runner    = (*Host)(nil)

@@ -123,3 +123,18 @@ func (h *Host) set(ctx context.Context, name, env, key, value, description strin
 	}
 	return err
 }
+
+// DropVariable takes one back.
+func (h *Host) DropVariable(ctx context.Context, name, env, key string) error {
+	_, err := h.api.ProjectVariables.RemoveVariable(h.path(name), key,
+		&gitlab.RemoveProjectVariableOptions{Filter: &gitlab.VariableFilter{EnvironmentScope: scope(env)}}, with(ctx))
+	if err = h.failed("variable "+key+" of "+h.path(name), err); pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	return err
+}
+
+// DropSecret takes one back.
+func (h *Host) DropSecret(ctx context.Context, name, env, key string) error {
+	return h.DropVariable(ctx, name, env, key)
+}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/modules"
 )
 
 const module = "../../../test/terraform/modules/postgres"
@@ -18,9 +20,9 @@ func TestInspect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, found, err := resolve(found, pave.BindRequest{Set: map[string]string{"connections": "15"}}, nil)
-	if err != nil {
-		t.Fatal(err)
+	m, found, lacks, err := resolve(found, pave.KindDatabase, pave.BindRequest{Set: map[string]string{"connections": "15"}}, nil)
+	if err != nil || len(lacks) > 0 {
+		t.Fatal(err, lacks)
 	}
 	want := pave.Module{Set: map[string]any{"connections": float64(15)},
 		Fill:    map[string]string{"name": "name", "pave_id": "id", "environment": "environment", "tags": "tags"},
@@ -57,7 +59,10 @@ func TestRefused(t *testing.T) {
 	} {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(c.main)}})
 		if err == nil {
-			_, _, err = resolve(found, c.r, nil)
+			var lacks []pave.Missing
+			if _, _, lacks, err = resolve(found, pave.KindDatabase, c.r, nil); len(lacks) > 0 {
+				err = pave.Errorf(pave.Invalid, "%s", lacks[0].What).WithHint("%s", lacks[0].How)
+			}
 		}
 		want := strings.Replace(c.want, "neither", "no output of the module is a url or a host", 1)
 		if pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), want) || pave.HintOf(err) == "" || strings.Contains(err.Error(), "pvcnry") {
@@ -107,10 +112,124 @@ func FuzzInspect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(text)}})
 		if err == nil {
-			_, _, err = resolve(found, pave.BindRequest{}, nil)
+			_, _, _, err = resolve(found, pave.KindDatabase, pave.BindRequest{}, nil)
 		}
 		if err != nil && pave.CodeOf(err) != pave.Invalid {
 			t.Error(err)
 		}
 	})
+}
+
+// A source as terraform writes it becomes an address as pave reads it.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"git::https://git.example.com/mods.git//rds?ref=v1.2.3":       "https://git.example.com/mods.git//rds@v1.2.3",
+		"github.com/acme/mods//postgres?ref=main&depth=1":             "https://github.com/acme/mods//postgres@main",
+		"https://git.example.com/mods.git":                            "https://git.example.com/mods.git",
+		"gh:acme/mods//rds@v1":                                        "gh:acme/mods//rds@v1",
+		"terraform-aws-modules/rds/aws":                               "registry",
+		"app.terraform.io/acme/rds/aws//modules/x":                    "registry",
+		"https://git.example.com/mods.git?archive=zip":                "archive",
+		"git::https://git.example.com/mods.git?ref=v1&sshkey=pvcnry=": "sshkey",
+	} {
+		got, err := Address(in)
+		if strings.Contains(want, "/") || strings.Contains(want, ":") {
+			if err != nil || got != want {
+				t.Errorf("%s: %q, %v, want %q", in, got, err, want)
+			}
+			continue
+		}
+		if pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), want) || pave.HintOf(err) == "" {
+			t.Errorf("%s: %q, %v, want an error about %s", in, got, err, want)
+		}
+	}
+}
+
+// Every module that ships is read, and says what a binding lacks; with that, it lacks
+// nothing.
+func TestShipped(t *testing.T) {
+	t.Parallel()
+	aws := map[string]string{"vpc_id": "vpc-0a", "subnet_ids": `["subnet-0a","subnet-0b"]`}
+	sql := map[string]string{"network": "projects/p/global/networks/n", "region": "europe-west3"}
+	bucket := map[string]string{"location": "EU", "kms_key": "projects/p/locations/eu/keyRings/r/cryptoKeys/k"}
+	set := map[string]map[string]string{"aws-rds-postgresql": aws, "aws-rds-mysql": aws, "aws-elasticache": aws, "gcp-cloud-sql-postgresql": sql,
+		"gcp-cloud-sql-mysql": sql, "gcp-memorystore": sql, "gcp-gcs-bucket": bucket, "gcp-service-identity": {"cluster_project": "project-1"},
+		"aws-service-identity": {"oidc_provider_arn": "arn:aws:iam::111122223333:oidc-provider/x", "oidc_issuer": "https://oidc.example.com/x"}}
+	d := &Driver{Kind: pave.KindDatabase, Dir: t.TempDir()}
+	all := d.Shipped()
+	if len(all) < 10 {
+		t.Errorf("there are %d", len(all))
+	}
+	for _, m := range all {
+		r := pave.BindRequest{Source: m.Source}
+		found, err := d.Read(t.Context(), "", r)
+		if err != nil || found.Kind != m.Kind || found.Readme == "" || found.Title == m.Name {
+			t.Errorf("%s: %+v, %v", m.Name, found, err)
+		}
+		if len(found.Missing) != len(set[m.Name]) {
+			t.Errorf("%s lacks %v, want %d", m.Name, found.Missing, len(set[m.Name]))
+		}
+		for _, in := range found.Inputs {
+			if in.Description == "" || in.Type == "" {
+				t.Errorf("%s: input %s has no description or no type", m.Name, in.Name)
+			}
+		}
+		r.Set = set[m.Name]
+		kept, _, _, err := d.Keep(t.Context(), m.Kind, r, nil)
+		if err != nil || kept.Fill["pave_id"] != "id" {
+			t.Errorf("%s: %+v, %v", m.Name, kept, err)
+		}
+		if again, _, _, err := d.Keep(t.Context(), m.Kind, r, nil); err != nil || again.Digest != kept.Digest {
+			t.Errorf("%s: the digest is %s, then %s, %v", m.Name, kept.Digest, again.Digest, err)
+		}
+		engineOf(t, m)
+	}
+	if _, err := d.Read(t.Context(), "", pave.BindRequest{Source: "pave:aws-rds-postgres"}); pave.CodeOf(err) != pave.NotFound || !strings.Contains(pave.HintOf(err), "aws-rds-postgresql") {
+		t.Errorf("%v, %s", err, pave.HintOf(err))
+	}
+}
+
+// engineOf holds the words of a module against the one table of words: postgresql is
+// postgres at AWS.
+func engineOf(t *testing.T, m pave.ModuleInfo) {
+	t.Helper()
+	e := engines[m.Engine]
+	if m.Engine != "" && e.kind != m.Kind {
+		t.Errorf("%s makes %s, which is a %s", m.Name, m.Engine, e.kind)
+	}
+	text, err := modules.FS.ReadFile(m.Name + "/engine.tf")
+	if err != nil {
+		return // it has one word alone
+	}
+	want := []string{`offered = "` + m.Engine + `"`}
+	if m.Kind == pave.KindDatabase {
+		want = append(want, `scheme = "`+e.scheme+`"`)
+	}
+	if strings.HasPrefix(m.Name, "aws-") {
+		want = append(want, `engine = "`+e.aws+`"`)
+	}
+	for _, line := range want {
+		if !strings.Contains(strings.Join(strings.Fields(string(text)), " "), line) {
+			t.Errorf("%s does not say %s", m.Name, line)
+		}
+	}
+}
+
+// What a service asked for comes to a module in the words of the cloud.
+func TestEngineWords(t *testing.T) {
+	t.Parallel()
+	got := filled(pave.FillEngineAWS, resource.Resource{}, spec{Engine: "postgresql"})
+	if got != "postgres" {
+		t.Errorf("postgresql is %v at AWS", got)
+	}
+	parts := map[string]string{"endpoint": "https://s3.eu-central-1.amazonaws.com", "name": "shop-1", "region": "eu-central-1", "user": "AKIA", "password": "a/b+c"}
+	address, err := addressOf("bucket", "s3", func(w string) string { return parts[w] })
+	if want := "https://AKIA:a%2Fb+c@s3.eu-central-1.amazonaws.com/shop-1?region=eu-central-1"; err != nil || address.Reveal() != want {
+		t.Errorf("%s, %v", address.Reveal(), err)
+	}
+	parts = map[string]string{"host": "db.example.com", "port": "3306", "name": "shop", "user": "app", "password": "x"}
+	if address, err = addressOf(pave.KindDatabase, "mysql", func(w string) string { return parts[w] }); err != nil || address.Reveal() != "mysql://app:x@db.example.com:3306/shop" {
+		t.Errorf("%s, %v", address.Reveal(), err)
+	}
 }

@@ -26,20 +26,24 @@ var words = []struct {
 	{"url", []string{"url", "uri", "connection_string", "connection_url", "database_url"}},
 	{"host", []string{"host", "address", "hostname", "endpoint"}},
 	{"port", []string{"port"}},
-	{"name", []string{"database", "database_name", "db_name", "name"}},
-	{"user", []string{"user", "username"}},
-	{"password", []string{"password"}},
+	{"name", []string{"database", "database_name", "db_name", "bucket", "bucket_name", "name"}},
+	{"user", []string{"user", "username", "access_key_id", "access_key"}},
+	{"password", []string{"password", "secret_access_key", "secret_key"}},
+	{"role", []string{"role_arn", "arn", "service_account_email", "email"}},
+	{"endpoint", []string{"endpoint"}},
+	{"region", []string{"region"}},
 }
 
 // fillWords are pave's words for inputs.
-var fillWords = []string{pave.FillName, pave.FillID, pave.FillService, pave.FillTeam, pave.FillEnvironment, pave.FillEngine, pave.FillTags}
+var fillWords = []string{pave.FillName, pave.FillID, pave.FillService, pave.FillTeam, pave.FillEnvironment, pave.FillEngine, pave.FillEngineAWS, pave.FillTags}
 
-// resolve says of each input where it comes from and of each output what it is for, or
-// what is missing. secrets are the variables that terraform will see.
-func resolve(i iface, r pave.BindRequest, secrets []string) (pave.Module, iface, error) {
+// resolve says of each input where it comes from and of each output what it is for, and
+// what a binding lacks. secrets are the variables that terraform will see.
+func resolve(i iface, kind string, r pave.BindRequest, secrets []string) (pave.Module, iface, []pave.Missing, error) {
 	m := pave.Module{Set: map[string]any{}, Fill: map[string]string{}, Outputs: map[string]string{}, Mirror: r.Mirror}
+	lacks := []pave.Missing{}
 	if err := known(i, r); err != nil {
-		return m, i, err
+		return m, i, lacks, err
 	}
 	for n := range i.Inputs {
 		in := &i.Inputs[n]
@@ -50,7 +54,7 @@ func resolve(i iface, r pave.BindRequest, secrets []string) (pave.Module, iface,
 		case slices.Contains(secrets, "TF_VAR_"+in.Name):
 			in.From = "secret"
 		case set && in.Sensitive:
-			return m, i, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
+			return m, i, lacks, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
 				WithHint("--secret TF_VAR_%s reads it from stdin", in.Name)
 		case set:
 			in.From, m.Set[in.Name] = "set", typed(in.Type, value)
@@ -60,16 +64,17 @@ func resolve(i iface, r pave.BindRequest, secrets []string) (pave.Module, iface,
 			}
 			in.From, m.Fill[in.Name] = word, word
 		case in.Required:
+			in.From = "missing"
 			hint := fmt.Sprintf("--set %s=VALUE, or --fill %[1]s=WORD with one of %s", in.Name, strings.Join(fillWords, ", "))
 			if in.Sensitive {
 				hint = fmt.Sprintf("--secret TF_VAR_%s reads it from stdin", in.Name)
 			}
-			return m, i, pave.Errorf(pave.Invalid, "set: input %s has no default, and nothing fills it", in.Name).WithHint("%s", hint)
+			lacks = append(lacks, pave.Missing{What: fmt.Sprintf("set: input %s has no default, and nothing fills it", in.Name), How: hint})
 		default:
 			in.From = "default"
 		}
 	}
-	return m, i, mapOutputs(&m, &i, r)
+	return m, i, append(lacks, mapOutputs(&m, &i, kind, r)...), nil
 }
 
 // known refuses inputs, words and outputs that there are not.
@@ -118,7 +123,8 @@ func known(i iface, r pave.BindRequest) error {
 	return nil
 }
 
-func mapOutputs(m *pave.Module, i *iface, r pave.BindRequest) error {
+// mapOutputs finds what each word stands for, and says what is missing for an address.
+func mapOutputs(m *pave.Module, i *iface, kind string, r pave.BindRequest) []pave.Missing {
 	for _, w := range words {
 		name := r.Outputs[w.word]
 		for _, usual := range w.usual {
@@ -131,14 +137,20 @@ func mapOutputs(m *pave.Module, i *iface, r pave.BindRequest) error {
 		}
 		m.Outputs[w.word] = name
 		for n := range i.Outputs {
-			if i.Outputs[n].Name == name {
+			if i.Outputs[n].Name == name && i.Outputs[n].As == "" {
 				i.Outputs[n].As = w.word
 			}
 		}
 	}
-	if m.Outputs["url"] == "" && m.Outputs["host"] == "" {
-		return pave.Errorf(pave.Invalid, "map: no output of the module is a url or a host").
-			WithHint("--map url=OUTPUT, or --map host=OUTPUT with port, name, user and password")
+	switch {
+	case kind == kindBucket && m.Outputs["url"] == "" && (m.Outputs["name"] == "" || m.Outputs["endpoint"] == ""):
+		return []pave.Missing{{What: "map: no output of the module is a url, or an endpoint and the name of a bucket",
+			How: "--map endpoint=OUTPUT --map name=OUTPUT, with region, user (the key's id) and password (the key)"}}
+	case kind == pave.KindRole && m.Outputs["role"] == "":
+		return []pave.Missing{{What: "map: no output of the module says what the role is", How: "--map role=OUTPUT"}}
+	case kind != kindBucket && kind != pave.KindRole && m.Outputs["url"] == "" && m.Outputs["host"] == "":
+		return []pave.Missing{{What: "map: no output of the module is a url or a host",
+			How: "--map url=OUTPUT, or --map host=OUTPUT with port, name, user and password"}}
 	}
 	return nil
 }

@@ -3,8 +3,7 @@ package terraform
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,18 +17,17 @@ const (
 	maxModuleBytes = 32 << 20
 )
 
-// Keep keeps a module, sent as a zip of its folder, and says how a binding would use it.
-// Secrets are the names of variables that terraform will see.
-func (d *Driver) Keep(r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error) {
-	files, err := openArchive(r.Archive)
+// Keep keeps the module of a request and says how a binding would use it. Secrets are
+// the names of variables that terraform will see.
+func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error) {
+	from, err := d.bring(ctx, r)
 	if err != nil {
 		return pave.Module{}, nil, nil, err
 	}
-	found, err := inspect(files)
-	if err != nil {
-		return pave.Module{}, nil, nil, err
+	m, found, lacks, err := resolve(from.iface, kind, r, secrets)
+	if err == nil && len(lacks) > 0 {
+		err = pave.Errorf(pave.Invalid, "%s", lacks[0].What).WithHint("%s", lacks[0].How)
 	}
-	m, found, err := resolve(found, r, secrets)
 	if err != nil {
 		return m, nil, nil, err
 	}
@@ -38,9 +36,25 @@ func (d *Driver) Keep(r pave.BindRequest, secrets []string) (pave.Module, []pave
 			return m, nil, nil, pave.BadField("mirror", m.Mirror, "is not a folder of this machine with an absolute path", "--mirror /srv/terraform")
 		}
 	}
-	sum := sha256.Sum256(r.Archive)
-	m.Digest, m.Source = "sha256:"+hex.EncodeToString(sum[:]), r.Source
-	return m, found.Inputs, found.Outputs, d.keep(m.Digest, r.Archive)
+	m.Digest, m.Source, m.Commit = from.digest, from.source, from.commit
+	return m, found.Inputs, found.Outputs, d.keep(m.Digest, from.archive)
+}
+
+// Read says what the module of a request asks for, what pave would fill, and what a
+// binding of it would have to say beside. It keeps nothing.
+func (d *Driver) Read(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error) {
+	from, err := d.bring(ctx, r)
+	if err != nil {
+		return pave.ModuleReading{}, err
+	}
+	if from.info.Kind != "" && kind == "" {
+		kind = from.info.Kind
+	}
+	out := pave.ModuleReading{ModuleInfo: from.info, Commit: from.commit, Digest: from.digest, Readme: from.readme}
+	out.Kind = kind
+	_, found, lacks, err := resolve(from.iface, kind, r, nil)
+	out.Inputs, out.Outputs, out.Missing = found.Inputs, found.Outputs, lacks
+	return out, err
 }
 
 // keep writes the archive of a module, unless it is there.

@@ -33,6 +33,8 @@ type Driver struct {
 	Dir   string            // for modules, working folders and states
 	UID   int               // whom terraform runs as; 0 is the node's own user
 	Env   map[string]string // what it may see: PATH, proxies, certificates
+	// Fetch brings the module at an address as a zip, and says what commit it is of.
+	Fetch func(ctx context.Context, address string) (archive []byte, commit string, err error)
 }
 
 var (

@@ -37,6 +37,8 @@ func filled(word string, r resource.Resource, s spec) any {
 		return string(r.Ref.Env)
 	case pave.FillEngine:
 		return s.Engine
+	case pave.FillEngineAWS:
+		return engines[s.Engine].aws
 	case pave.FillTags:
 		return map[string]string{"pave_id": r.ID, "service": string(r.Ref.Service), "team": s.Team, "environment": string(r.Ref.Env)}
 	}
@@ -85,7 +87,11 @@ func (d *Driver) state(w *work, r resource.Resource, s spec) (resource.State, er
 			st.Outputs[name] = o.text()
 		}
 	}
-	address, err := addressOf(d.Kind, word)
+	if d.Kind == pave.KindRole { // no address: what processes may be at a cloud
+		st.Secrets["role"] = pave.NewSecret(word("role"))
+		return st, nil
+	}
+	address, err := addressOf(d.Kind, s.Engine, word)
 	if err != nil {
 		return st, err
 	}
@@ -98,21 +104,26 @@ func (d *Driver) state(w *work, r resource.Resource, s spec) (resource.State, er
 	return st, nil
 }
 
-// schemes of addresses by kind, for modules that give out no url.
-var schemes = map[string]string{pave.KindDatabase: "postgres", pave.KindCache: "redis"}
-
 // addressOf is the url that the module gives out, or is put together from its parts.
-func addressOf(kind string, word func(string) string) (pave.Secret, error) {
+// That of a bucket is https://KEY:SECRET@HOST/NAME?region=REGION.
+func addressOf(kind, engine string, word func(string) string) (pave.Secret, error) {
 	if u := word("url"); u != "" {
 		return pave.NewSecret(u), nil
 	}
-	host := word("host")
-	if host == "" {
+	u := url.URL{Scheme: schemeOf(kind, engine), Host: word("host")}
+	if kind == kindBucket {
+		at, err := url.Parse(word("endpoint"))
+		if err != nil || at.Host == "" || word("name") == "" {
+			return pave.Secret{}, pave.Errorf(pave.Invalid, "the module gives out no endpoint, or no name of a bucket").
+				WithHint("pave bind ... --map endpoint=OUTPUT --map name=OUTPUT")
+		}
+		u.Scheme, u.Host, u.RawQuery = at.Scheme, at.Host, url.Values{"region": {word("region")}}.Encode()
+	} else if u.Host == "" {
 		return pave.Secret{}, pave.Errorf(pave.Invalid, "the module gives out neither a url nor a host").
 			WithHint("pave bind ... --map host=OUTPUT names it")
 	}
-	u := url.URL{Scheme: schemes[kind], Host: host}
 	if port := word("port"); port != "" {
+		host := u.Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}

@@ -171,6 +171,15 @@ func (s *Server) inVariables(c *call, p *project, key string) (int, any, error) 
 		v := &api.ProjectVariable{Key: *in.Key, Value: *in.Value, VariableType: api.EnvVariableType, EnvironmentScope: *in.EnvironmentScope}
 		return http.StatusCreated, v, s.fill(p, v, in.Value, in.Description, in.Masked, in.Protected, in.Raw)
 	}
+	if c.method == http.MethodDelete {
+		scope := c.r.URL.Query().Get("filter[environment_scope]")
+		i := slices.IndexFunc(p.variables, func(v *api.ProjectVariable) bool { return v.Key == key && v.EnvironmentScope == scope })
+		if i < 0 {
+			return 0, nil, notFound("Variable")
+		}
+		p.variables = slices.Delete(p.variables, i, i+1)
+		return http.StatusNoContent, nil, nil
+	}
 	var in api.UpdateProjectVariableOptions
 	if err := c.read(&in); err != nil {
 		return 0, nil, err

@@ -1,0 +1,157 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/access"
+	"github.com/pave-platform/pave/internal/catalog"
+	"github.com/pave-platform/pave/internal/resource"
+	"github.com/pave-platform/pave/internal/store"
+)
+
+// entityRepository is the kind of what the catalog knows of a repository on a host.
+const entityRepository = "repository"
+
+// importEvery is how often an organisation that was imported is looked at again.
+const importEvery = time.Hour
+
+// Import lets the catalog know the repositories of an organisation on a git host. None
+// becomes a service by it: adopt does that. Those it does not have any more are gone.
+func (p *Platform) Import(ctx context.Context, r pave.ImportRequest) (pave.Imported, error) {
+	if err := p.Access.May(ctx, access.Admin, access.Platform); err != nil {
+		return pave.Imported{}, err
+	}
+	out, err := p.organisation(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	err = p.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := p.Access.AuditTx(ctx, tx, "import", "organisation:"+out.Provider+"/"+out.Org, ""); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO imports (provider, org, looked, error) VALUES ($1, $2, $3, '')
+			ON CONFLICT (provider, org) DO UPDATE SET looked = excluded.looked, error = ''`, out.Provider, out.Org, store.Micros(time.Now()))
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	return out, p.observeOrganisation(ctx, &out)
+}
+
+// organisation asks a host what an organisation has.
+func (p *Platform) organisation(ctx context.Context, r pave.ImportRequest) (pave.Imported, error) {
+	out := pave.Imported{Provider: r.Provider, Org: r.Org, Services: []pave.Name{}}
+	importer, ok := resource.As[resource.Importer](p.Resources.Drivers[pave.KindRepository][r.Provider])
+	if !ok {
+		return out, pave.BadField("provider", r.Provider, "has no organisations", "pave list providers, those of kind repository")
+	}
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return out, err
+	}
+	b := bindings[""][pave.KindRepository]
+	if b.Provider != r.Provider {
+		return out, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
+			WithHint("pave bind default repository %s --org NAME --secret token", r.Provider)
+	}
+	opened, err := resource.Bound{Settings: b.Settings, Secrets: b.Secrets}.Open(ctx, p.Vault)
+	if err != nil {
+		return out, err
+	}
+	if out.Org == "" {
+		out.Org = b.Settings["org"]
+	}
+	out.Repositories, err = importer.Repositories(ctx, opened, out.Org)
+	return out, err
+}
+
+// observeOrganisation tells the catalog what an organisation has.
+func (p *Platform) observeOrganisation(ctx context.Context, in *pave.Imported) error {
+	began := time.Now()
+	names, err := p.keptOn(ctx, in.Provider)
+	if err != nil {
+		return err
+	}
+	for _, r := range in.Repositories {
+		o := p.fromHost(in, r)
+		if svc, ok := names[strings.ToLower(strings.TrimSuffix(r.Address, ".git"))]; ok {
+			in.Services = append(in.Services, svc)
+			o.Relations = append(o.Relations, catalog.Relation{Kind: "holds", Target: catalog.Ref("component", string(svc)), Evidence: r.Page})
+		}
+		if err := p.Catalog.Observe(ctx, o); err != nil {
+			return err
+		}
+	}
+	gone, err := p.Catalog.Unseen(ctx, entityRepository, in.Provider+":"+in.Org+"/", began)
+	in.Gone = int(gone)
+	return err
+}
+
+// fromHost turns what a host says of a repository into facts.
+func (p *Platform) fromHost(in *pave.Imported, r pave.HostRepository) catalog.Observation {
+	o := catalog.Observation{Kind: entityRepository, Name: in.Provider + ":" + in.Org + "/" + r.Name, Source: in.Provider}
+	fact := func(key, value string) {
+		if value != "" {
+			o.Facts = append(o.Facts, catalog.Fact{Key: key, Value: value, Evidence: r.Page})
+		}
+	}
+	fact("address", r.Address)
+	fact("branch", r.Branch)
+	fact("description", r.Description)
+	fact("language", r.Language)
+	fact("topics", strings.Join(r.Topics, ", "))
+	fact("visibility", r.Visibility)
+	if r.Archived {
+		fact("archived", "true")
+	}
+	if !r.Pushed.IsZero() {
+		fact("pushed", r.Pushed.UTC().Format(time.RFC3339))
+	}
+	return o
+}
+
+// keptOn are the services whose repository a provider has, by the address of it.
+func (p *Platform) keptOn(ctx context.Context, provider string) (map[string]pave.Name, error) {
+	records, err := p.Resources.List(ctx, p.DB, "")
+	out := map[string]pave.Name{}
+	for _, r := range records {
+		if r.Ref.Kind == pave.KindRepository && r.Provider == provider && r.State == pave.ResourcePresent {
+			out[strings.ToLower(strings.TrimSuffix(r.Outputs["address"], ".git"))] = r.Ref.Service
+		}
+	}
+	return out, err
+}
+
+// refreshImports looks at organisations again that were imported. What a host does not
+// answer keeps its last facts.
+func (p *Platform) refreshImports(ctx context.Context) error {
+	rows, err := p.DB.Query(ctx, `SELECT provider, org FROM imports WHERE looked < $1`, store.Micros(time.Now().Add(-importEvery)))
+	due, err := store.Collect(rows, err, func(row store.Scanner) (r pave.ImportRequest, err error) {
+		return r, row.Scan(&r.Provider, &r.Org)
+	})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, r := range due {
+		found, err := p.organisation(ctx, r)
+		if err == nil {
+			err = p.observeOrganisation(ctx, &found)
+		}
+		said := ""
+		if err != nil {
+			said = err.Error()
+			errs = append(errs, pave.Errorf(pave.CodeOf(err), "look at %s/%s: %w", r.Provider, r.Org, err))
+		}
+		if _, err := p.DB.Exec(ctx, `UPDATE imports SET looked = $1, error = $2 WHERE provider = $3 AND org = $4`,
+			store.Micros(time.Now()), said, r.Provider, r.Org); err != nil {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
