@@ -35,7 +35,7 @@ func (*Vendor) Fields() []pave.BindingField {
 	return []pave.BindingField{
 		{Name: "url", Required: true, Description: "address of the server, such as https://git.example.com"},
 		{Name: "token", Required: true, Secret: true,
-			Description: "token of a user of the organisation, with write:repository, read:organization and read:user"},
+			Description: "token of a user of the organisation, with write:repository, write:organization and read:user"},
 	}
 }
 
