@@ -47,7 +47,7 @@ var arrows = map[string]string{
 	"internal/provider/embedded":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/gitlocal":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/githost":      "internal/provider/gitlocal internal/resource internal/git internal/httpc",
-	"internal/provider/github":       "internal/provider/githost internal/resource internal/httpc",
+	"internal/provider/github":       "internal/provider/githost internal/git internal/resource internal/httpc",
 	"internal/provider/gitea":        "internal/provider/githost internal/resource internal/httpc",
 	"internal/provider/gitlab":       "internal/provider/githost internal/resource internal/httpc",
 	"internal/provider/mysql":        "internal/resource internal/node",
@@ -63,7 +63,6 @@ var arrows = map[string]string{
 
 	// Support for tests; nothing of the product imports it.
 	"internal/store/storetest":          "internal/store",
-	"internal/provider/vault/vaulttest": "",
 	"internal/resource/resourcetest":    "internal/resource internal/store internal/workflow",
 	"test/fixture/service":              "",
 	"test/contract":                     "",
@@ -72,9 +71,11 @@ var arrows = map[string]string{
 	"test/openid":                       "",
 	"test/bench":                        "",
 	"test/docs":                         "",
-	"test/world":                        "internal/access internal/job internal/node internal/store test/contract",
+	"test/githost/fault":                "",
 	"test/githost/gitea":                "internal/git",
 	"test/githost/gitlab":               "internal/git",
+	"test/world":                        "internal/access internal/job internal/node internal/store test/contract",
+	"internal/provider/vault/vaulttest": "",
 }
 
 // doors to packages that only a few may use, from outside of the module.
