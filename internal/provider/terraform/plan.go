@@ -21,11 +21,12 @@ type plannedChange struct {
 		AfterUnknown    map[string]any `json:"after_unknown"`
 		BeforeSensitive any            `json:"before_sensitive"`
 		AfterSensitive  any            `json:"after_sensitive"`
+		Importing       *struct{ ID string }
 	}
 }
 
 // planLines says what a plan does, one line for each thing that it touches:
-// "+ TYPE.NAME", "~ TYPE.NAME: limit 20 -> 30", "! TYPE.NAME: destroyed and made anew",
+// "+ TYPE.NAME", "< TYPE.NAME: imported, ID", "~ TYPE.NAME: limit 20 -> 30", "! TYPE.NAME: destroyed and made anew",
 // "- TYPE.NAME".
 func planLines(data []byte) ([]string, error) {
 	var p struct {
@@ -40,6 +41,12 @@ func planLines(data []byte) ([]string, error) {
 		a := c.Change.Actions
 		switch {
 		case c.Mode != "managed":
+		case c.Change.Importing != nil && len(a) == 1: // what is there already is taken over
+			line := "< " + c.Address + ": imported, " + short(c.Change.Importing.ID, 100)
+			if differs := c.differs(); a[0] == "update" && differs != "" {
+				line += ", " + differs
+			}
+			out = append(out, line)
 		case len(a) == 2:
 			out = append(out, strings.TrimSuffix("! "+c.Address+": destroyed and made anew, "+c.differs(), ", "))
 		case slices.Equal(a, []string{"create"}):

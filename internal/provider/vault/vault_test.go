@@ -327,4 +327,3 @@ func TestList(t *testing.T) {
 		t.Errorf("%v, %v; want %v", found, err, want)
 	}
 }
-
