@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/node"
 )
 
 // A stateServer keeps states and their locks, as the http backend wants it.
@@ -265,5 +267,58 @@ func TestImportAddresses(t *testing.T) {
 		if err := checkImports(map[string]string{address: "1"}); (err == nil) != good {
 			t.Errorf("%q: %v", address, err)
 		}
+	}
+}
+
+// Terraform writes more than 10,000 lines: the plan stays readable, the log of the job has
+// them all within its bounds, and neither has a secret, though the module shows it.
+func TestTalkative(t *testing.T) {
+	g := newRig(t)
+	const canary = "pvcnry_token_51d0"
+	g.Vault.(held)["token"] = pave.NewSecret(canary)
+	main := `
+variable "name" {}
+variable "token" {}
+resource "terraform_data" "x" {
+  count = 120
+  input = { for n in range(100) : "k${n}" => n == 0 ? var.token : var.name }
+}
+output "url" { value = "postgres://x" }
+`
+	m, _, _, err := g.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Source: "test", Archive: zipped(t, fstest.MapFS{"main.tf": {Data: []byte(main)}})}, []string{"TF_VAR_token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Secrets = map[string]string{"TF_VAR_token": "token"}
+	r := with(g.fresh(), m)
+	r.Job = "run_1.database"
+	lines, err := g.Plan(t.Context(), r)
+	if err != nil || len(lines) != maxLines+1 || lines[maxLines] != "+ 20 more" {
+		t.Fatalf("%d lines, %v", len(lines), err)
+	}
+	r.Shown = lines
+	if st, err := g.Apply(t.Context(), r); err != nil || !st.Ready {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	jobs, err := g.Node.Jobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := 0
+	for _, j := range jobs {
+		for l, err := range g.Node.Logs(t.Context(), node.LogQuery{Job: j.ID}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if written++; strings.Contains(l.Text, canary) {
+				t.Fatalf("%s, line %d: %s", j.ID, written, l.Text)
+			}
+		}
+	}
+	if written < 10_000 {
+		t.Errorf("there are %d lines", written)
+	}
+	if err := g.Delete(t.Context(), r); err != nil {
+		t.Fatal(err)
 	}
 }

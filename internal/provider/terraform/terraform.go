@@ -102,8 +102,8 @@ func (d *Driver) nothing(r resource.Resource) error {
 	return pave.Errorf(pave.NotFound, "terraform has made no %s %s", r.Ref.Kind, r.ExternalID)
 }
 
-// Apply plans, sees that the plan takes nothing away that was not shown, and applies
-// that very plan.
+// Apply plans, sees that the plan does nothing that was not shown, and applies that very
+// plan.
 func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
 	s, err := specOf(r)
 	if err != nil {
@@ -120,8 +120,12 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if err != nil {
 		return failed(err)
 	}
-	if gone := unshown(lines, r.Shown); len(gone) > 0 {
-		return resource.State{}, pave.Errorf(pave.Conflict, "terraform would take away what the plan did not say: %s", strings.Join(gone, "; ")).
+	if more := unshown(lines, r.Shown); len(more) > 0 {
+		what := "do"
+		if slices.ContainsFunc(more, takesAway) {
+			what = "take away"
+		}
+		return resource.State{}, pave.Errorf(pave.Conflict, "terraform would %s what the plan did not say: %s", what, short(strings.Join(more, "; "), 2000)).
 			WithHint("pave plan heal %s shows it; pave heal %[1]s does it", r.Ref.Service)
 	}
 	if err := w.apply(ctx); err != nil {
@@ -137,17 +141,6 @@ func failed(err error) (resource.State, error) {
 		st.Notes, err = f.lines, f.err
 	}
 	return st, err
-}
-
-// unshown are the lines of a plan that take something away and were not shown.
-func unshown(lines, shown []string) []string {
-	var out []string
-	for _, l := range lines {
-		if (strings.HasPrefix(l, "-") || strings.HasPrefix(l, "!")) && !slices.Contains(shown, l) {
-			out = append(out, l)
-		}
-	}
-	return out
 }
 
 // planPrefix begins the name of a folder for what is not there yet.
