@@ -14,6 +14,8 @@ const (
 	KindQueue      = "queue"
 	KindBucket     = "bucket"
 	KindSecret     = "secret"
+	KindRole       = "role"     // what a service may be at a cloud; only where one is bound
+	KindPipeline   = "pipeline" // what a host's own pipelines are given; only where one is bound
 	KindDeployment = "deployment"
 	KindRoute      = "route"
 )

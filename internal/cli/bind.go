@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -111,7 +112,7 @@ func with(m map[string]string, key, value string) map[string]string {
 // printBound says what a binding came to: where each input comes from and what each
 // output is for.
 func (a *app) printBound(b pave.Bound) {
-	fmt.Fprintf(a.out, "%s in %s: made by %s from now on.\n", b.Binding.Kind, oneLine(b.Environment), b.Binding.Provider)
+	fmt.Fprintf(a.out, "%s in %s: made by %s from now on.\n", b.Binding.Kind, oneLine(b.Environment), cmp.Or(b.Binding.Provider, "nobody"))
 	if m := b.Binding.Module; m != nil && m.Commit != "" {
 		fmt.Fprintf(a.out, "  module %s at commit %.12s, until it is bound again\n", oneLine(m.Source), m.Commit)
 	}

@@ -136,7 +136,7 @@ func (a *app) printModule(m pave.ModuleReading) {
 			fmt.Fprintf(a.out, "  %s\n", oneLine(strings.TrimRight(line, "\r\n")))
 		}
 	}
-	if m.Kind != "" && m.Kind != pave.KindIdentity {
+	if m.Kind != "" {
 		fmt.Fprintf(a.out, "\nNext: pave bind ENVIRONMENT %s terraform --module %s\n", m.Kind, oneLine(m.Source))
 	}
 }

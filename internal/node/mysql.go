@@ -126,7 +126,7 @@ func (m *mysql) prepare(who account) (launch, error) {
 	_ = os.Remove(m.pidFile()) // of one that ended without a word
 	argv := append([]string{path, "--no-defaults", "--datadir=" + m.data(), "--port=" + strconv.Itoa(m.spec.Port),
 		"--socket=" + filepath.Join(m.run(), mysqlSocket), "--pid-file=" + m.pidFile()}, mysqlSettings...)
-	return launch{argv, version, m.serves}, nil
+	return launch{command: argv, version: version, serves: m.serves}, nil
 }
 
 // mysqlSettings suit a laptop, and are needed from the first moment on. A commit is on the

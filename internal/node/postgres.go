@@ -75,7 +75,7 @@ func (p *postgres) prepare(who account) (launch, error) {
 	if err := p.endLeft(); err != nil {
 		return launch{}, err
 	}
-	return launch{p.command(bin), version, p.serves}, p.writeAccess(who)
+	return launch{command: p.command(bin), version: version, serves: p.serves}, p.writeAccess(who)
 }
 
 // initdb makes the data folder aside and renames it when it is complete.

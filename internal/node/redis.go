@@ -127,7 +127,7 @@ func (r redisServer) prepare(who account) (launch, error) {
 	r.mu.Lock()
 	r.probe = probe
 	r.mu.Unlock()
-	return launch{[]string{path, file}, version, func(int) bool { return r.serves(probe) }},
+	return launch{command: []string{path, file}, version: version, serves: func(int) bool { return r.serves(probe) }},
 		writeFile(file, []byte(r.config(probe)), 0o600, uid)
 }
 

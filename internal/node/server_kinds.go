@@ -24,6 +24,7 @@ type launch struct {
 	command []string
 	version string
 	serves  func(pid int) bool // whether the process answers by now
+	env     map[string]string  // beside what every server gets
 }
 
 // A serverKind is a kind of server that the node can run.
@@ -37,6 +38,7 @@ type serverKind struct {
 var serverKinds = map[string]serverKind{
 	"postgres": {newPostgres, findAnyPostgres, checkPostgres, []string{"postgres", "pave-postgres"}},
 	"mysql":    {newMySQL, findAnyMySQL, checkMySQL, []string{"mysql", "pave-mysql"}},
+	"rabbitmq": {newRabbitMQ, findAnyRabbitMQ, checkRabbitMQ, []string{"rabbitmq", "pave-rabbitmq"}},
 	"redis":    {newRedis, findAnyRedis, checkRedis, []string{"redis", "pave-redis"}},
 }
 

@@ -20,9 +20,10 @@ const everywhere = "default"
 // byModule is the provider that a module makes resources by.
 const byModule = "terraform"
 
-// bindable are the kinds that may be bound, with the provider each has at first.
+// bindable are the kinds that may be bound, with the provider each has at first; "" is
+// none: there is nothing of that kind before it is bound.
 var bindable = func() map[string]string {
-	out := map[string]string{pave.KindRepository: "git", pave.KindSecret: "sealed"}
+	out := map[string]string{pave.KindRepository: "git", pave.KindSecret: "sealed", pave.KindRole: "", pave.KindPipeline: ""}
 	for _, kind := range pave.BackingKinds {
 		out[kind] = pave.LocalProvider(kind)
 	}
@@ -30,7 +31,7 @@ var bindable = func() map[string]string {
 }()
 
 // settings are those a binding may have.
-var bindSettings = []string{"drift", "memory_mb", "public"}
+var bindSettings = []string{"drift", "memory_mb", "public", "variable"}
 
 // Bind says who makes resources of a kind in an environment from now on. What was made
 // stays with the provider that made it.
@@ -67,12 +68,17 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	return out, p.keepBinding(ctx, at, env, out.Binding)
 }
 
+func mayBeBound(kind string) bool {
+	_, ok := bindable[kind]
+	return ok
+}
+
 // mayBind checks who asks, and what for.
 func (p *Platform) mayBind(ctx context.Context, env, kind string) (pave.Name, error) {
 	if err := p.Access.May(ctx, access.Admin, access.Platform); err != nil {
 		return "", err
 	}
-	if bindable[kind] == "" {
+	if !mayBeBound(kind) {
 		return "", pave.BadField("kind", kind, "cannot be bound", "one of "+strings.Join(slices.Sorted(maps.Keys(bindable)), ", "))
 	}
 	if env == everywhere {
@@ -177,7 +183,7 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		if err := p.Access.AuditTx(ctx, tx, "unbind", "environment:"+env, kind); err != nil {
 			return err
 		}
-		if at == "" {
+		if at == "" && bindable[kind] != "" {
 			_, err := tx.Exec(ctx, `UPDATE bindings SET provider = $1, settings = '{}', module = '', secrets = '{}' WHERE environment = '' AND kind = $2`,
 				bindable[kind], kind)
 			return err
@@ -193,6 +199,9 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		return pave.Bound{}, err
 	}
 	b, err := bindings.find(kind, at)
+	if err != nil && bindable[kind] == "" {
+		return pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind}}, nil
+	}
 	return pave.Bound{Environment: env, Binding: b}, err
 }
 
@@ -209,7 +218,7 @@ func (p *Platform) asMade(ctx context.Context, service string, t bindingTable) (
 	return func(kind string, env pave.Name) (pave.Binding, error) {
 		b, err := t.find(kind, env)
 		for _, r := range records {
-			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || bindable[kind] == "" || err == nil && r.Provider == b.Provider {
+			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || !mayBeBound(kind) || err == nil && r.Provider == b.Provider {
 				continue
 			}
 			return p.madeBy(r, t), nil

@@ -265,7 +265,7 @@ func (p *Platform) Environments(ctx context.Context) ([]pave.Environment, error)
 		var e pave.Environment
 		err := row.Scan(&e.ID, &e.Name, &e.Rank, store.Flag(&e.Protected), &e.Approval, &e.ApprovalSeconds, &e.Calls)
 		for _, kind := range slices.Concat([]string{pave.KindRepository, pave.KindIdentity}, pave.BackingKinds,
-			[]string{pave.KindSecret, pave.KindDeployment, pave.KindRoute}) {
+			[]string{pave.KindRole, pave.KindSecret, pave.KindPipeline, pave.KindDeployment, pave.KindRoute}) {
 			if b, berr := bound.find(kind, e.Name); berr == nil {
 				e.Bindings = append(e.Bindings, b)
 			}

@@ -55,8 +55,8 @@ func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, o 
 
 // rank orders kinds as a graph does: what others need comes first.
 func rank(r pave.Ref) int {
-	return slices.Index([]string{pave.KindRepository, pave.KindIdentity, pave.KindDatabase, pave.KindCache,
-		pave.KindQueue, pave.KindBucket, pave.KindSecret, pave.KindDeployment, pave.KindRoute}, r.Kind)
+	return slices.Index([]string{pave.KindRepository, pave.KindIdentity, pave.KindRole, pave.KindDatabase, pave.KindCache,
+		pave.KindQueue, pave.KindBucket, pave.KindSecret, pave.KindPipeline, pave.KindDeployment, pave.KindRoute}, r.Kind)
 }
 
 // find returns the live record of a ref, or with restore the newest set aside.

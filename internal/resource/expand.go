@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -136,10 +137,12 @@ func (x *expansion) environment(env pave.Name) {
 	})
 	set := x.w.SettingsIn(env)
 	secrets := map[string]string{}
-	needs := append([]pave.Ref{identity}, x.backings(env, secrets)...)
+	needs := append([]pave.Ref{identity}, x.role(env, identity, secrets)...)
+	needs = append(needs, x.backings(env, secrets)...)
 	vars, more := x.variables(env, set.Variables, secrets)
 	needs = append(append(needs, more...), x.values(env, set.Secrets, secrets)...)
 
+	x.pipeline(env, secrets, needs)
 	vars, calls := x.links(env, set.Links, vars)
 
 	release, known := x.s.Releases[env]
@@ -160,6 +163,38 @@ func (x *expansion) environment(env pave.Name) {
 		}
 		return spec
 	}, deployment)
+}
+
+// settingVariable is the setting of a binding that names what processes see of a role.
+const settingVariable = "variable"
+
+// role adds what the service may be at a cloud, where a module is bound that makes it,
+// and tells processes of it: AWS_ROLE_ARN, if the binding names no other variable.
+func (x *expansion) role(env pave.Name, identity pave.Ref, secrets map[string]string) []pave.Ref {
+	b, err := x.s.Bind(pave.KindRole, env)
+	if err != nil {
+		return nil
+	}
+	ref := x.ref(pave.KindRole, env, string(x.s.Name))
+	x.add(ref, func(map[string]string) any { return RoleSpec{Service: x.s.Name, Env: env} }, identity)
+	key := cmp.Or(b.Settings[settingVariable], "AWS_ROLE_ARN")
+	secrets[key] = pave.KindRole + " role"
+	return []pave.Ref{ref, x.secret(env, key, SecretSpec{Key: key, From: "role"}, ref)}
+}
+
+// pipeline adds what the host's own pipelines are given, where that is bound and the
+// repository lies on that host.
+func (x *expansion) pipeline(env pave.Name, secrets map[string]string, needs []pave.Ref) {
+	repository := x.ref(pave.KindRepository, "", string(x.s.Name))
+	at, _ := x.graph.Find(repository)
+	b, err := x.s.Bind(pave.KindPipeline, env)
+	if err != nil || b.Provider != at.Provider {
+		return
+	}
+	values := slices.DeleteFunc(slices.Clone(needs), func(r pave.Ref) bool { return r.Kind != pave.KindSecret })
+	x.add(x.ref(pave.KindPipeline, env, string(x.s.Name)), func(map[string]string) any {
+		return PipelineSpec{Env: env, Values: maps.Clone(secrets), Binding: BindingOf(at.Spec)}
+	}, append([]pave.Ref{repository}, values...)...)
 }
 
 func hostOf(service, env pave.Name) string { return fmt.Sprintf("%s.%s.localhost", service, env) }

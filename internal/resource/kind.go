@@ -85,6 +85,22 @@ type SecretSpec struct {
 	Credentials int `json:"credentials,omitempty"`
 }
 
+// RoleSpec is what a service may be at a cloud.
+type RoleSpec struct {
+	Service pave.Name `json:"service"`
+	Env     pave.Name `json:"env"`
+}
+
+// PipelineSpec is what the pipelines of a repository's host are given, in an environment
+// of the same name there: the values that processes get.
+type PipelineSpec struct {
+	Env pave.Name `json:"env"`
+	// Values say by name what each is, so that another value is another spec.
+	Values map[string]string `json:"values"`
+	// Binding is that of the repository.
+	Binding Bound `json:"binding"`
+}
+
 // DeploymentSpec runs a release as processes.
 type DeploymentSpec struct {
 	Service  pave.Name `json:"service"`
@@ -140,6 +156,8 @@ var kinds = map[string]kind{
 	pave.KindQueue:      {title: "Queue"},
 	pave.KindBucket:     {title: "Bucket"},
 	pave.KindSecret:     {title: "Secrets"},
+	pave.KindRole:       {title: "Role"},
+	pave.KindPipeline:   {title: "CI secrets"},
 	pave.KindDeployment: {title: "Deployment"},
 	pave.KindRoute:      {title: "Route"},
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -24,6 +25,7 @@ import (
 	"github.com/pave-platform/pave/internal/provider/redis"
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/provider/terraform"
+	vaultkv "github.com/pave-platform/pave/internal/provider/vault"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/source"
@@ -79,6 +81,11 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources.Drivers.Add(pave.KindDatabase, "postgres", database)
 	resources.Drivers.Add(pave.KindDatabase, "mysql", maria)
 	resources.Drivers.Add(pave.KindCache, "redis", cache)
+	addHosts(resources, vault, gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf}, key.Derive, c.Allow, s.state.Public)
+	resources.Drivers.Add(pave.KindSecret, "vault", &vaultkv.Driver{Values: vault, Derive: key.Derive,
+		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
+			return resources.Bounds(ctx, pave.KindSecret, "vault")
+		}})
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {
@@ -139,7 +146,7 @@ func terraforms(c Config, n *node.Client, vault *resource.Vault, root bool) []*t
 		uid = terraformUID
 	}
 	var out []*terraform.Driver
-	for _, kind := range pave.BackingKinds {
+	for _, kind := range append(slices.Clone(pave.BackingKinds), pave.KindRole) {
 		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), UID: uid, Env: see})
 	}
 	return out

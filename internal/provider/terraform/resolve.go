@@ -29,6 +29,7 @@ var words = []struct {
 	{"name", []string{"database", "database_name", "db_name", "bucket", "bucket_name", "name"}},
 	{"user", []string{"user", "username", "access_key_id", "access_key"}},
 	{"password", []string{"password", "secret_access_key", "secret_key"}},
+	{"role", []string{"role_arn", "arn", "service_account_email", "email"}},
 	{"endpoint", []string{"endpoint"}},
 	{"region", []string{"region"}},
 }
@@ -145,7 +146,9 @@ func mapOutputs(m *pave.Module, i *iface, kind string, r pave.BindRequest) []pav
 	case kind == kindBucket && m.Outputs["url"] == "" && (m.Outputs["name"] == "" || m.Outputs["endpoint"] == ""):
 		return []pave.Missing{{What: "map: no output of the module is a url, or an endpoint and the name of a bucket",
 			How: "--map endpoint=OUTPUT --map name=OUTPUT, with region, user (the key's id) and password (the key)"}}
-	case kind != kindBucket && kind != pave.KindIdentity && m.Outputs["url"] == "" && m.Outputs["host"] == "":
+	case kind == pave.KindRole && m.Outputs["role"] == "":
+		return []pave.Missing{{What: "map: no output of the module says what the role is", How: "--map role=OUTPUT"}}
+	case kind != kindBucket && kind != pave.KindRole && m.Outputs["url"] == "" && m.Outputs["host"] == "":
 		return []pave.Missing{{What: "map: no output of the module is a url or a host",
 			How: "--map url=OUTPUT, or --map host=OUTPUT with port, name, user and password"}}
 	}

@@ -87,6 +87,10 @@ func (d *Driver) state(w *work, r resource.Resource, s spec) (resource.State, er
 			st.Outputs[name] = o.text()
 		}
 	}
+	if d.Kind == pave.KindRole { // no address: what processes may be at a cloud
+		st.Secrets["role"] = pave.NewSecret(word("role"))
+		return st, nil
+	}
 	address, err := addressOf(d.Kind, s.Engine, word)
 	if err != nil {
 		return st, err
