@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -146,6 +147,9 @@ func send(ctx context.Context, client *http.Client, ep *transport.Endpoint, dir 
 	return reported(req, io.LimitReader(resp.Body, 1<<20))
 }
 
+// busyPattern matches what git says of a branch that another push has its hand on.
+var busyPattern = regexp.MustCompile(`failed to (update|lock) ref|cannot lock ref|reference already exists`)
+
 // reported is what a host says of a push, where it says anything.
 func reported(req *packp.ReferenceUpdateRequest, answer io.Reader) error {
 	if !req.Capabilities.Supports(capability.ReportStatus) {
@@ -156,6 +160,9 @@ func reported(req *packp.ReferenceUpdateRequest, answer io.Reader) error {
 		return fmt.Errorf("its answer to the push: %w", err)
 	}
 	if err := report.Error(); err != nil {
+		if busyPattern.MatchString(err.Error()) {
+			return pave.Errorf(pave.Unavailable, "another push is at work: %w", err)
+		}
 		return pave.Errorf(pave.Denied, "the host does not take the push: %w", err).
 			WithHint("rules of the host may forbid it: see its settings for branches")
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -96,8 +97,10 @@ func (s *server) once() (stopped bool, err error) {
 		return false, err
 	}
 	s.set(func(st *ServerStatus) { st.Version = l.version })
+	env := s.env()
+	maps.Copy(env, l.env)
 	proc, err := job.Start(job.Spec{
-		Dir: s.data(), Command: l.command, Env: s.env(), UID: who.uid, GID: who.gid, MaxOutput: 1 << 62, Output: s.output(s.tail),
+		Dir: s.data(), Command: l.command, Env: env, UID: who.uid, GID: who.gid, MaxOutput: 1 << 62, Output: s.output(s.tail),
 		Stdin: l.stdin,
 	})
 	if l.stdin != nil {

@@ -25,6 +25,7 @@ type launch struct {
 	version string
 	serves  func(pid int) bool // whether the process answers by now
 	stdin   *os.File           // what it reads from, nil for nothing; given away
+	env     map[string]string  // beside what every server gets
 }
 
 // A serverKind is a kind of server that the node can run.
@@ -39,6 +40,7 @@ type serverKind struct {
 var serverKinds = map[string]serverKind{
 	"postgres": {engine: newPostgres, find: findAnyPostgres, check: checkPostgres, users: []string{"postgres", "pave-postgres"}},
 	"mysql":    {engine: newMySQL, find: findAnyMySQL, check: checkMySQL, users: []string{"mysql", "pave-mysql"}},
+	"rabbitmq": {engine: newRabbitMQ, find: findAnyRabbitMQ, check: checkRabbitMQ, users: []string{"rabbitmq", "pave-rabbitmq"}},
 	"redis":    {engine: newRedis, find: findAnyRedis, check: checkRedis, users: []string{"redis", "pave-redis"}},
 	"nats":     {engine: newEmbedded, find: findEmbedded, check: checkEmbedded, uid: natsUID},
 	"s3":       {engine: newEmbedded, find: findEmbedded, check: checkEmbedded, uid: s3UID},

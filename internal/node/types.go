@@ -208,15 +208,16 @@ type JWK struct {
 	Algorithm string `json:"alg"`
 }
 
-// A Server is a local server the node runs: of kind "postgres" or "mysql" (MariaDB), one
-// for all services, or of kind "redis", "nats" or "s3", each with an owner.
+// A Server is a local server the node runs: of kind "postgres", "mysql" (MariaDB) or
+// "rabbitmq", one for all services, or of kind "redis", "nats" or "s3", each with an owner.
 type Server struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"`
 	Port int    `json:"port"` // 0: the node picks one and keeps it
 
 	// Of those with an owner. Owner is the mark of its data: what carries another is
-	// refused. User is who may connect, with the password of that hash.
+	// refused. User is who may connect, with the password of that hash; of rabbitmq it
+	// is the administrator, and RabbitSalt stands before the password.
 	Owner string `json:"owner,omitempty"`
 	User  string `json:"user,omitempty"`
 	// PasswordSHA256 is in hex and not shown in its status. For s3 it is the secret key
@@ -256,6 +257,7 @@ type ServerStatus struct {
 	PID       int    `json:"pid,omitempty"`
 	SocketDir string `json:"socket_dir"` // of its unix socket; its superuser, by who they are
 	DataDir   string `json:"data_dir"`
+	Admin     string `json:"admin,omitempty"` // URL of RabbitMQ's management API
 	Restarts  int    `json:"restarts"`
 }
 

@@ -137,12 +137,14 @@ func (p *Platform) shownCommand(ctx context.Context, svc pave.Service, env pave.
 		if r.Ref.Kind != pave.KindSecret || r.Ref.Env != env || !r.Live() {
 			continue
 		}
-		v, err := p.Vault.Get(ctx, r.ID)
-		if err != nil && pave.CodeOf(err) != pave.NotFound {
-			return "", err
+		all, err := p.Resources.SecretsOf(ctx, r)
+		if err != nil { // what is not known cannot be looked for
+			return command[0] + " " + hidden, nil
 		}
-		if len(v.Reveal()) >= 4 {
-			values = append(values, v.Reveal())
+		for _, v := range all {
+			if len(v.Reveal()) >= 4 {
+				values = append(values, v.Reveal())
+			}
 		}
 	}
 	return clip(redactCommand(command, values), 500), nil

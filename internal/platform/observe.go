@@ -72,6 +72,15 @@ func (p *Platform) observeService(ctx context.Context, svc pave.Service, rev pav
 	if err != nil {
 		return nil, err
 	}
+	rec, err := p.repositoryOf(ctx, svc)
+	if err != nil {
+		return nil, err
+	}
+	checks, err := p.fromChecks(ctx, svc, rec)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, checks...)
 	if releases, err := p.Releases.List(ctx, svc.ID); err != nil {
 		return nil, err
 	} else if len(releases) > 0 {

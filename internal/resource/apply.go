@@ -17,16 +17,16 @@ func (c *Controller) apply(ctx context.Context, t *workflow.Task) (workflow.Resu
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	res, err := c.describe(ctx, rec, in.Spec, in.Needs)
-	if err != nil {
-		return workflow.Result{}, err
-	}
-	res.Shown, res.Job = in.Shown, JobOf(t.Run.ID, t.Step)
 	done, err := c.intend(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), t.Run.Actor)
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	st, err := c.effect(ctx, d, res, done)
+	res, err := c.describe(ctx, rec, in.Spec, nil)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	res.Shown, res.Job = in.Shown, JobOf(t.Run.ID, t.Step)
+	st, err := c.effect(ctx, d, rec, res, in.Needs, done)
 	if err != nil {
 		c.noteFailure(ctx, t, rec, st, err)
 		return workflow.Result{}, err
@@ -62,16 +62,21 @@ func effectKey(t *workflow.Task) string {
 }
 
 // effect applies, or only observes where the effect of this very step is already
-// in the journal; what vanished meanwhile is applied again.
-func (c *Controller) effect(ctx context.Context, d Driver, res Resource, done bool) (State, error) {
-	if !done {
-		return d.Apply(ctx, res)
+// in the journal; what vanished meanwhile is applied again. What others give out is
+// looked for where it is applied alone: that may be a call to a provider.
+func (c *Controller) effect(ctx context.Context, d Driver, rec Record, res Resource, needs []pave.Ref, done bool) (State, error) {
+	if done {
+		st, err := d.Observe(ctx, res)
+		if pave.CodeOf(err) != pave.NotFound {
+			return st, err
+		}
 	}
-	st, err := d.Observe(ctx, res)
-	if pave.CodeOf(err) == pave.NotFound {
-		return d.Apply(ctx, res)
+	full, err := c.describe(ctx, rec, res.Spec, needs)
+	if err != nil {
+		return State{}, err
 	}
-	return st, err
+	res.Inputs = full.Inputs
+	return d.Apply(ctx, res)
 }
 
 // noteFailure keeps what was seen of a resource whose step fails, and shows the

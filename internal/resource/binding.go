@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	pave "github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/store"
 )
 
 // A Bindable driver works with a system that its binding names: where it is, and how
@@ -64,22 +65,18 @@ func (b Bound) Open(ctx context.Context, from Opener) (Opened, error) {
 // Bounds are all bindings that resources of a provider were ever made by, each once.
 // A Lister looks in all of them.
 func (c *Controller) Bounds(ctx context.Context, kind, provider string) ([]Bound, error) {
-	records, err := c.List(ctx, c.db, "")
-	if err != nil {
-		return nil, err
-	}
+	// Those of what is gone too: what an overtaken step made of it may be there.
+	rows, err := c.db.Query(ctx, `SELECT DISTINCT spec FROM resources WHERE provider = $1 AND ref LIKE $2`, provider, kind+":%")
+	specs, err := store.Collect(rows, err, func(row store.Scanner) (spec string, err error) { return spec, row.Scan(&spec) })
 	var out []Bound
 	var seen []string
-	for _, r := range records {
-		if r.Ref.Kind != kind || r.Provider != provider {
-			continue
-		}
-		b := BindingOf(r.Spec)
+	for _, spec := range specs {
+		b := BindingOf(json.RawMessage(spec))
 		if text := string(mustJSON(b)); !slices.Contains(seen, text) {
 			seen, out = append(seen, text), append(out, b)
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // checkBinding asks a driver about the binding that a change would be made by.

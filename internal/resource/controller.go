@@ -123,7 +123,7 @@ func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessag
 			if !same(need, other.Ref) || !other.Live() {
 				continue
 			}
-			secrets, err := c.secretsOf(ctx, other)
+			secrets, err := c.SecretsOf(ctx, other)
 			if err != nil {
 				return res, err
 			}
@@ -133,8 +133,8 @@ func (c *Controller) describe(ctx context.Context, r Record, spec json.RawMessag
 	return res, nil
 }
 
-// secretsOf are the secret outputs of a record: from its provider, where that keeps them.
-func (c *Controller) secretsOf(ctx context.Context, r Record) (map[string]pave.Secret, error) {
+// SecretsOf are the secret outputs of a record: from its provider, where that keeps them.
+func (c *Controller) SecretsOf(ctx context.Context, r Record) (map[string]pave.Secret, error) {
 	d, err := c.Drivers.Get(r.Ref.Kind, r.Provider)
 	if err != nil {
 		return nil, err

@@ -92,6 +92,9 @@ func (r *rig) run() {
 }
 
 func bindSlow(kind string, _ pave.Name) (pave.Binding, error) {
+	if !slices.Contains(kinds, kind) { // what nobody bound
+		return pave.Binding{}, pave.Errorf(pave.Invalid, "nobody makes a %s", kind)
+	}
 	return pave.Binding{Kind: kind, Provider: "slow"}, nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/pave-platform/pave/internal/provider/redis"
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/provider/terraform"
+	vaultkv "github.com/pave-platform/pave/internal/provider/vault"
 	"github.com/pave-platform/pave/internal/release"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/source"
@@ -84,6 +85,11 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources.Drivers.Add(pave.KindCache, "redis", cache)
 	resources.Drivers.Add(pave.KindQueue, "nats", queue)
 	resources.Drivers.Add(pave.KindBucket, "s3", bucket)
+	addHosts(resources, vault, gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf}, key.Derive, c.Allow, s.state.Public)
+	resources.Drivers.Add(pave.KindSecret, "vault", &vaultkv.Driver{Values: vault, Derive: key.Derive,
+		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
+			return resources.Bounds(ctx, pave.KindSecret, "vault")
+		}})
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {

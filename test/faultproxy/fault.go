@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -117,6 +118,23 @@ func Redirect(to string) Fault {
 	return func(x *Exchange) {
 		http.Redirect(x.W, x.R, strings.TrimSuffix(to, "/")+x.R.URL.RequestURI(), http.StatusTemporaryRedirect)
 	}
+}
+
+// Pass hands a request on, as without a fault.
+func Pass() Fault { return func(x *Exchange) { x.Answer(x.Forward()) } }
+
+// Nth lets n requests pass, then does a fault once, and lets all others pass. reached
+// reports whether it came to the fault.
+func Nth(n int, f Fault) (fault Fault, reached func() bool) {
+	var count atomic.Int64
+	fault = func(x *Exchange) {
+		if count.Add(1) == int64(n)+1 {
+			f(x)
+			return
+		}
+		x.Answer(x.Forward())
+	}
+	return fault, func() bool { return count.Load() > int64(n) }
 }
 
 // After does a fault when the server has done what was asked.

@@ -163,6 +163,9 @@ type Exchange struct {
 	p    *Proxy
 }
 
+// Body is what the client sent.
+func (x *Exchange) Body() []byte { return x.body }
+
 // Forward has the server do what was asked and returns its whole answer.
 func (x *Exchange) Forward() (*http.Response, []byte) {
 	r, err := http.NewRequest(x.R.Method, x.p.upstream+x.R.URL.RequestURI(), bytes.NewReader(x.body))

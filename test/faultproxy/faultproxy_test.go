@@ -111,6 +111,11 @@ func TestRules(t *testing.T) {
 	if n := len(p.Calls("GET *")); n != 3 {
 		t.Errorf("%d calls with GET, want 3", n)
 	}
+	second, reached := Nth(1, Status(503, ""))
+	p.On("GET *", 0, second)
+	if a, b, c := ask(t, "GET", p.URL+"/x")[:3], reached(), ask(t, "GET", p.URL+"/x")[:3]; a != "200" || b || c != "503" || !reached() {
+		t.Errorf("the second of two: %s, then %s", a, c)
+	}
 	p.Down()
 	if got := ask(t, "GET", p.URL+"/"); got != "error" {
 		t.Errorf("while it is down: %q", got)

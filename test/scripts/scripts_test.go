@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 		ContinueOnError: false,
 		Setup:           setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"get": get, "occupy": occupy, "host": host, "fetch": fetch,
+			"get": get, "occupy": occupy, "host": host, "fetch": fetch, "vault": newVault(),
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {

@@ -40,6 +40,11 @@ var (
 	_ resource.Checker  = (*Driver)(nil)
 	_ resource.Looker   = (*Driver)(nil)
 	_ resource.Bindable = (*Driver)(nil)
+	_ resource.Follower = (*Driver)(nil)
+	_ resource.Listener = (*Driver)(nil)
+	_ resource.Teller   = (*Driver)(nil)
+	_ resource.Reporter = (*Driver)(nil)
+	_ resource.Importer = (*Driver)(nil)
 )
 
 // Fields are those of every host, and the vendor's own.
@@ -71,7 +76,7 @@ func (d *Driver) Check(ctx context.Context) []pave.Check { return d.Mirror.Check
 
 // Look names commands that show more.
 func (d *Driver) Look(r resource.Resource) []string {
-	if url := r.Outputs["url"]; url != "" {
+	if url := r.Outputs["page"]; url != "" {
 		return []string{"pave clone " + string(r.Ref.Service), "open " + url}
 	}
 	return []string{"pave clone " + string(r.Ref.Service)}
@@ -158,7 +163,7 @@ func (o one) state(ctx context.Context, repo Repository) (resource.State, error)
 	if st.Outputs == nil {
 		st.Outputs = map[string]string{}
 	}
-	st.Outputs["url"], st.Outputs["clone"] = repo.Page, url
+	st.Outputs["address"], st.Outputs["page"], st.Outputs["pipelines"] = url, repo.Page, repo.Pipelines
 	return st, nil
 }
 

@@ -44,6 +44,7 @@ type Repository struct {
 	ID            string // the host's own, which a new name does not change
 	Name          string
 	Page          string // its address for people
+	Pipelines     string // the page of the host's own pipelines for it
 	Description   string
 	Visibility    string // private, internal or public
 	Topics        []string
@@ -94,6 +95,11 @@ type (
 		// SecretNames are the names of those that are set: a host gives out no value.
 		SecretNames(ctx context.Context, name, env string) ([]string, error)
 		SetSecret(ctx context.Context, name, env, key string, value pave.Secret) error
+	}
+	// A Dropper takes variables and secrets back. Absence is success.
+	Dropper interface {
+		DropVariable(ctx context.Context, name, env, key string) error
+		DropSecret(ctx context.Context, name, env, key string) error
 	}
 	// A Hooker calls pave when something happens.
 	Hooker interface {

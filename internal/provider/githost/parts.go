@@ -67,8 +67,11 @@ func (o one) adorn(ctx context.Context, repo *Repository) error {
 
 func (o one) set(ctx context.Context, repo *Repository, c Change) error {
 	changed, err := o.Change(ctx, o.r.ExternalID, c)
-	if err == nil {
+	switch {
+	case err == nil:
 		*repo = changed
+	case pave.CodeOf(err) == pave.NotFound: // a host takes back what it was stopped in making
+		return pave.Errorf(pave.Unavailable, "it went away meanwhile: %w", err)
 	}
 	return err
 }

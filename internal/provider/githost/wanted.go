@@ -23,6 +23,8 @@ var fields = []pave.BindingField{
 	{Name: "role", Default: "write", OneOf: []string{"read", "write", "admin"}, Description: "what the team of a service may do"},
 	{Name: "environments", Default: "true", OneOf: []string{"true", "false"}, Description: "make the environments of a service there"},
 	{Name: "variables", Description: "variables of every pipeline: NAME=value,NAME=value"},
+	{Name: "checks", Default: "read", OneOf: []string{"read", "wait"}, Description: "whether a release waits for the host's own pipelines"},
+	{Name: "callback", Description: "address at which the host reaches this server, for webhooks; without one pave looks each minute"},
 	{Name: "allow", Description: "private addresses that the host may have, with commas"},
 	{Name: "secrets", Secret: true, Description: "secrets of every pipeline, a line NAME=value for each"},
 }

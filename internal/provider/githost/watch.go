@@ -2,8 +2,8 @@ package githost
 
 import (
 	"context"
-	"iter"
 	"net/http"
+	"slices"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/git"
@@ -44,27 +44,50 @@ func (d *Driver) lacks(what string) error {
 }
 
 // Tell shows on a commit what pave knows of it.
-func (d *Driver) Tell(ctx context.Context, r resource.Resource, commit string, s Status) error {
+func (d *Driver) Tell(ctx context.Context, r resource.Resource, commit string, s pave.CommitStatus) error {
 	o, err := d.at(ctx, r)
 	if err != nil {
 		return err
 	}
 	if t, ok := o.Host.(Teller); ok {
-		return t.Tell(ctx, r.ExternalID, commit, s)
+		return t.Tell(ctx, r.ExternalID, commit, Status{Name: s.Context, State: s.State, Text: s.Description, URL: s.URL})
 	}
 	return nil
 }
 
-// Checks are the runs of the host's own pipelines for a commit, with their jobs.
-func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string) ([]Run, error) {
+// Checks are the runs of the host's own pipelines for a commit, the newest of each name.
+func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string) ([]pave.CommitCheck, error) {
 	o, err := d.at(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if runner, ok := o.Host.(Runner); ok {
-		return runner.Runs(ctx, r.ExternalID, commit)
+	runner, ok := o.Host.(Runner)
+	if !ok {
+		return nil, nil
 	}
-	return nil, nil
+	runs, err := runner.Runs(ctx, r.ExternalID, commit)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(runs, func(a, b Run) int { return b.Started.Compare(a.Started) })
+	var out []pave.CommitCheck
+	for _, run := range runs {
+		if slices.ContainsFunc(out, func(c pave.CommitCheck) bool { return c.Name == run.Name }) {
+			continue
+		}
+		out = append(out, pave.CommitCheck{Name: run.Name, State: checkOf(run.State), URL: run.URL, Started: run.Started, Ended: run.Ended})
+	}
+	return out, nil
+}
+
+func checkOf(s pave.RunState) string {
+	switch {
+	case s == pave.RunDone:
+		return pave.CheckSuccess
+	case s.Ended():
+		return pave.CheckFailure
+	}
+	return pave.CheckPending
 }
 
 // Propose pushes a branch of the mirror and opens a change of main with it, or finds the
@@ -95,24 +118,25 @@ func (d *Driver) Propose(ctx context.Context, r resource.Resource, p Proposal) (
 	return reviewer.Propose(ctx, r.ExternalID, p)
 }
 
-// SetSecret hands a secret to the workflows of a resource; env "" is all of them.
-func (d *Driver) SetSecret(ctx context.Context, r resource.Resource, env, key string, value pave.Secret) error {
-	o, err := d.at(ctx, r)
-	if err != nil {
-		return err
-	}
-	v, ok := o.Host.(Valuer)
-	if !ok {
-		return d.lacks("secrets for pipelines")
-	}
-	return v.SetSecret(ctx, r.ExternalID, env, key, value)
-}
+// maxRepositories bounds what an import reads.
+const maxRepositories = 20_000
 
-// Repositories yields what an organisation has, "" being that of the binding.
-func (d *Driver) Repositories(ctx context.Context, b resource.Opened, org string) iter.Seq2[Repository, error] {
+// Repositories are what an organisation has, "" being that of the binding.
+func (d *Driver) Repositories(ctx context.Context, b resource.Opened, org string) ([]pave.HostRepository, error) {
 	_, host, err := d.bound(b)
 	if err != nil {
-		return func(yield func(Repository, error) bool) { yield(Repository{}, err) }
+		return nil, err
 	}
-	return host.All(ctx, org)
+	out := []pave.HostRepository{}
+	for r, err := range host.All(ctx, org) {
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == maxRepositories {
+			return nil, pave.Errorf(pave.Invalid, "%s has more than %d repositories", org, maxRepositories).WithHint("import single groups of it")
+		}
+		out = append(out, pave.HostRepository{Name: r.Name, Address: r.Page + ".git", Page: r.Page, Description: r.Description, Branch: r.DefaultBranch,
+			Language: r.Language, Topics: r.Topics, Visibility: r.Visibility, Archived: r.Archived, Pushed: r.Pushed})
+	}
+	return out, nil
 }

@@ -133,6 +133,33 @@ func (h *host) SetSecret(ctx context.Context, name, env, key string, value pave.
 	return problem(what, err)
 }
 
+// DropVariable takes a variable back.
+func (h *host) DropVariable(ctx context.Context, name, env, key string) (err error) {
+	if env == "" {
+		_, err = h.Actions.DeleteRepoVariable(ctx, h.org, name, key)
+	} else {
+		_, err = h.Actions.DeleteEnvVariable(ctx, h.org, name, env, key)
+	}
+	return absent(problem("drop variable "+key+" of "+name, err))
+}
+
+// DropSecret takes a secret back.
+func (h *host) DropSecret(ctx context.Context, name, env, key string) (err error) {
+	if env == "" {
+		_, err = h.Actions.DeleteRepoSecret(ctx, h.org, name, key)
+	} else {
+		_, err = h.Actions.DeleteEnvSecret(ctx, h.org, name, env, key)
+	}
+	return absent(problem("drop secret "+key+" of "+name, err))
+}
+
+func absent(err error) error {
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	return err
+}
+
 // sealedFor is a sealed box for a public key, both in base64.
 func sealedFor(public string, value pave.Secret) (string, error) {
 	raw, err := base64.StdEncoding.DecodeString(public)

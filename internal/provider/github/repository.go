@@ -61,7 +61,7 @@ func repositoryOf(r *api.Repository) githost.Repository {
 	}
 	topics := slices.Clone(r.Topics)
 	slices.Sort(topics)
-	return githost.Repository{ID: strconv.FormatInt(r.GetID(), 10), Name: r.GetName(), Page: r.GetHTMLURL(), Description: r.GetDescription(),
+	return githost.Repository{ID: strconv.FormatInt(r.GetID(), 10), Name: r.GetName(), Page: r.GetHTMLURL(), Pipelines: r.GetHTMLURL() + "/actions", Description: r.GetDescription(),
 		Visibility: visibility, Topics: topics, DefaultBranch: r.GetDefaultBranch(), Archived: r.GetArchived(),
 		Language: r.GetLanguage(), Pushed: r.GetPushedAt().Time}
 }

@@ -56,7 +56,11 @@ func configOf(settings map[string]string) (config, error) {
 	var err error
 	c.address, err = url.Parse(settings["address"])
 	if err != nil || c.address.Host == "" || c.address.Scheme != "https" && c.address.Scheme != "http" || c.address.User != nil || strings.Trim(c.address.Path, "/") != "" {
-		return c, bad("address", settings["address"], "is no address of a server", "for example https://vault.example.com:8200")
+		shown := settings["address"]
+		if strings.Contains(shown, "@") { // perhaps a password
+			shown = "...@..."
+		}
+		return c, bad("address", shown, "is no address of a server", "for example https://vault.example.com:8200")
 	}
 	for name, value := range map[string]string{"mount": c.mount, "path": holes.Replace(c.path), "namespace": or(c.namespace, "x"), "auth_mount": c.authMount} {
 		if !pathPattern.MatchString(value) || len(value) > 200 {

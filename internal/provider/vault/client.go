@@ -74,6 +74,8 @@ func (s *session) once(ctx context.Context, token pave.Secret, c call) error {
 	}
 	s.hush(a, resp.Header.Get("Retry-After"))
 	switch ok := resp.StatusCode < 300; {
+	case ok && (len(a.errors) > 0 || c.out == nil && len(body) > 0):
+		return pave.Errorf(pave.Unavailable, "%s answers %s with %d and another thing than it should: %s", a.server, a.call, a.status, a.text())
 	case !ok && (!c.mayMiss || resp.StatusCode != http.StatusNotFound || len(a.errors) > 0 || !isJSON):
 		return a.judged()
 	case ok && len(body) == 0:
@@ -84,8 +86,6 @@ func (s *session) once(ctx context.Context, token pave.Secret, c call) error {
 	case !isJSON:
 		return pave.Errorf(pave.Unavailable, "%s answers %s with %s, which is no JSON", a.server, a.call, or(kind, "something")).
 			WithHint("is a Vault at %s, without a page of a gateway before it?", s.cfg.address)
-	case c.out == nil:
-		return nil
 	}
 	if err := json.Unmarshal(body, c.out); err != nil { // its text may hold a value
 		return pave.Errorf(pave.Unavailable, "%s answers %s with JSON of another form", a.server, a.call)

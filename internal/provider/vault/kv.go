@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pave-platform/pave"
 )
 
 // An entry is one version of an entry of a KV store.
@@ -60,14 +62,24 @@ func (p place) write(ctx context.Context, e entry, data map[string]any) error {
 	if data == nil {
 		data = map[string]any{}
 	}
-	return p.do(ctx, call{method: http.MethodPost, path: p.at("data"), in: map[string]any{"options": map[string]any{"cas": e.version}, "data": data}})
+	return p.newer(ctx, http.MethodPost, e, data)
 }
 
 // patch makes a version after the one that was read, with another value of the key; nil
 // takes it out.
 func (p place) patch(ctx context.Context, e entry, value any) error {
-	return p.do(ctx, call{method: http.MethodPatch, path: p.at("data"),
-		in: map[string]any{"options": map[string]any{"cas": e.version}, "data": map[string]any{p.key: value}}})
+	return p.newer(ctx, http.MethodPatch, e, map[string]any{p.key: value})
+}
+
+// newer makes the version after the one that was read, if nobody else did.
+func (p place) newer(ctx context.Context, method string, e entry, data map[string]any) error {
+	var got struct{ Data struct{ Version int } }
+	err := p.do(ctx, call{method: method, path: p.at("data"), out: &got,
+		in: map[string]any{"options": map[string]any{"cas": e.version}, "data": data}})
+	if err == nil && got.Data.Version <= e.version {
+		return pave.Errorf(pave.Unavailable, "%s does not say that %s was written", p.cfg.address.Host, p.entryName())
+	}
+	return err
 }
 
 // mark changes the custom metadata; nil takes one out.

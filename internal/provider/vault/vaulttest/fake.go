@@ -188,6 +188,18 @@ func (f *fake) capabilities(t *token, path string) []string {
 	return slices.Compact(out)
 }
 
+// sees reports whether a token may do anything at all below a path.
+func (f *fake) sees(t *token, path string) bool {
+	for _, name := range t.policies {
+		for _, g := range f.policy[name] {
+			if strings.HasPrefix(g.path, path) {
+				return true
+			}
+		}
+	}
+	return slices.Contains(t.policies, "root")
+}
+
 var (
 	pathRule   = regexp.MustCompile(`path\s+"([^"]+)"\s*\{\s*capabilities\s*=\s*\[([^\]]*)\]\s*\}`)
 	quotedWord = regexp.MustCompile(`"([a-z]+)"`)
@@ -223,6 +235,9 @@ func (f *fake) system(r *http.Request, path string, in map[string]any, t *token)
 		}
 		return reply{status: 200, data: out, top: out}
 	case "sys/internal/ui/mounts/secret":
+		if !f.sees(t, "secret/") {
+			break
+		}
 		return reply{status: 200, data: map[string]any{"path": "secret/", "type": "kv", "options": map[string]any{"version": "2"}}}
 	case "sys/leases/revoke-prefix/auth/approle":
 		maps.DeleteFunc(f.tokens, func(name string, _ *token) bool { return name != rootToken })
@@ -283,6 +298,10 @@ func (f *fake) given(name string, t *token) reply {
 }
 
 func seconds(v any) time.Duration {
+	if text, ok := v.(string); ok {
+		d, _ := time.ParseDuration(text)
+		return d
+	}
 	n, _ := v.(float64)
 	return time.Duration(n) * time.Second
 }

@@ -26,8 +26,11 @@ type Server struct {
 	URL   string
 	Token string // of root
 	Key   string // to unseal it
-	t     testing.TB
+	t     T
 }
+
+// T is what a test has, and a script.
+type T interface{ Fatalf(format string, args ...any) }
 
 // Each runs a test against the small server, and with PAVE_TEST_REAL=1 against the real
 // one too.
@@ -48,17 +51,15 @@ func Each(t *testing.T, test func(t *testing.T, s *Server)) {
 // New starts the small server.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s, close := Start()
-	t.Cleanup(close)
-	s.t = t
+	s, end := Start(t)
+	t.Cleanup(end)
 	return s
 }
 
-// Start starts the small server until it is closed.
-func Start() (*Server, func()) {
-	f := newFake()
-	h := httptest.NewServer(f)
-	return &Server{URL: h.URL, Token: rootToken, Key: unsealKey}, h.Close
+// Start starts the small server until it is ended.
+func Start(t T) (s *Server, end func()) {
+	h := httptest.NewServer(newFake())
+	return &Server{URL: h.URL, Token: rootToken, Key: unsealKey, t: t}, h.Close
 }
 
 var build = sync.OnceValues(func() (string, error) {
@@ -120,14 +121,13 @@ func Real(t testing.TB) *Server {
 
 // Call does as an operator what the API has, and returns status and answer.
 func (s *Server) Call(method, path string, body any) (int, map[string]any) {
-	s.t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%v", err)
 	}
 	r, err := http.NewRequest(method, s.URL+"/v1/"+path, bytes.NewReader(text))
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%v", err)
 	}
 	r.Header.Set("X-Vault-Token", s.Token)
 	if method == http.MethodPatch {
@@ -135,12 +135,12 @@ func (s *Server) Call(method, path string, body any) (int, map[string]any) {
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%v", err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%v", err)
 	}
 	var out map[string]any
 	_ = json.Unmarshal(answer, &out) // some have none
@@ -149,7 +149,6 @@ func (s *Server) Call(method, path string, body any) (int, map[string]any) {
 
 // must is a Call that succeeds, and its data.
 func (s *Server) must(method, path string, body any) map[string]any {
-	s.t.Helper()
 	status, out := s.Call(method, path, body)
 	if status >= 300 {
 		s.t.Fatalf("%s %s: %d %v", method, path, status, out)
@@ -160,19 +159,16 @@ func (s *Server) must(method, path string, body any) map[string]any {
 
 // Put writes an entry as it is, whatever is there.
 func (s *Server) Put(path string, data map[string]any) {
-	s.t.Helper()
 	s.must(http.MethodPost, "secret/data/"+path, map[string]any{"data": data})
 }
 
 // Patch changes keys of an entry; nil takes one out.
 func (s *Server) Patch(path string, data map[string]any) {
-	s.t.Helper()
 	s.must(http.MethodPatch, "secret/data/"+path, map[string]any{"data": data})
 }
 
 // Get is what an entry holds; nil where there is none.
 func (s *Server) Get(path string) map[string]any {
-	s.t.Helper()
 	_, out := s.Call(http.MethodGet, "secret/data/"+path, nil)
 	outer, _ := out["data"].(map[string]any)
 	data, _ := outer["data"].(map[string]any)
@@ -181,7 +177,6 @@ func (s *Server) Get(path string) map[string]any {
 
 // Metadata is that of an entry; nil where there is none.
 func (s *Server) Metadata(path string) map[string]any {
-	s.t.Helper()
 	_, out := s.Call(http.MethodGet, "secret/metadata/"+path, nil)
 	data, _ := out["data"].(map[string]any)
 	return data
@@ -190,7 +185,6 @@ func (s *Server) Metadata(path string) map[string]any {
 // Role makes an AppRole with a policy whose tokens are good for ttl, in whole seconds,
 // and at most four times that. It returns what signs in.
 func (s *Server) Role(policy string, ttl time.Duration) (role, secret string) {
-	s.t.Helper()
 	s.Policy(policy)
 	s.must(http.MethodPost, "auth/approle/role/pave", map[string]any{"token_policies": "pave",
 		"token_ttl": int(ttl.Seconds()), "token_max_ttl": 4 * int(ttl.Seconds())})
@@ -201,24 +195,20 @@ func (s *Server) Role(policy string, ttl time.Duration) (role, secret string) {
 
 // Policy writes the policy of that role anew.
 func (s *Server) Policy(text string) {
-	s.t.Helper()
 	s.must(http.MethodPost, "sys/policies/acl/pave", map[string]any{"policy": text})
 }
 
 // Seal closes the server until Unseal.
 func (s *Server) Seal() {
-	s.t.Helper()
 	s.must(http.MethodPost, "sys/seal", nil)
 }
 
 // Unseal opens it again.
 func (s *Server) Unseal() {
-	s.t.Helper()
 	s.must(http.MethodPost, "sys/unseal", map[string]any{"key": s.Key})
 }
 
 // Revoke ends all tokens that AppRole gave.
 func (s *Server) Revoke() {
-	s.t.Helper()
 	s.must(http.MethodPost, "sys/leases/revoke-prefix/auth/approle", map[string]any{"sync": true})
 }

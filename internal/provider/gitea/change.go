@@ -1,0 +1,65 @@
+package gitea
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/provider/githost"
+)
+
+type pull struct {
+	Number int64  `json:"number"`
+	Title  string `json:"title"`
+	Body   string `json:"body"`
+	URL    string `json:"html_url"`
+	Head   struct {
+		Ref string `json:"ref"`
+	} `json:"head"`
+	Base struct {
+		Ref string `json:"ref"`
+	} `json:"base"`
+	User struct {
+		Login string `json:"login"`
+	} `json:"user"`
+}
+
+func (p pull) plain() githost.Proposal {
+	return githost.Proposal{Number: int(p.Number), Title: p.Title, Text: p.Body, Branch: p.Head.Ref, Into: p.Base.Ref, Author: p.User.Login, URL: p.URL}
+}
+
+// Changes are the open pull requests, the newest first.
+func (h *Host) Changes(ctx context.Context, name string) ([]githost.Proposal, error) {
+	var out []githost.Proposal
+	err := pages(ctx, h.api, h.repo(name, "pulls"), url.Values{"state": {"open"}}, func(page []pull) bool {
+		for _, p := range page {
+			out = append(out, p.plain())
+		}
+		return true
+	})
+	if pave.CodeOf(err) == pave.NotFound { // an empty repository has no list of them
+		_, err = h.Get(ctx, name)
+	}
+	return out, err
+}
+
+// Propose opens a pull request for a branch, or returns the open one of that branch.
+func (h *Host) Propose(ctx context.Context, name string, p githost.Proposal) (githost.Proposal, error) {
+	var made pull
+	in := map[string]string{"head": p.Branch, "base": p.Into, "title": p.Title, "body": p.Text}
+	err := h.call(ctx, http.MethodPost, h.repo(name, "pulls"), in, &made)
+	if pave.CodeOf(err) != pave.Conflict {
+		return made.plain(), err
+	}
+	open, listErr := h.Changes(ctx, name)
+	if listErr != nil {
+		return githost.Proposal{}, listErr
+	}
+	for _, o := range open {
+		if o.Branch == p.Branch && o.Into == p.Into {
+			return o, nil
+		}
+	}
+	return githost.Proposal{}, err
+}
