@@ -88,7 +88,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {
-		d.Fetch = fetch
+		d.Fetch, d.Key = fetch, key
 		resources.Drivers.Add(d.Kind, "terraform", d)
 	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
