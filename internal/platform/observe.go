@@ -48,7 +48,8 @@ func countKinds(seen []catalog.Observation) string {
 		n[o.Kind][o.Name] = true
 	}
 	var parts []string
-	for _, k := range []struct{ kind, word string }{{"component", "component"}, {"api", "API"}, {"database", "database"}, {"cache", "cache"}} {
+	for _, k := range []struct{ kind, word string }{{"component", "component"}, {"api", "API"}, {"database", "database"}, {"cache", "cache"},
+		{"queue", "queue"}, {"bucket", "bucket"}} {
 		switch c := len(n[k.kind]); {
 		case c == 1:
 			parts = append(parts, "1 "+k.word)

@@ -18,6 +18,7 @@ import (
 	"github.com/pave-platform/pave/internal/once"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/platform"
+	"github.com/pave-platform/pave/internal/provider/embedded"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
 	"github.com/pave-platform/pave/internal/provider/mysql"
 	"github.com/pave-platform/pave/internal/provider/postgres"
@@ -73,6 +74,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
 	maria := &mysql.Driver{Node: s.node, Derive: key.Derive}
 	cache := &redis.Driver{Node: s.node, Derive: key.Derive}
+	queue, bucket := embedded.NATS(s.node, key.Derive), embedded.S3(s.node, key.Derive)
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
 	vault := resource.NewVault(db, key)
@@ -86,6 +88,8 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
 			return resources.Bounds(ctx, pave.KindSecret, "vault")
 		}})
+	resources.Drivers.Add(pave.KindQueue, "nats", queue)
+	resources.Drivers.Add(pave.KindBucket, "s3", bucket)
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
 	for _, d := range modules {
@@ -96,7 +100,7 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos,
 		Node: s.node, Addresses: paths, Log: log,
 		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Dir: c.path("builds"),
-			Scratches: map[string]pipeline.Scratch{"postgresql": database, "mysql": maria, "redis": cache}},
+			Scratches: map[string]pipeline.Scratch{"postgresql": database, "mysql": maria, "redis": cache, "nats": queue, "s3": bucket}},
 		Checks: []func(context.Context) []pave.Check{c.checks}})
 	s.platform.Checks = append(s.platform.Checks, func(ctx context.Context) []pave.Check {
 		if !s.platform.Bound(ctx, "terraform") {

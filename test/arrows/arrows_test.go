@@ -15,7 +15,7 @@ const module = "github.com/pave-platform/pave"
 // A package that is not listed fails.
 var arrows = map[string]string{
 	"":                               "",
-	"cmd/pave":                       "internal/cli client internal/server",
+	"cmd/pave":                       "internal/cli client internal/server internal/embedded",
 	"internal/cli":                   "client internal/template internal/pipeline internal/job internal/git internal/source internal/httpc internal/hook templates",
 	"client":                         "",
 	"internal/server":                "*",
@@ -34,7 +34,9 @@ var arrows = map[string]string{
 	"internal/release":               "internal/store",
 	"internal/catalog":               "internal/store",
 	"internal/pipeline":              "internal/job internal/git internal/workflow",
-	"internal/node":                  "internal/job internal/seal",
+	"internal/node":                  "internal/job internal/seal internal/embedded/control",
+	"internal/embedded":              "internal/embedded/control",
+	"internal/embedded/control":      "",
 	"internal/job":                   "",
 	"internal/git":                   "",
 	"internal/seal":                  "",
@@ -42,6 +44,7 @@ var arrows = map[string]string{
 	"internal/template":              "internal/template/jinja internal/template/cookiecutter",
 	"internal/template/jinja":        "",
 	"internal/template/cookiecutter": "internal/template/jinja",
+	"internal/provider/embedded":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/gitlocal":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/githost":      "internal/provider/gitlocal internal/resource internal/git internal/httpc",
 	"internal/provider/github":       "internal/provider/githost internal/resource internal/httpc",
@@ -63,6 +66,7 @@ var arrows = map[string]string{
 	"internal/resource/resourcetest":    "internal/resource internal/store internal/workflow",
 	"test/fixture/service":              "",
 	"test/contract":                     "",
+	"test/githost/github":               "internal/git",
 	"test/faultproxy":                   "",
 	"test/openid":                       "",
 	"test/bench":                        "",
@@ -74,16 +78,18 @@ var arrows = map[string]string{
 
 // doors to packages that only a few may use, from outside of the module.
 var foreign = map[string][]string{
-	"os/exec":                           {"internal/cli", "internal/git", "internal/job", "internal/node", "internal/provider/vault/vaulttest", "internal/server", "internal/store/storetest", "test/bench", "test/githost/gitea", "test/world"},
-	"github.com/jackc/pgx/v5":           {"internal/provider/postgres", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
-	"github.com/gomodule/redigo/redis":  {"internal/provider/redis", "internal/node"},
-	"modernc.org/sqlite":                {"internal/store"},
-	"github.com/coreos/go-oidc/v3/oidc": {"internal/access"},
-	"golang.org/x/oauth2":               {"internal/access"},
-	"github.com/spf13/cobra":            {"internal/cli"},
-	"github.com/danielgtaylor/huma/v2":  {"internal/api"},
-	"text/template":                     {},
-	"html/template":                     {},
+	"os/exec":                                  {"internal/cli", "internal/git", "internal/job", "internal/node", "internal/provider/vault/vaulttest", "internal/server", "internal/store/storetest", "test/bench", "test/githost/gitea", "test/world"},
+	"github.com/jackc/pgx/v5":                  {"internal/provider/postgres", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
+	"github.com/gomodule/redigo/redis":         {"internal/node", "internal/provider/redis"},
+	"modernc.org/sqlite":                       {"internal/store"},
+	"github.com/coreos/go-oidc/v3/oidc":        {"internal/access"},
+	"golang.org/x/oauth2":                      {"internal/access"},
+	"github.com/spf13/cobra":                   {"internal/cli"},
+	"github.com/danielgtaylor/huma/v2":         {"internal/api"},
+	"text/template":                            {},
+	"html/template":                            {},
+	"github.com/nats-io/nats-server/v2/server": {"internal/embedded"},
+	"github.com/versity/versitygw/s3api":       {"internal/embedded"},
 }
 
 func TestArrows(t *testing.T) {

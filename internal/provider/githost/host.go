@@ -83,6 +83,12 @@ type (
 		// Owners is the path of that file, and how a team is written in it.
 		Owners(team string) (file, owner string)
 	}
+	// A Starter has pipelines of its own.
+	Starter interface {
+		// Workflow is the file that makes them run pave ci, for repositories whose
+		// template has none.
+		Workflow() (file, text string)
+	}
 	// An Environer has environments that workflows deploy to.
 	Environer interface {
 		Environments(ctx context.Context, name string) ([]string, error)
