@@ -16,8 +16,8 @@ import (
 // in the host's words for teams, and a file that starts pave ci.
 type dressed struct {
 	gitlocal.Trees
-	owners, owner  string // "" where nobody is to be named
-	workflow, text string // "" where the host has none
+	owners, owner string  // "" where nobody is to be named
+	starter       Starter // nil where the host has no pipelines of its own
 }
 
 // dress gives the mirror what the first commit of a resource is to have.
@@ -26,9 +26,7 @@ func (o one) dress() one {
 	if owner, ok := o.Host.(Owner); ok && o.w.team != "" {
 		d.owners, d.owner = owner.Owners(o.w.team)
 	}
-	if s, ok := o.Host.(Starter); ok {
-		d.workflow, d.text = s.Workflow()
-	}
+	d.starter, _ = o.Host.(Starter)
 	driver := *o.Driver
 	driver.Mirror.Trees = d
 	o.Driver = &driver
@@ -44,10 +42,14 @@ func (d dressed) Render(ctx context.Context, s resource.RepositorySpec) ([]git.F
 	if d.owners != "" && !d.named(files, string(s.Team)) {
 		files = append(files, git.File{Path: d.owners, Mode: 0o644, Data: []byte("* " + d.owner + "\n")})
 	}
-	dir := path.Dir(d.workflow)
-	starts := func(f git.File) bool { return f.Path == d.workflow || dir != "." && path.Dir(f.Path) == dir }
-	if d.workflow != "" && !slices.ContainsFunc(files, starts) {
-		files = append(files, git.File{Path: d.workflow, Mode: 0o644, Data: []byte(d.text)})
+	if d.starter == nil {
+		return files, nil
+	}
+	start := d.starter.Workflow(s, files)
+	dir := path.Dir(start.Path)
+	starts := func(f git.File) bool { return f.Path == start.Path || dir != "." && path.Dir(f.Path) == dir }
+	if !slices.ContainsFunc(files, starts) {
+		files = append(files, start)
 	}
 	return files, nil
 }

@@ -11,13 +11,14 @@ import (
 
 	"github.com/pave-platform/pave/internal/git"
 	"github.com/pave-platform/pave/internal/provider/githost"
+	"github.com/pave-platform/pave/internal/resource"
 )
 
 // The workflow may do little, runs pinned actions, and calls pave ci.
 func TestWorkflow(t *testing.T) {
 	t.Parallel()
 	rig := newRig(t)
-	_, text := rig.host(t).(githost.Starter).Workflow()
+	text := string(rig.host(t).(githost.Starter).Workflow(resource.RepositorySpec{}, nil).Data)
 	var w struct {
 		Permissions map[string]string
 		Concurrency map[string]any
@@ -54,7 +55,7 @@ func TestActionlint(t *testing.T) {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("builds actionlint only in make test-real")
 	}
-	_, text := newRig(t).host(t).(githost.Starter).Workflow()
+	text := string(newRig(t).host(t).(githost.Starter).Workflow(resource.RepositorySpec{}, nil).Data)
 	lint := func(text string) ([]byte, error) {
 		cmd := exec.CommandContext(t.Context(), "go", "run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12", "-no-color", "-")
 		cmd.Dir, cmd.Env, cmd.Stdin = t.TempDir(), append(os.Environ(), "GOFLAGS=", "GOWORK=off"), strings.NewReader(text)
