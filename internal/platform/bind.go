@@ -122,6 +122,9 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 			return err
 		}
 	}
+	if before := bindings[at][kind].Module; before != nil && r.Backend == "" {
+		m.Backend = before.Backend
+	}
 	m.Secrets = secrets
 	out.Binding.Module, out.Inputs, out.Outputs = &m, inputs, outputs
 	return nil

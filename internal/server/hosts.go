@@ -1,7 +1,9 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"strings"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/provider/gitea"
@@ -26,10 +28,11 @@ func addHosts(c *resource.Controller, vault *resource.Vault, mirror gitlocal.Dri
 				return c.Bounds(ctx, pave.KindRepository, v.Name())
 			},
 			HookURL: func(r resource.Resource) string {
-				if public == "" {
+				at := cmp.Or(strings.TrimRight(resource.BindingOf(r.Spec).Settings["callback"], "/"), public)
+				if at == "" {
 					return ""
 				}
-				return public + "/v1/hooks/repositories/" + r.ID
+				return at + "/v1/hooks/repositories/" + r.ID
 			}}
 		c.Drivers.Add(pave.KindRepository, v.Name(), d)
 		c.Drivers.Add(pave.KindPipeline, v.Name(), githost.Pipelines{Repositories: d})

@@ -21,7 +21,7 @@ import (
 var names = []string{"go-http", "node-express", "python-service", "worker", "static-site"}
 
 var options = []struct{ name, database, cache string }{
-	{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"},
+	{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"}, {"mysql", "mysql", "redis"},
 }
 
 // systemFirst makes python3 the one whose packages the system has: the first on the
@@ -45,8 +45,11 @@ func TestLive(t *testing.T) {
 	c := newCollector(t)
 	for _, name := range names {
 		for _, o := range options {
+			if o.name == "mysql" && name != "go-http" {
+				continue // which speak to PostgreSQL alone
+			}
 			t.Run(name+"/"+o.name, func(t *testing.T) {
-				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database == "postgresql", cache: o.cache == "redis"}
+				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database != "none", cache: o.cache == "redis"}
 				l.path = "/"
 				if name == "static-site" && (l.database || l.cache) {
 					l.path = "/api/visits"

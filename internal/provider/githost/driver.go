@@ -111,15 +111,7 @@ func (d *Driver) at(ctx context.Context, r resource.Resource) (one, error) {
 	if w, err = w.of(b, r.Spec); err != nil {
 		return one{}, err
 	}
-	local := *d
-	if owners, ok := host.(Owner); ok && w.team != "" {
-		file, owner := owners.Owners(w.team)
-		local.Mirror.Trees = owned{local.Mirror.Trees, file, owner}
-	}
-	if worker, ok := host.(Workflower); ok {
-		local.Mirror.Trees = working{local.Mirror.Trees, worker}
-	}
-	return one{&local, host, r, w}, nil
+	return one{d, host, r, w}.dress(), nil
 }
 
 // dir is where the mirror of a resource lies.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/git"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
@@ -82,6 +83,12 @@ type (
 	Owner interface {
 		// Owners is the path of that file, and how a team is written in it.
 		Owners(team string) (file, owner string)
+	}
+	// A Starter has pipelines of its own.
+	Starter interface {
+		// Workflow is the file that makes them run pave ci for a tree, where the template
+		// has none.
+		Workflow(s resource.RepositorySpec, tree []git.File) git.File
 	}
 	// An Environer has environments that workflows deploy to.
 	Environer interface {

@@ -10,7 +10,7 @@ import (
 	"github.com/pave-platform/pave/internal/resource"
 )
 
-var _ githost.Workflower = (*Host)(nil)
+var _ githost.Starter = (*Host)(nil)
 
 // images are what a job runs in, by a file in the first folder of a repository. The first
 // that is there counts.

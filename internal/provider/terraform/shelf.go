@@ -36,6 +36,14 @@ func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secr
 			return m, nil, nil, pave.BadField("mirror", m.Mirror, "is not a folder of this machine with an absolute path", "--mirror /srv/terraform")
 		}
 	}
+	if m.Backend, err = backendOf(r); err != nil {
+		return m, nil, nil, err
+	}
+	if m.Import = r.Import; len(m.Import) > 0 {
+		if err := checkImports(m.Import); err != nil {
+			return m, nil, nil, err
+		}
+	}
 	m.Digest, m.Source, m.Commit = from.digest, from.source, from.commit
 	return m, found.Inputs, found.Outputs, d.keep(m.Digest, from.archive)
 }

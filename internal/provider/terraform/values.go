@@ -111,7 +111,7 @@ func addressOf(kind, engine string, word func(string) string) (pave.Secret, erro
 		return pave.NewSecret(u), nil
 	}
 	u := url.URL{Scheme: schemeOf(kind, engine), Host: word("host")}
-	if kind == kindBucket {
+	if kind == pave.KindBucket {
 		at, err := url.Parse(word("endpoint"))
 		if err != nil || at.Host == "" || word("name") == "" {
 			return pave.Secret{}, pave.Errorf(pave.Invalid, "the module gives out no endpoint, or no name of a bucket").

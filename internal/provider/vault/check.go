@@ -35,6 +35,7 @@ func (d *Driver) CheckBinding(ctx context.Context, b resource.Opened) []pave.Che
 		}
 		return pave.Secret{}, pave.Errorf(pave.Invalid, "the binding has no %s", name)
 	}
+	defer s.signOut(ctx)
 	var out []pave.Check
 	for _, step := range []struct {
 		name string

@@ -3,10 +3,12 @@ package vault
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,7 +67,7 @@ var operations = map[string]struct {
 }{
 	"apply": {nil, (*lab).doApply, map[string]any{"API_KEY": canary + "-one"}},
 	"change": {[]string{"apply"}, func(l *lab, r resource.Resource) error {
-		return l.doApply(l.with(r, resource.SecretSpec{Key: "API_KEY", Value: "sec_2"}))
+		return l.doApply(l.with(r, resource.SecretSpec{Key: strings.ToUpper(strings.ReplaceAll(r.Ref.Name, "-", "_")), Value: "sec_2"}))
 	}, map[string]any{"API_KEY": canary + "-two"}},
 	"observe":    {[]string{"apply"}, func(l *lab, r resource.Resource) error { _, err := l.Observe(l.t.Context(), r); return err }, map[string]any{"API_KEY": canary + "-one"}},
 	"read":       {[]string{"apply"}, func(l *lab, r resource.Resource) error { _, err := l.Secrets(l.t.Context(), r); return err }, map[string]any{"API_KEY": canary + "-one"}},
@@ -223,4 +225,50 @@ func TestDownAndUp(t *testing.T) {
 	p.Up()
 	l.persist((*lab).doApply, r)
 	l.holds(r, map[string]any{"API_KEY": canary + "-one"})
+}
+
+// With a fifth of all calls going wrong, each in another way, whole lives of secrets come to
+// their end, and nothing is left.
+func TestFaultsAtRates(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.New(t)
+	p := faultproxy.New(t, s.URL)
+	l := newLab(t, s, p.URL, time.Hour)
+	kinds := []faultproxy.Fault{faultproxy.Refuse(), faultproxy.Lose(), faultproxy.Status(503, "0"), faultproxy.After(faultproxy.Status(500, "")),
+		faultproxy.Cut(9), faultproxy.HTML(502), faultproxy.Status(429, "0")}
+	var mu sync.Mutex
+	dice := rand.New(rand.NewPCG(7, 7))
+	p.On("*", 0, func(x *faultproxy.Exchange) {
+		mu.Lock()
+		fault := faultproxy.Pass()
+		if dice.Float64() < 0.2 {
+			fault = kinds[dice.IntN(len(kinds))]
+		}
+		mu.Unlock()
+		fault(x)
+	})
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			r := l.of(fmt.Sprintf("rates%d", i/3), fmt.Sprintf("KEY_%d", i%3)) // three in one entry
+			for _, op := range []string{"apply", "change", "set aside", "bring back", "observe", "delete"} {
+				var err error
+				for range 100 {
+					if err = operations[op].do(l, r); pave.CodeOf(err) != pave.Unavailable {
+						break
+					}
+				}
+				if err != nil {
+					t.Errorf("%s of %s: %v", op, r.Ref, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range 4 {
+		entry := fmt.Sprintf("teams/web/rates%d/production", i)
+		if m := s.Metadata(entry); m != nil {
+			t.Errorf("%s is left: %v, %v", entry, m["custom_metadata"], s.Get(entry))
+		}
+	}
 }

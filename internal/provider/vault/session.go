@@ -19,6 +19,7 @@ const (
 	callTimeout = 20 * time.Second
 	maxBody     = 4 << 20
 	maxSessions = 64
+	renewAgain  = 30 * time.Second // after a renewal that failed
 )
 
 // A session is what the driver has with one server as one who signed in.
@@ -103,9 +104,19 @@ func (s *session) signed(ctx context.Context, refused pave.Secret) (pave.Secret,
 	case now.Before(end) && renewable && s.prolong(ctx, token) == nil:
 		return token, nil
 	case now.Before(end) && s.cfg.auth == "token": // nobody can give another one
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.renew = now.Add(renewAgain)
 		return token, nil
 	}
 	return s.signIn(ctx)
+}
+
+// signOut gives the token back that this session got.
+func (s *session) signOut(ctx context.Context) {
+	if token, _, _, _ := s.held(); !token.IsZero() && s.cfg.auth != "token" {
+		_ = s.once(ctx, token, call{method: http.MethodPost, path: "auth/token/revoke-self", in: map[string]any{}}) // else it ends by itself
+	}
 }
 
 func (s *session) held() (token pave.Secret, renewable bool, renew, end time.Time) {

@@ -33,13 +33,13 @@ func TestTokenIsRenewed(t *testing.T) {
 		l.apply(r)
 		p.Clear()
 		calls := 0
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); calls++ {
+		for end := time.Now().Add(2500 * time.Millisecond); time.Now().Before(end); calls++ {
 			if _, err := l.Observe(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		if n, m := len(p.Calls(logins)), len(p.Calls(renewals)); m == 0 || n == 0 || n+m > 25 {
+		if n, m := len(p.Calls(logins)), len(p.Calls(renewals)); m == 0 || n == 0 || n+m > 15 {
 			t.Errorf("%d logins and %d renewals for %d calls", n, m, calls)
 		}
 	})

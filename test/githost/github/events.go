@@ -117,7 +117,7 @@ type Seen struct {
 	Archived                                     bool
 	Topics, Envs                                 []string
 	Teams, Variables, Secrets                    map[string]string
-	EnvSecrets                                   map[string]map[string]string
+	EnvSecrets, EnvVariables                     map[string]map[string]string
 	Statuses                                     []map[string]any
 	Hooks                                        []map[string]any // with their secrets
 }
@@ -131,11 +131,19 @@ func (s *Server) See(name string) (seen Seen, ok bool) {
 		return Seen{}, false
 	}
 	seen = Seen{r.name, r.description, r.visibility, r.defaultBranch, r.archived, slices.Clone(r.topics), slices.Clone(r.envs),
-		maps.Clone(r.teams), maps.Clone(r.variables), maps.Clone(r.secrets), maps.Clone(r.environment), slices.Clone(r.statuses), nil}
+		maps.Clone(r.teams), maps.Clone(r.variables), maps.Clone(r.secrets), clones(r.environment), clones(r.envVariables), slices.Clone(r.statuses), nil}
 	for _, h := range r.hooks {
 		seen.Hooks = append(seen.Hooks, maps.Clone(h.config))
 	}
 	return seen, true
+}
+
+func clones(m map[string]map[string]string) map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for k, v := range m {
+		out[k] = maps.Clone(v)
+	}
+	return out
 }
 
 // Add makes a repository as people do.

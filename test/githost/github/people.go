@@ -27,7 +27,7 @@ var permissions = []string{"administration", "contents", "workflows", "pull_requ
 func (s *Server) people(mux *http.ServeMux) {
 	s.handle(mux, "GET /user", "", func(*http.Request) answer {
 		out := s.userJSON("ann", "User")
-		maps.Copy(out, map[string]any{"name": "Ann", "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil,
+		maps.Copy(out, map[string]any{"name": "Ann", "user_view_type": "public", "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil,
 			"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0, "created_at": stamp, "updated_at": stamp})
 		return reply(http.StatusOK, out)
 	})

@@ -24,17 +24,18 @@ type repository struct {
 	made          time.Time
 	language      string
 
-	protection  map[string]any
-	teams       map[string]string
-	envs        []string
-	variables   map[string]string
-	secrets     map[string]string // opened
-	hooks       []*hook
-	statuses    []map[string]any
-	pulls       []map[string]any
-	runs        []map[string]any
-	jobs        map[int64][]map[string]any
-	environment map[string]map[string]string // secrets by environment
+	protection map[string]any
+	teams      map[string]string
+	envs       []string
+	variables  map[string]string
+	secrets    map[string]string // opened
+	hooks      []*hook
+	statuses   []map[string]any
+	pulls      []map[string]any
+	runs       []map[string]any
+	jobs       map[int64][]map[string]any
+
+	environment, envVariables map[string]map[string]string // secrets and variables by environment
 }
 
 // find finds a repository by a name it has or had.
@@ -170,7 +171,7 @@ func (s *Server) add(name, description, visibility string) (*repository, error) 
 	dir, err := s.newDir(s.next)
 	repo := &repository{id: s.next, name: name, dir: dir, description: description, visibility: visibility, defaultBranch: "main", made: time.Now(),
 		teams: map[string]string{}, variables: map[string]string{}, secrets: map[string]string{}, jobs: map[int64][]map[string]any{},
-		environment: map[string]map[string]string{}}
+		environment: map[string]map[string]string{}, envVariables: map[string]map[string]string{}}
 	s.repos[repo.id] = repo
 	delete(s.moved, strings.ToLower(name)) // whoever takes a name ends what redirected from it
 	return repo, err

@@ -4,6 +4,7 @@
 package github
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -54,6 +55,8 @@ type Server struct {
 	TokenFor time.Duration
 	// Teams are those of the organisation.
 	Teams map[string]bool
+	// Watch sees every call with its answer, the path as in the vendor's description.
+	Watch func(r *http.Request, sent []byte, status int, header http.Header, answer []byte)
 	// Calls are the calls that counted, "GET /repos/acme/shop".
 	Calls []string
 
@@ -77,14 +80,19 @@ type Fault struct {
 	Cut    bool // the connection ends without an answer
 }
 
+// appKey is the key of the App, the same for all servers of a process: one takes long.
+var appKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err) // the system has no randomness
+	}
+	return key
+})
+
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{token: "ghp_" + rand.Text(), key: key, given: map[string]time.Time{}, dir: t.TempDir(), next: 1000,
+	s := &Server{token: "ghp_" + rand.Text(), key: appKey(), given: map[string]time.Time{}, dir: t.TempDir(), next: 1000,
 		Teams: map[string]bool{Team: true}, Denied: map[string]bool{}, TokenFor: time.Hour,
 		Scopes: "repo, admin:repo_hook, workflow, read:org, delete_repo", repos: map[int64]*repository{}, moved: map[string]int64{}}
 	s.mux = s.routes()
@@ -147,6 +155,8 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		fault.write(w)
 		return
 	}
+	sent, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	rec := httptest.NewRecorder()
 	s.Lock()
 	s.mux.ServeHTTP(rec, r)
@@ -155,7 +165,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		fault.write(w)
 		return
 	}
-	s.send(w, r, rec)
+	s.send(w, r, rec, sent)
 }
 
 func (f *Fault) write(w http.ResponseWriter) {
@@ -170,24 +180,29 @@ func (f *Fault) write(w http.ResponseWriter) {
 }
 
 // send writes an answer, or that it is as it was.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, rec *httptest.ResponseRecorder) {
+func (s *Server) send(w http.ResponseWriter, r *http.Request, rec *httptest.ResponseRecorder, sent []byte) {
 	s.Lock()
 	defer s.Unlock()
 	for k, v := range rec.Header() {
 		w.Header()[k] = v
 	}
-	body := rec.Body.Bytes()
-	sum := sha256.Sum256(body)
-	tag := `W/"` + hex.EncodeToString(sum[:8]) + `"`
-	if r.Method == http.MethodGet && rec.Code == http.StatusOK {
+	status, body := rec.Code, rec.Body.Bytes()
+	if r.Method == http.MethodGet && status == http.StatusOK {
+		sum := sha256.Sum256(body)
+		tag := `W/"` + hex.EncodeToString(sum[:8]) + `"`
 		w.Header().Set("Etag", tag)
 		if r.Header.Get("If-None-Match") == tag {
-			w.WriteHeader(http.StatusNotModified)
-			return
+			status, body = http.StatusNotModified, nil
+			w.Header().Del("Content-Type")
 		}
 	}
-	s.Calls = append(s.Calls, r.Method+" "+r.URL.Path)
-	w.WriteHeader(rec.Code)
+	if status != http.StatusNotModified {
+		s.Calls = append(s.Calls, r.Method+" "+r.URL.Path)
+	}
+	if s.Watch != nil {
+		s.Watch(r, sent, status, w.Header().Clone(), body)
+	}
+	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 

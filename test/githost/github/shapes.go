@@ -23,7 +23,7 @@ func (s *Server) repoJSON(r *repository) map[string]any {
 		"ssh_url": "git@host:" + r.name, "svn_url": page, "mirror_url": nil, "homepage": nil, "language": nil, "license": nil,
 		"forks": 0, "forks_count": 0, "stargazers_count": 0, "watchers": 0, "watchers_count": 0, "size": 1, "default_branch": r.defaultBranch,
 		"open_issues": 0, "open_issues_count": 0, "topics": append([]string{}, r.topics...), "has_issues": true, "has_projects": true,
-		"has_wiki": true, "has_pages": false, "has_discussions": false, "archived": r.archived, "disabled": false,
+		"has_wiki": true, "has_pages": false, "has_downloads": true, "has_discussions": false, "archived": r.archived, "disabled": false,
 		"pushed_at": stamp, "created_at": when(r.made), "updated_at": when(r.made), "network_count": 0, "subscribers_count": 0}
 	if r.language != "" {
 		out["language"] = r.language
