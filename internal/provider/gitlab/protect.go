@@ -32,6 +32,7 @@ func (h *Host) guard(ctx context.Context, name, branch string) (g guard, err err
 	if code := pave.CodeOf(err); code == pave.NotFound || code == pave.Denied {
 		g.noReviews, err = true, nil
 	}
+	g.noReviews = g.noReviews || h.free.Load() && len(g.rules) == 0
 	return g, err
 }
 
@@ -160,5 +161,10 @@ func (h *Host) approve(ctx context.Context, name, branch string, reviews int) er
 		_, _, err = h.api.Projects.CreateProjectApprovalRule(h.path(name), &gitlab.CreateProjectLevelRuleOptions{
 			Name: gitlab.Ptr("All Members"), RuleType: gitlab.Ptr(anybody), ApprovalsRequired: &n}, with(ctx))
 	}
-	return h.failed("approvals of "+h.path(name), err)
+	err = h.failed("approvals of "+h.path(name), err)
+	if code := pave.CodeOf(err); code == pave.NotFound || code == pave.Denied {
+		h.free.Store(true)
+		return nil
+	}
+	return err
 }

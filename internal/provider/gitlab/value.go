@@ -94,8 +94,13 @@ var maskable = regexp.MustCompile(`^\S{8,}$`)
 // SetSecret makes or changes one: for protected branches alone and, where the value
 // allows it, masked in logs.
 func (h *Host) SetSecret(ctx context.Context, name, env, key string, value pave.Secret) error {
-	mask := maskable.MatchString(value.Reveal())
-	return h.set(ctx, name, env, key, value.Reveal(), kept, gitlab.Ptr(true), &mask)
+	if maskable.MatchString(value.Reveal()) {
+		err := h.set(ctx, name, env, key, value.Reveal(), kept, gitlab.Ptr(true), gitlab.Ptr(true))
+		if pave.CodeOf(err) != pave.Invalid { // older servers mask fewer characters
+			return err
+		}
+	}
+	return h.set(ctx, name, env, key, value.Reveal(), kept, gitlab.Ptr(true), gitlab.Ptr(false))
 }
 
 // set changes a variable that is there with other contents, or makes it.
