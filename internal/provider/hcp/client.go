@@ -71,9 +71,22 @@ func (d *Driver) connect(ctx context.Context, r resource.Resource) (*client, err
 		next = http.DefaultTransport
 	}
 	c.status = &statuses{next: next}
-	own.Transport = c.status
+	own.Transport, own.CheckRedirect = c.status, elsewhere
 	c.api, err = tfe.NewClient(&tfe.Config{Address: c.url, Token: c.secrets[terraform.TokenVariable].Reveal(), HTTPClient: &own})
 	return c, c.failed("sign in", err)
+}
+
+// elsewhere follows redirects to where plans are kept, which is another host: never with
+// the token, and never from https to what is not.
+func elsewhere(r *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	if len(via) > 5 || r.Method != http.MethodGet || from.Scheme == "https" && r.URL.Scheme != "https" {
+		return pave.Errorf(pave.Denied, "HCP Terraform: %s redirects to %s", from.Host, r.URL.Host).WithHint("is %s the address of it?", via[0].URL.Host)
+	}
+	if r.URL.Host != via[0].URL.Host {
+		r.Header.Del("Authorization")
+	}
+	return nil
 }
 
 // failed makes an error of pave's of one of the library: what it is the status says.

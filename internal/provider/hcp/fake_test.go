@@ -21,6 +21,8 @@ import (
 // exists in the world outside of any workspace.
 type fake struct {
 	*httptest.Server
+	archive *httptest.Server // another host, where plans are kept
+
 	t  *testing.T
 	mu sync.Mutex
 	n  int
@@ -105,6 +107,15 @@ func newFake(t *testing.T) *fake {
 	})
 	api("GET /runs/{id}/policy-checks", f.policyChecks)
 	api("GET /plans/{id}/json-output", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, f.archive.URL+"/"+r.PathValue("id"), http.StatusTemporaryRedirect)
+	})
+	archive := http.NewServeMux()
+	archive.HandleFunc("GET /{id}", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if r.Header.Get("Authorization") != "" {
+			f.t.Error("the token was sent to where plans are kept")
+		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"resource_changes": f.runs["run-"+strings.TrimPrefix(r.PathValue("id"), "plan-")].changes})
 	})
 	api("GET /workspaces/{id}/current-state-version-outputs", f.outputs)
@@ -113,8 +124,9 @@ func newFake(t *testing.T) *fake {
 		f.answer(w, 200, f.output(ws, "url", "postgres://app:pvcnry_made@db.example.com:5432/"+ws.thing, true, true))
 	})
 	mux.HandleFunc("PUT /upload/{id}", f.upload) // as at HCP, it takes no token
-	f.Server = httptest.NewServer(mux)
+	f.Server, f.archive = httptest.NewServer(mux), httptest.NewServer(archive)
 	t.Cleanup(f.Close)
+	t.Cleanup(f.archive.Close)
 	return f
 }
 
