@@ -65,10 +65,10 @@ func (a *app) connect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "connect NAME KIND [-- ARG...]", Short: "Open the database, cache, queue or bucket of a service, with rights for a while",
 		Long: "Open the database of a service with psql or mariadb, its cache with redis-cli, its queue with nats or\n" +
-			"its bucket with aws, with credentials of your own that are taken away when you leave, and at their end at the latest. They have the rights of the service;\n" +
-			" in a protected environment they read only, unless a lead asks for --write. What follows --\n" +
-			"goes to the program. --print gives the address instead. The audit log keeps who came, with which\n" +
-			"rights, and when they left.",
+			"its bucket with aws, with credentials of your own that are taken away when you leave, and at their end\n" +
+			"at the latest. They have the rights of the service; in a protected environment they read only, unless a\n" +
+			"lead asks for --write. What follows -- goes to the program. --print gives the address instead. The audit\n" +
+			"log keeps who came, with which rights, and when they left.",
 		Example: examples("pave connect payment-processor database", "pave connect payment-processor database --env production -- -c 'SELECT count(*) FROM payment'",
 			"pave connect payment-processor bucket -- s3 ls", "pave connect payment-processor cache --print --for 10m"),
 		Args: func(cmd *cobra.Command, args []string) error {

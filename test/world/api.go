@@ -126,6 +126,8 @@ type Spec struct {
 	Environments []string       `json:"environments"`
 	Database     string         `json:"database"`
 	Cache        string         `json:"cache,omitempty"`
+	Queue        string         `json:"queue,omitempty"`
+	Bucket       string         `json:"bucket,omitempty"`
 	Inputs       map[string]any `json:"inputs,omitempty"`
 }
 
