@@ -72,7 +72,6 @@ var arrows = map[string]string{
 	"test/openid":                       "",
 	"test/bench":                        "",
 	"test/docs":                         "",
-	"test/githost/fault":                "",
 	"test/githost/gitea":                "internal/git",
 	"test/githost/gitlab":               "internal/git",
 	"test/world":                        "internal/access internal/job internal/node internal/store test/contract",

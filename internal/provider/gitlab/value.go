@@ -3,6 +3,7 @@ package gitlab
 import (
 	"context"
 	"regexp"
+	"slices"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
@@ -24,10 +25,15 @@ func (h *Host) Environments(ctx context.Context, name string) ([]string, error) 
 // AddEnvironment makes one.
 func (h *Host) AddEnvironment(ctx context.Context, name, env string) error {
 	_, _, err := h.api.Environments.CreateEnvironment(h.path(name), &gitlab.CreateEnvironmentOptions{Name: &env}, with(ctx))
-	if err = h.failed("environment "+env+" of "+h.path(name), err); pave.CodeOf(err) == pave.Conflict {
-		return nil
+	err = h.failed("environment "+env+" of "+h.path(name), err)
+	if pave.CodeOf(err) != pave.Conflict {
+		return err
 	}
-	return err
+	has, again := h.Environments(ctx, name)
+	if again == nil && !slices.Contains(has, env) {
+		return err
+	}
+	return again
 }
 
 // kept is what the description of a secret says: one that cannot be masked looks like
