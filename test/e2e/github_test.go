@@ -1,0 +1,55 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pave-platform/pave/test/githost/github"
+	"github.com/pave-platform/pave/test/world"
+)
+
+// The same on GitHub, which renames, archives and redirects in its own way.
+func TestRepositoryOnGitHub(t *testing.T) {
+	if os.Getenv("PAVE_TEST_REAL") == "" {
+		t.Skip("a second host lives through the whole story only in make test-real")
+	}
+	t.Parallel()
+	h := world.New(t)
+	g := github.New(t)
+	g.Delivers, g.Teams["shopkeepers"] = true, true
+	bind(t, h, "github", g.URL, github.Org, g.Token().Reveal(), "callback="+h.Stat().URL)
+	create(t, h, h.Fixture("shop", "shopkeepers", "none"))
+	seen, ok := g.See("shop")
+	if !ok || seen.Visibility != "private" || seen.Teams["shopkeepers"] != "push" || len(seen.Hooks) != 1 || g.Protection("shop") == nil {
+		t.Fatalf("on the host is %+v", seen)
+	}
+	remote := func() string {
+		return strings.Replace(g.URL, "http://", "http://x-access-token:"+g.Token().Reveal()+"@", 1) + "/" + github.Org + "/shop.git"
+	}
+	commit, err := h.CommitTo(remote, map[string]string{"note.txt": "by the way"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Built("shop", commit); err != nil { // the host's message came: a look comes each minute only
+		t.Fatal(err)
+	}
+	world.Eventually(t, 2*time.Minute, func() error {
+		seen, _ := g.See("shop")
+		if !slices.ContainsFunc(seen.Statuses, func(s map[string]any) bool { return s["context"] == "pave/staging" && s["state"] == "success" }) {
+			return fmt.Errorf("statuses on the host: %v", seen.Statuses)
+		}
+		return nil
+	})
+	run(t, h, "delete", "service", "shop", "--yes")
+	if _, ok := g.See("shop"); ok {
+		t.Error("deleted, it still has its name on the host")
+	}
+	run(t, h, "restore", "shop", "--yes")
+	if seen, ok := g.See("shop"); !ok || seen.Archived {
+		t.Errorf("brought back it is %+v", seen)
+	}
+}
