@@ -25,7 +25,7 @@ type option struct{ name, database, cache string }
 // options are what may be chosen of a template.
 func options(name string) []option {
 	all := []option{{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"}}
-	if name == "go-http" {
+	if name == "go-http" || name == "node-express" {
 		all = append(all, option{"mysql", "mysql", "redis"})
 	}
 	return all
