@@ -57,6 +57,7 @@ var arrows = map[string]string{
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":       "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/vault":        "internal/resource internal/httpc",
+	"internal/provider/hcp":          "internal/resource internal/provider/terraform",
 	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal modules",
 	"modules":                        "",
 	"templates":                      "",
@@ -71,7 +72,6 @@ var arrows = map[string]string{
 	"test/openid":                       "",
 	"test/bench":                        "",
 	"test/docs":                         "",
-	"test/githost/fault":                "",
 	"test/githost/gitea":                "internal/git",
 	"test/githost/gitlab":               "internal/git",
 	"test/world":                        "internal/access internal/job internal/node internal/store test/contract",
@@ -93,6 +93,7 @@ var foreign = map[string][]string{
 	"github.com/nats-io/nats-server/v2/server": {"internal/embedded"},
 	"github.com/versity/versitygw/s3api":       {"internal/embedded"},
 	"github.com/go-sql-driver/mysql":           {"internal/provider/mysql", "test/fixture/service"},
+	"github.com/hashicorp/go-tfe":              {"internal/provider/hcp"},
 }
 
 func TestArrows(t *testing.T) {

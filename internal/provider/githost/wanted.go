@@ -100,6 +100,7 @@ func (w wanted) of(b resource.Opened, spec json.RawMessage) (wanted, error) {
 		return w, err
 	}
 	w.team = team
+	w.protection.CodeOwner = w.protection.CodeOwner && team != "" && w.role != "read"
 	if setting(b, "environments") == "true" {
 		for _, env := range w.spec.Environments {
 			w.envs = append(w.envs, string(env))

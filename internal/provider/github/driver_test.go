@@ -82,7 +82,7 @@ func (r *rig) fresh() resource.Resource {
 	spec, err := json.Marshal(struct {
 		resource.RepositorySpec
 		Binding resource.Bound `json:"binding"`
-	}{resource.RepositorySpec{Service: pave.Name(name), Team: hub.Team, Template: "go-http", Version: "1.0", Description: "Sells things",
+	}{resource.RepositorySpec{Service: pave.Name(name), Team: hub.Team, Template: "go-http", Version: "1.0", Description: "Sells\n things",
 		Environments: []pave.Name{"staging", "production"}}, r.bound})
 	if err != nil {
 		panic(err) // plain data

@@ -325,6 +325,9 @@ func TestMissingPermissions(t *testing.T) {
 		if len(checks) != 2 || checks[1].Detail != c.want {
 			t.Errorf("%s: %+v, want %q", name, checks, c.want)
 		}
+		if says := strings.Contains(checks[0].Detail, "may not delete"); says != (strings.Contains(checks[0].Detail, "classic") && name != "classic") {
+			t.Errorf("%s: %q", name, checks[0].Detail)
+		}
 		if writes := slices.DeleteFunc(slices.Clone(rig.hub.Calls), func(c string) bool {
 			return strings.HasPrefix(c, "GET ") || strings.HasSuffix(c, "access_tokens")
 		}); len(writes) > 0 {

@@ -36,7 +36,13 @@ var names atomic.Int64
 // driver is that of githost, over a world.
 func driver(t *testing.T, s *fake.Server) (*githost.Driver, func() resource.Resource) {
 	t.Helper()
-	bound := resource.Bound{Settings: map[string]string{"url": s.URL, "org": s.Group, "allow": "127.0.0.1"}, Secrets: map[string]string{"token": "sec_1"}}
+	return driverAt(t, s, s.URL)
+}
+
+// driverAt is a driver whose binding has another address of the server.
+func driverAt(t *testing.T, s *fake.Server, url string) (*githost.Driver, func() resource.Resource) {
+	t.Helper()
+	bound := resource.Bound{Settings: map[string]string{"url": url, "org": s.Group, "allow": "127.0.0.1"}, Secrets: map[string]string{"token": "sec_1"}}
 	d := &githost.Driver{Vendor: new(Vendor), Mirror: gitlocal.Driver{Dir: filepath.Join(t.TempDir(), "git"), Hooks: t.TempDir(), Trees: rendered{}},
 		Vault:    vault{s.Token},
 		Bindings: func(context.Context) ([]resource.Bound, error) { return []resource.Bound{bound}, nil },

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
@@ -116,6 +117,8 @@ type Host struct {
 
 	mu    sync.Mutex
 	group int64 // its id, once it was asked for
+
+	free atomic.Bool // it refused a rule for approvals, which others than the free edition take
 }
 
 var (

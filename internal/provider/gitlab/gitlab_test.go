@@ -227,9 +227,10 @@ func TestProtection(t *testing.T) {
 		{githost.Protection{On: true, Reviews: 1, CodeOwner: true}, githost.Protection{On: true, Reviews: 2, CodeOwner: true}, githost.Protection{On: true, Unable: unable}},
 		{githost.Protection{On: true}, githost.Protection{On: true, Reviews: 2, CodeOwner: true}, githost.Protection{On: true, Unable: unable}},
 	}
-	for _, premium := range []bool{true, false} {
+	for _, edition := range []string{"premium", "free", "free, and it lists rules"} {
+		premium := edition == "premium"
 		s, h := newHost(t)
-		s.Premium = premium
+		s.Premium, s.Lists = premium, strings.Contains(edition, "lists")
 		made(t, h, "shop")
 		for i, step := range steps {
 			want := step.free
@@ -238,11 +239,11 @@ func TestProtection(t *testing.T) {
 			}
 			for range 2 {
 				if err := h.Protect(t.Context(), "shop", "main", step.ask); err != nil {
-					t.Fatalf("premium %v, %d: %v", premium, i, err)
+					t.Fatalf("%s, %d: %v", edition, i, err)
 				}
 			}
 			if got, err := h.Protection(t.Context(), "shop", "main"); got != want || err != nil {
-				t.Errorf("premium %v, %d: %+v, %v, want %+v", premium, i, got, err, want)
+				t.Errorf("%s, %d: %+v, %v, want %+v", edition, i, got, err, want)
 			}
 		}
 	}
@@ -278,7 +279,8 @@ func TestTeams(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	t.Parallel()
-	_, h := newHost(t)
+	s, h := newHost(t)
+	s.OldMask = true
 	ctx := t.Context()
 	made(t, h, "shop")
 	for _, env := range []string{"production", "production", "staging"} {
@@ -303,7 +305,7 @@ func TestValues(t *testing.T) {
 	if err := h.SetVariable(ctx, "shop", "production", "LEVEL", "9"); err != nil {
 		t.Fatal(err)
 	}
-	for key, v := range map[string]string{"URL": "pvcnry://long-enough", "PIN": "1234", "KEY": "several\nlines of pvcnry"} {
+	for key, v := range map[string]string{"URL": "pvcnry://long-enough", "PIN": "1234", "OLD": "pvcnry$with&signs", "KEY": "several\nlines of pvcnry"} {
 		for range 2 {
 			if err := h.SetSecret(ctx, "shop", "", key, pave.NewSecret(v)); err != nil {
 				t.Fatalf("%s: %v", key, err)
@@ -320,7 +322,7 @@ func TestValues(t *testing.T) {
 	}
 	names, err := h.SecretNames(ctx, "shop", "")
 	slices.Sort(names)
-	if diff := cmp.Diff([]string{"KEY", "PIN", "URL"}, names); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{"KEY", "OLD", "PIN", "URL"}, names); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 }

@@ -25,14 +25,25 @@ func (h *Host) guard(ctx context.Context, name, branch string) (g guard, err err
 	if err = h.failed("protection of "+branch+" of "+h.path(name), err); err != nil && pave.CodeOf(err) != pave.NotFound {
 		return g, err
 	}
-	g.rules, err = pages(firstPage(), func(o gitlab.ListOptions) ([]*gitlab.ProjectApprovalRule, *gitlab.Response, error) {
-		return h.api.Projects.GetProjectApprovalRules(h.path(name), &gitlab.GetProjectApprovalRulesListsOptions{ListOptions: o}, with(ctx))
-	})
-	err = h.failed("approvals of "+h.path(name), err)
-	if code := pave.CodeOf(err); code == pave.NotFound || code == pave.Denied {
+	for range 2 { // one 404 may be a server that is behind
+		g.rules, err = pages(firstPage(), func(o gitlab.ListOptions) ([]*gitlab.ProjectApprovalRule, *gitlab.Response, error) {
+			return h.api.Projects.GetProjectApprovalRules(h.path(name), &gitlab.GetProjectApprovalRulesListsOptions{ListOptions: o}, with(ctx))
+		})
+		if err = h.failed("approvals of "+h.path(name), err); !refusal(err) {
+			break
+		}
+	}
+	if refusal(err) {
 		g.noReviews, err = true, nil
 	}
+	g.noReviews = g.noReviews || h.free.Load() && len(g.rules) == 0
 	return g, err
+}
+
+// refusal is the error of what an edition has not.
+func refusal(err error) bool {
+	code := pave.CodeOf(err)
+	return code == pave.NotFound || code == pave.Denied
 }
 
 // pushed reports whether anybody may push to the branch, past all reviews.
@@ -147,8 +158,13 @@ func (h *Host) replace(ctx context.Context, name, branch string, g guard, owner 
 // approve has the rule that anybody can fulfil ask for at least so many approvals.
 func (h *Host) approve(ctx context.Context, name, branch string, reviews int) error {
 	g, err := h.guard(ctx, name, branch)
-	if err != nil || g.branch == nil || g.reviews() >= reviews {
+	switch {
+	case err != nil:
 		return err
+	case g.branch == nil:
+		return pave.Errorf(pave.Unavailable, "%s does not show the protection of %s yet", h.base.Host, branch)
+	case g.reviews() >= reviews:
+		return nil
 	}
 	const anybody = "any_approver"
 	n := int64(reviews)
@@ -160,5 +176,9 @@ func (h *Host) approve(ctx context.Context, name, branch string, reviews int) er
 		_, _, err = h.api.Projects.CreateProjectApprovalRule(h.path(name), &gitlab.CreateProjectLevelRuleOptions{
 			Name: gitlab.Ptr("All Members"), RuleType: gitlab.Ptr(anybody), ApprovalsRequired: &n}, with(ctx))
 	}
-	return h.failed("approvals of "+h.path(name), err)
+	if err = h.failed("approvals of "+h.path(name), err); refusal(err) {
+		h.free.Store(true)
+		return nil
+	}
+	return err
 }

@@ -90,8 +90,12 @@ func (h *Host) Grant(ctx context.Context, name, team, wanted string) error {
 		}
 	}
 	_, err = h.api.Projects.ShareProjectWithGroup(h.path(name), &gitlab.ShareWithGroupOptions{GroupID: &g.ID, GroupAccess: &level}, with(ctx))
-	if err = h.failed("share "+h.path(name)+" with "+g.FullPath, err); pave.CodeOf(err) == pave.Conflict {
-		return nil // another call was faster
+	if err = h.failed("share "+h.path(name)+" with "+g.FullPath, err); err != nil && pave.CodeOf(err) != pave.Conflict {
+		return err
+	}
+	// Another call may have been faster, and of an answer nothing is read: look.
+	if has, err = h.Grants(ctx, name); err == nil && has[g.FullPath] == "" {
+		err = pave.Errorf(pave.Unavailable, "%s does not show that %s is shared with %s", h.base.Host, h.path(name), g.FullPath)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package gitlab
 import (
 	"context"
 	"regexp"
+	"slices"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
@@ -24,10 +25,15 @@ func (h *Host) Environments(ctx context.Context, name string) ([]string, error) 
 // AddEnvironment makes one.
 func (h *Host) AddEnvironment(ctx context.Context, name, env string) error {
 	_, _, err := h.api.Environments.CreateEnvironment(h.path(name), &gitlab.CreateEnvironmentOptions{Name: &env}, with(ctx))
-	if err = h.failed("environment "+env+" of "+h.path(name), err); pave.CodeOf(err) == pave.Conflict {
-		return nil
+	err = h.failed("environment "+env+" of "+h.path(name), err)
+	if pave.CodeOf(err) != pave.Conflict {
+		return err
 	}
-	return err
+	has, again := h.Environments(ctx, name)
+	if again == nil && !slices.Contains(has, env) {
+		return err
+	}
+	return again
 }
 
 // kept is what the description of a secret says: one that cannot be masked looks like
@@ -94,8 +100,13 @@ var maskable = regexp.MustCompile(`^\S{8,}$`)
 // SetSecret makes or changes one: for protected branches alone and, where the value
 // allows it, masked in logs.
 func (h *Host) SetSecret(ctx context.Context, name, env, key string, value pave.Secret) error {
-	mask := maskable.MatchString(value.Reveal())
-	return h.set(ctx, name, env, key, value.Reveal(), kept, gitlab.Ptr(true), &mask)
+	if maskable.MatchString(value.Reveal()) {
+		err := h.set(ctx, name, env, key, value.Reveal(), kept, gitlab.Ptr(true), gitlab.Ptr(true))
+		if pave.CodeOf(err) != pave.Invalid { // older servers mask fewer characters
+			return err
+		}
+	}
+	return h.set(ctx, name, env, key, value.Reveal(), kept, gitlab.Ptr(true), gitlab.Ptr(false))
 }
 
 // set changes a variable that is there with other contents, or makes it.

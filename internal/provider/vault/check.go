@@ -82,10 +82,14 @@ func (s *session) health(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	detail := "version " + got.Version
 	if got.Standby {
-		return "version " + got.Version + ", standby: it hands on to the active one", nil
+		detail += ", standby: it hands on to the active one"
 	}
-	return "version " + got.Version, nil
+	if s.cfg.address.Scheme == "http" {
+		detail += "; http: whoever is on the way reads tokens and values"
+	}
+	return detail, nil
 }
 
 // until says how long the token is good.

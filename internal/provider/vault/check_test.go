@@ -13,6 +13,7 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/provider/vault/vaulttest"
+	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/test/faultproxy"
 )
 
@@ -98,6 +99,9 @@ func TestCheckReaches(t *testing.T) {
 		}
 	}
 	p.Clear()
+	if checks := l.CheckBinding(t.Context(), resource.Opened{Settings: l.bound.Settings}); !strings.Contains(checks[0].Detail, "reads tokens and values") {
+		t.Errorf("without TLS: %q", checks[0].Detail)
+	}
 	p.On("/v1/sys/internal/ui/mounts/secret", 0, faultproxy.Body(200, "application/json", `{"data": {"type": "kv", "options": null}}`))
 	if got := l.verdict(nil); !strings.Contains(got, "is a store of kv version 1") || !strings.Contains(got, "vault kv enable-versioning secret") {
 		t.Errorf("a store of version 1: %q", got)

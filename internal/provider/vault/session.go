@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 
 const (
 	callTimeout = 20 * time.Second
-	maxBody     = 4 << 20
+	maxBody     = 2 << 20
 	maxSessions = 64
 	renewAgain  = 30 * time.Second // after a renewal that failed
 )
@@ -172,12 +173,11 @@ func (s *session) signIn(ctx context.Context) (pave.Secret, error) {
 		}
 		in["role_id"], in["secret_id"] = s.cfg.role, strings.TrimSpace(secret.Reveal())
 	case "kubernetes":
-		jwt, err := os.ReadFile(s.cfg.jwt)
+		jwt, err := s.account()
 		if err != nil {
-			return pave.Secret{}, pave.Errorf(pave.Denied, "the token of the service account cannot be read: %w", err).
-				WithHint("run the server in the cluster, or give the binding another way to sign in (--set auth=approle)")
+			return pave.Secret{}, err
 		}
-		in["role"], in["jwt"] = s.cfg.role, strings.TrimSpace(string(jwt))
+		in["role"], in["jwt"] = s.cfg.role, jwt
 	}
 	var got struct{ Auth lease }
 	err := s.once(ctx, pave.Secret{}, call{method: http.MethodPost, path: "auth/" + s.cfg.authMount + "/login", in: in, out: &got})
@@ -189,6 +189,24 @@ func (s *session) signIn(ctx context.Context) (pave.Secret, error) {
 	}
 	token := pave.NewSecret(got.Auth.Token)
 	s.keep(token, got.Auth, time.Duration(got.Auth.Seconds)*time.Second)
+	return token, nil
+}
+
+// jwt is the form of a service account's token.
+var jwt = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+
+// account reads the token of the service account. What is no token goes nowhere: the
+// binding may name any file that the server can read.
+func (s *session) account() (string, error) {
+	text, err := os.ReadFile(s.cfg.jwt)
+	if err != nil {
+		return "", pave.Errorf(pave.Denied, "the token of the service account cannot be read: %w", err).
+			WithHint("run the server in the cluster, or give the binding another way to sign in (--set auth=approle)")
+	}
+	token := strings.TrimSpace(string(text))
+	if !jwt.MatchString(token) {
+		return "", pave.Errorf(pave.Denied, "%s holds no token of a service account", s.cfg.jwt).WithHint("--set jwt_file=FILE")
+	}
 	return token, nil
 }
 

@@ -33,6 +33,8 @@ type Server struct {
 	Token   string // of an owner of the group
 	Version string
 	Premium bool // approvals and owners of code
+	Lists   bool // approvals are listed where they cannot be made
+	OldMask bool // fewer characters can be masked, as in older servers
 	AtOnce  bool // what is marked for deletion may be deleted at once
 	Signs   bool // webhooks have a signature, as from 19.0
 	// Before is asked for each call before anything happens; it may answer itself, and

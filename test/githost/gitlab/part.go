@@ -110,7 +110,10 @@ func (s *Server) protected(c *call, p *project, name string) (int, any, error) {
 }
 
 func (s *Server) approvals(c *call, p *project, id string) (int, any, error) {
-	if !s.Premium {
+	if !s.Premium && s.Lists && c.method != http.MethodGet {
+		return 0, nil, fault{http.StatusForbidden, "403 Forbidden"}
+	}
+	if !s.Premium && !s.Lists {
 		return 0, nil, notFound("")
 	}
 	if c.method == http.MethodGet {
@@ -194,7 +197,7 @@ func (s *Server) inVariables(c *call, p *project, key string) (int, any, error) 
 
 // fill changes a variable, unless it cannot be masked.
 func (s *Server) fill(p *project, v *api.ProjectVariable, value, description *string, masked, protected, raw *bool) error {
-	if masked != nil && *masked && (len(*value) < 8 || strings.ContainsAny(*value, " \n\t")) {
+	if masked != nil && *masked && (len(*value) < 8 || strings.ContainsAny(*value, " \n\t") || s.OldMask && strings.ContainsAny(*value, "!$%&?")) {
 		return fault{http.StatusBadRequest, map[string]any{"value": []string{"is invalid"}}}
 	}
 	set(&v.Value, value)
