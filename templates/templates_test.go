@@ -22,9 +22,9 @@ var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write the golden fi
 // names are the templates that ship.
 var names = []string{"go-http", "node-express", "python-service", "static-site", "worker"}
 
-// options are what a developer may choose of a database and a cache.
-var options = map[string][2]string{
-	"none": {"", ""}, "database": {"postgresql", ""}, "cache": {"", "redis"}, "both": {"postgresql", "redis"},
+// options are what a developer may choose of a database, a cache and a queue.
+var options = map[string][3]string{
+	"none": {}, "database": {"postgresql"}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "queue": {"", "", "nats"},
 }
 
 // A rendered service.
@@ -49,7 +49,7 @@ func load(t *testing.T, name string) *template.Template {
 func render(t *testing.T, name, option string) rendered {
 	t.Helper()
 	vars := template.Vars{Name: "payment-processor", Team: "payment-squad", Description: "Takes 'money', \"fast\".",
-		Environments: []string{"staging", "production"}, Database: options[option][0], Cache: options[option][1]}
+		Environments: []string{"staging", "production"}, Database: options[option][0], Cache: options[option][1], Queue: options[option][2]}
 	tree, err := load(t, name).Render(t.Context(), vars)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			where := map[string][]string{}
-			for _, option := range []string{"none", "database", "cache", "both"} {
+			for _, option := range []string{"none", "database", "cache", "both", "queue"} {
 				for file := range render(t, name, option).files {
 					where[file] = append(where[file], option)
 				}
@@ -113,7 +113,7 @@ func TestFiles(t *testing.T) {
 			var list strings.Builder
 			for _, file := range slices.Sorted(maps.Keys(where)) {
 				list.WriteString(file)
-				if len(where[file]) < 4 {
+				if len(where[file]) < 5 {
 					fmt.Fprintf(&list, " (%s)", strings.Join(where[file], ", "))
 				}
 				list.WriteString("\n")
@@ -136,6 +136,7 @@ func TestFiles(t *testing.T) {
 var traces = map[string]*regexp.Regexp{
 	"database": regexp.MustCompile(`(?i)database|postgres|pgx|psycopg|"pg"|migrat|internal/visit|visits table`),
 	"cache":    regexp.MustCompile(`(?i)redis|the cache|\bhits?\b`),
+	"queue":    regexp.MustCompile(`(?i)\bnats\b|jetstream|QUEUE_URL`),
 }
 
 // Nothing in a tree is dead: what was not chosen is not mentioned anywhere.
@@ -143,7 +144,10 @@ func TestNothingIsLeftOver(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r rendered) {
 		for what, pattern := range traces {
-			chosen := r.option == what || r.option == "both"
+			chosen := r.option == what || r.option == "both" && what != "queue"
+			if what == "queue" && r.template != "worker" {
+				chosen = false // the others know nothing of it
+			}
 			found := ""
 			for file, text := range r.files {
 				if m := pattern.FindString(file + "\n" + text); m != "" && file != "package-lock.json" {
@@ -218,6 +222,9 @@ func TestShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"static-site", "worker"} {
+			if name == "worker" && strings.HasPrefix(shared, "go.") {
+				continue // it may have a queue
+			}
 			if got, err := fs.ReadFile(templates.FS, name+"/skeleton/"+shared); err != nil || string(got) != string(want) {
 				t.Errorf("%s of %s is not that of go-http: %v", shared, name, err)
 			}

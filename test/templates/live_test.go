@@ -20,8 +20,9 @@ import (
 
 var names = []string{"go-http", "node-express", "python-service", "worker", "static-site"}
 
-var options = []struct{ name, database, cache string }{
-	{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"},
+var options = []struct{ name, database, cache, queue string }{
+	{"none", "none", "none", "none"}, {"database", "postgresql", "none", "none"}, {"cache", "none", "redis", "none"}, {"both", "postgresql", "redis", "none"},
+	{"queue", "none", "none", "nats"}, // for the worker alone
 }
 
 // systemFirst makes python3 the one whose packages the system has: the first on the
@@ -45,8 +46,11 @@ func TestLive(t *testing.T) {
 	c := newCollector(t)
 	for _, name := range names {
 		for _, o := range options {
+			if o.queue != "none" && name != "worker" {
+				continue
+			}
 			t.Run(name+"/"+o.name, func(t *testing.T) {
-				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database == "postgresql", cache: o.cache == "redis"}
+				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database == "postgresql", cache: o.cache == "redis", queue: o.queue}
 				l.path = "/"
 				if name == "static-site" && (l.database || l.cache) {
 					l.path = "/api/visits"
@@ -74,12 +78,13 @@ type live struct {
 	name, template  string
 	path            string // of the request that uses database and cache
 	database, cache bool
+	queue           string // engine
 }
 
 // create makes the service; its pipeline ran, with its tests.
 func (l live) create(t *testing.T, database, cache string) {
 	t.Helper()
-	id, err := l.h.Create(world.Spec{Name: l.name, Team: "pavers", Template: l.template, Environments: []string{"staging"}, Database: database, Cache: cache})
+	id, err := l.h.Create(world.Spec{Name: l.name, Team: "pavers", Template: l.template, Environments: []string{"staging"}, Database: database, Cache: cache, Queue: l.queue})
 	if err == nil {
 		_, err = l.h.Wait(id)
 	}
@@ -119,7 +124,7 @@ func (l live) get(t *testing.T, path string) (int, string) {
 }
 
 // works reports whether the service is a worker with a queue: it does jobs.
-func (l live) works() bool { return l.template == "worker" && (l.database || l.cache) }
+func (l live) works() bool { return l.template == "worker" && (l.database || l.cache || l.queue == "nats") }
 
 func (l live) answers(t *testing.T) {
 	t.Helper()
