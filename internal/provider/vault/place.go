@@ -72,7 +72,7 @@ func (p place) taken(owner string) error {
 			WithHint("pave explain %s", p.ref.Service)
 	}
 	return pave.Errorf(pave.Conflict, "%s is there and not made by pave", p.name()).
-		WithHint("give it the value that is there and pave takes it over, or give the secret of %s another name", p.ref.Service)
+		WithHint("pave set secret %s --service %s with the value that is there takes it over; else choose another name", p.key, p.ref.Service)
 }
 
 // change brings an entry nearer to what is wanted, a step at a time, until step says that
