@@ -24,7 +24,19 @@ var names = []string{"go-http", "node-express", "python-service", "static-site",
 
 // options are what a developer may choose of a database and a cache.
 var options = map[string][2]string{
-	"none": {"", ""}, "database": {"postgresql", ""}, "cache": {"", "redis"}, "both": {"postgresql", "redis"},
+	"none": {"", ""}, "database": {"postgresql", ""}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "mysql": {"mysql", ""}, "mysql and cache": {"mysql", "redis"},
+}
+
+// chosen are the options of a template: another database those that speak to one.
+func chosen(t *testing.T, name string) (out []string) {
+	t.Helper()
+	tmpl := load(t, name)
+	for _, option := range []string{"none", "database", "cache", "both", "mysql", "mysql and cache"} {
+		if tmpl.Takes("database", options[option][0]) == nil {
+			out = append(out, option)
+		}
+	}
+	return out
 }
 
 // A rendered service.
@@ -65,7 +77,7 @@ func render(t *testing.T, name, option string) rendered {
 func each(t *testing.T, test func(t *testing.T, r rendered)) {
 	t.Helper()
 	for _, name := range names {
-		for option := range options {
+		for _, option := range chosen(t, name) {
 			t.Run(name+"/"+option, func(t *testing.T) {
 				t.Parallel()
 				test(t, render(t, name, option))
@@ -105,7 +117,8 @@ func TestFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			where := map[string][]string{}
-			for _, option := range []string{"none", "database", "cache", "both"} {
+			all := chosen(t, name)
+			for _, option := range all {
 				for file := range render(t, name, option).files {
 					where[file] = append(where[file], option)
 				}
@@ -113,7 +126,7 @@ func TestFiles(t *testing.T) {
 			var list strings.Builder
 			for _, file := range slices.Sorted(maps.Keys(where)) {
 				list.WriteString(file)
-				if len(where[file]) < 4 {
+				if len(where[file]) < len(all) {
 					fmt.Fprintf(&list, " (%s)", strings.Join(where[file], ", "))
 				}
 				list.WriteString("\n")
@@ -134,8 +147,10 @@ func TestFiles(t *testing.T) {
 
 // What a service would not have without a choice, nor a word of.
 var traces = map[string]*regexp.Regexp{
-	"database": regexp.MustCompile(`(?i)database|postgres|pgx|psycopg|"pg"|migrat|internal/visit|visits table`),
-	"cache":    regexp.MustCompile(`(?i)redis|the cache|\bhits?\b`),
+	"database":   regexp.MustCompile(`(?i)database|postgres|pgx|psycopg|"pg"|migrat|internal/visit|visits table`),
+	"mysql":      regexp.MustCompile(`(?i)mysql|maria`),
+	"postgresql": regexp.MustCompile(`(?i)postgres|pgx|psycopg|"pg"`),
+	"cache":      regexp.MustCompile(`(?i)redis|the cache|\bhits?\b`),
 }
 
 // Nothing in a tree is dead: what was not chosen is not mentioned anywhere.
@@ -143,7 +158,8 @@ func TestNothingIsLeftOver(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r rendered) {
 		for what, pattern := range traces {
-			chosen := r.option == what || r.option == "both"
+			o := options[r.option]
+			chosen := what == "cache" && o[1] != "" || what == "database" && o[0] != "" || what == o[0]
 			found := ""
 			for file, text := range r.files {
 				if m := pattern.FindString(file + "\n" + text); m != "" && file != "package-lock.json" {

@@ -10,6 +10,7 @@ import (
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/client"
 	"github.com/pave-platform/pave/internal/cli"
+	"github.com/pave-platform/pave/internal/embedded"
 	"github.com/pave-platform/pave/internal/server"
 )
 
@@ -71,6 +72,7 @@ func deps(version string) cli.Deps {
 			// The node takes signals itself: they stop its programs first.
 			return with(func(c server.Config) error { return server.RunNode(context.Background(), c, os.Stderr) })
 		},
+		Serve:  embedded.Serve,
 		Static: server.ServeStatic,
 		Backup: func(ctx context.Context, out io.Writer, file, keys string) error {
 			return with(func(c server.Config) error {

@@ -33,6 +33,8 @@ type Deps struct {
 	Server func(ctx context.Context, flags ServerFlags) error
 	// Node runs the node in the foreground until ctx ends.
 	Node func(ctx context.Context) error
+	// Serve is a server of a kind that is part of this program, for the node alone.
+	Serve func(ctx context.Context, kind string) error
 	// Static serves the files of the first folder that has an index.html until ctx ends.
 	Static func(ctx context.Context, folders []string) error
 	// Backup writes the state of the platform into a file, and its keys into another

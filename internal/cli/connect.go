@@ -39,6 +39,13 @@ var consoles = map[string]console{
 	"redis": {[]string{"redis-cli"}, "apt-get install -y redis-tools", func(u *url.URL, password string) (argv, env []string) {
 		return []string{"-h", u.Hostname(), "-p", u.Port(), "--user", u.User.Username(), "--no-auth-warning"}, []string{"REDISCLI_AUTH=" + password}
 	}},
+	"nats": {[]string{"nats"}, "go install github.com/nats-io/natscli/nats@latest", func(u *url.URL, password string) (argv, env []string) {
+		return nil, []string{"NATS_URL=nats://" + u.Host, "NATS_USER=" + u.User.Username(), "NATS_PASSWORD=" + password}
+	}},
+	"s3": {[]string{"aws"}, "apt-get install -y awscli", func(u *url.URL, password string) (argv, env []string) {
+		return []string{"--endpoint-url", u.Scheme + "://" + u.Host}, []string{"AWS_ACCESS_KEY_ID=" + u.User.Username(), "AWS_SECRET_ACCESS_KEY=" + password,
+			"AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "S3_BUCKET=" + strings.TrimPrefix(u.Path, "/")}
+	}},
 }
 
 // find is the path of the program.
@@ -56,17 +63,17 @@ func (a *app) connect() *cobra.Command {
 	var within time.Duration
 	var show bool
 	cmd := &cobra.Command{
-		Use: "connect NAME KIND [-- ARG...]", Short: "Open the database or cache of a service, with rights for a while",
-		Long: "Open the database of a service with psql or mariadb, or its cache with redis-cli, with credentials of\n" +
-			"your own that are taken away when you leave, and at their end at the latest. They have the rights of the\n" +
-			"service; in a protected environment they read only, unless a lead asks for --write. What follows --\n" +
-			"goes to the program. --print gives the address instead. The audit log keeps who came, with which\n" +
-			"rights, and when they left.",
+		Use: "connect NAME KIND [-- ARG...]", Short: "Open the database, cache, queue or bucket of a service, with rights for a while",
+		Long: "Open the database of a service with psql or mariadb, its cache with redis-cli, its queue with nats or\n" +
+			"its bucket with aws, with credentials of your own that are taken away when you leave, and at their end\n" +
+			"at the latest. They have the rights of the service; in a protected environment they read only, unless a\n" +
+			"lead asks for --write. What follows -- goes to the program. --print gives the address instead. The audit\n" +
+			"log keeps who came, with which rights, and when they left.",
 		Example: examples("pave connect payment-processor database", "pave connect payment-processor database --env production -- -c 'SELECT count(*) FROM payment'",
-			"pave connect payment-processor cache --print --for 10m"),
+			"pave connect payment-processor bucket -- s3 ls", "pave connect payment-processor cache --print --for 10m"),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if dash := cmd.ArgsLenAtDash(); len(args) < 2 || dash >= 0 && dash != 2 || dash < 0 && len(args) > 2 {
-				return usagef("pave connect needs the name of a service, and database or cache").WithHint("%s", firstExample(cmd))
+				return usagef("pave connect needs the name of a service, and database, cache, queue or bucket").WithHint("%s", firstExample(cmd))
 			}
 			return nil
 		},

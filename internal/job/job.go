@@ -55,6 +55,8 @@ type Spec struct {
 	Output    func(Line)
 	MaxLine   int   // bytes; the rest of a longer line is dropped
 	MaxOutput int64 // bytes; what comes later is read and dropped
+	// Stdin is what it reads from; nil is nothing.
+	Stdin *os.File
 	// Files are what it reads from and writes to in the place of Output, as they are.
 	Files *Files
 }

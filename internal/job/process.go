@@ -42,6 +42,9 @@ func start(cmd *exec.Cmd, s Spec) (*Process, error) {
 		return nil, startError(s, err)
 	}
 	cmd.Stdout, cmd.Stderr = out.stdout.w, out.stderr.w
+	if s.Stdin != nil {
+		cmd.Stdin = s.Stdin
+	}
 	if f := s.Files; f != nil {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = f.Stdin, f.Stdout, f.Stderr
 	}

@@ -88,6 +88,10 @@ func (n *Node) handler() http.Handler {
 		n.server, nil,
 		func() []string { return slices.Collect(maps.Keys(n.want.Servers)) },
 		n.deleteServer)
+	route("GET /v1/servers/{id}/holds", func(r *http.Request) (any, error) {
+		text, err := n.serverHolds(r.PathValue("id"))
+		return Holds{text}, err
+	})
 	resource(n, route, "environments",
 		func(id string, in wire[Environment]) (any, error) {
 			in.Item.ID = id

@@ -170,6 +170,13 @@ func (c *Client) Server(ctx context.Context, id string) (ServerStatus, error) {
 	return call[ServerStatus](ctx, c, http.MethodGet, "servers/"+url.PathEscape(id), nil)
 }
 
+// ServerHolds asks a server of kind nats or s3 what it holds, in words. Unavailable where
+// it does not run.
+func (c *Client) ServerHolds(ctx context.Context, id string) (string, error) {
+	h, err := call[Holds](ctx, c, http.MethodGet, "servers/"+url.PathEscape(id)+"/holds", nil)
+	return h.Text, err
+}
+
 // Servers observes all servers, in order of their ids.
 func (c *Client) Servers(ctx context.Context) ([]ServerStatus, error) {
 	return call[[]ServerStatus](ctx, c, http.MethodGet, "servers", nil)

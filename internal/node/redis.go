@@ -43,21 +43,28 @@ var (
 
 func checkRedis(s *Server, _ string) error {
 	s.MemoryMB = cmp.Or(s.MemoryMB, defaultRedisMB)
+	if s.MemoryMB < minRedisMB || s.MemoryMB > maxRedisMB {
+		return pave.BadField("memory_mb", fmt.Sprint(s.MemoryMB), fmt.Sprintf("must be %d to %d", minRedisMB, maxRedisMB), "for example 64")
+	}
+	return checkLogins(*s)
+}
+
+// checkLogins holds the owner and the users of a server to their rules.
+func checkLogins(s Server) error {
+	ours := []string{probeUser, "default", "pave"} // names that servers have for themselves
 	switch {
 	case checkID(s.Owner) != nil:
 		return pave.BadField("owner", s.Owner, "is not an id", "name whose data it is")
-	case !redisUser.MatchString(s.User) || s.User == probeUser || s.User == "default":
+	case !redisUser.MatchString(s.User) || slices.Contains(ours, s.User):
 		return pave.BadField("user", s.User, "is no name of a user", "use a-z, 0-9, '_' and '-'")
 	case !hashPattern.MatchString(s.PasswordSHA256):
 		return pave.BadField("password", "", "must be the SHA-256 of one, in hex", "64 of 0-9 and a-f")
 	case len(s.Beside) > maxBeside:
 		return pave.BadField("beside", fmt.Sprint(len(s.Beside)), "is too many users", fmt.Sprintf("at most %d", maxBeside))
 	case slices.ContainsFunc(s.Beside, func(l Login) bool {
-		return !redisUser.MatchString(l.User) || l.User == probeUser || l.User == "default" || l.User == s.User || !hashPattern.MatchString(l.PasswordSHA256)
+		return !redisUser.MatchString(l.User) || slices.Contains(ours, l.User) || l.User == s.User || !hashPattern.MatchString(l.PasswordSHA256)
 	}):
 		return pave.BadField("beside", "", "holds a user without a good name and hash", "a name of a-z, 0-9, '_' and '-', another than the first user's")
-	case s.MemoryMB < minRedisMB || s.MemoryMB > maxRedisMB:
-		return pave.BadField("memory_mb", fmt.Sprint(s.MemoryMB), fmt.Sprintf("must be %d to %d", minRedisMB, maxRedisMB), "for example 64")
 	}
 	return nil
 }

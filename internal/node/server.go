@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -100,7 +101,11 @@ func (s *server) once() (stopped bool, err error) {
 	maps.Copy(env, l.env)
 	proc, err := job.Start(job.Spec{
 		Dir: s.data(), Command: l.command, Env: env, UID: who.uid, GID: who.gid, MaxOutput: 1 << 62, Output: s.output(s.tail),
+		Stdin: l.stdin,
 	})
+	if l.stdin != nil {
+		_ = l.stdin.Close() // the process has its own
+	}
 	if err != nil {
 		return false, err
 	}
@@ -176,7 +181,7 @@ func (s *server) watchReady(ctx context.Context, serves func() bool) {
 // endOthers ends whatever runs in the data folder, gracefully first those that
 // are first: there must never be two servers on the same data.
 func (s *server) endOthers(first func(job.Proc) bool, sigs []syscall.Signal) error {
-	inData := func(q job.Proc) bool { return q.Dir() == s.data() }
+	inData := func(q job.Proc) bool { return q.Dir() == s.data() || strings.HasPrefix(q.Dir(), s.data()+"/") }
 	if left := job.Find(inData); len(left) > 0 {
 		endProcs(job.Find(func(q job.Proc) bool { return inData(q) && first(q) }), sigs[0], serverGrace)
 		endProcs(job.Find(inData), sigs[len(sigs)-1], 5*time.Second)

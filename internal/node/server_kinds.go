@@ -25,6 +25,7 @@ type launch struct {
 	version string
 	serves  func(pid int) bool // whether the process answers by now
 	env     map[string]string  // beside what every server gets
+	stdin   *os.File           // what it reads from, nil for nothing; given away
 }
 
 // A serverKind is a kind of server that the node can run.
@@ -33,13 +34,16 @@ type serverKind struct {
 	find   func() error                      // NotFound where its programs are not on this machine
 	check  func(s *Server, dir string) error // of what is particular to the kind
 	users  []string                          // who it may run as, where the node is root
+	uid    int                               // or the user that needs no name
 }
 
 var serverKinds = map[string]serverKind{
-	"postgres": {newPostgres, findAnyPostgres, checkPostgres, []string{"postgres", "pave-postgres"}},
-	"mysql":    {newMySQL, findAnyMySQL, checkMySQL, []string{"mysql", "pave-mysql"}},
-	"rabbitmq": {newRabbitMQ, findAnyRabbitMQ, checkRabbitMQ, []string{"rabbitmq", "pave-rabbitmq"}},
-	"redis":    {newRedis, findAnyRedis, checkRedis, []string{"redis", "pave-redis"}},
+	"postgres": {engine: newPostgres, find: findAnyPostgres, check: checkPostgres, users: []string{"postgres", "pave-postgres"}},
+	"mysql":    {engine: newMySQL, find: findAnyMySQL, check: checkMySQL, users: []string{"mysql", "pave-mysql"}},
+	"rabbitmq": {engine: newRabbitMQ, find: findAnyRabbitMQ, check: checkRabbitMQ, users: []string{"rabbitmq", "pave-rabbitmq"}},
+	"redis":    {engine: newRedis, find: findAnyRedis, check: checkRedis, users: []string{"redis", "pave-redis"}},
+	"nats":     {engine: newEmbedded, find: findEmbedded, check: checkEmbedded, uid: natsUID},
+	"s3":       {engine: newEmbedded, find: findEmbedded, check: checkEmbedded, uid: s3UID},
 }
 
 // An account is a user of this machine.
@@ -51,6 +55,12 @@ type account struct {
 // serverAccount is who servers of a kind run as: never root, and a user with an
 // entry in passwd, without which initdb refuses.
 func serverAccount(kind string) (account, error) {
+	if uid := serverKinds[kind].uid; uid != 0 {
+		if os.Geteuid() != 0 {
+			return account{uid: os.Geteuid(), gid: os.Getegid()}, nil
+		}
+		return account{uid: uid, gid: uid}, nil
+	}
 	if os.Geteuid() != 0 {
 		u, err := user.Current()
 		if err != nil {

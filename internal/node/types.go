@@ -209,29 +209,36 @@ type JWK struct {
 }
 
 // A Server is a local server the node runs: of kind "postgres", "mysql" (MariaDB) or
-// "rabbitmq", one for all services, or of kind "redis", each with an owner.
+// "rabbitmq", one for all services, or of kind "redis", "nats" or "s3", each with an owner.
 type Server struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"`
 	Port int    `json:"port"` // 0: the node picks one and keeps it
 
-	// Of redis alone. Owner is the mark of its data: what carries another is
-	// refused. User is who may connect, with the password of that hash; of rabbitmq it
-	// is the administrator, and RabbitSalt stands before the password.
-	Owner          string `json:"owner,omitempty"`
-	User           string `json:"user,omitempty"`
-	PasswordSHA256 string `json:"password_sha256,omitempty"` // in hex; not shown in its status
-	MemoryMB       int    `json:"memory_mb,omitempty"`       // what it may hold; 0: 64
+	// Of those with an owner. Owner is the mark of its data: what carries another is
+	// refused. User is who may connect, with the password of that hash; of rabbitmq, which
+	// has no owner, it is the administrator, and RabbitSalt stands before the password.
+	Owner string `json:"owner,omitempty"`
+	User  string `json:"user,omitempty"`
+	// PasswordSHA256 is in hex and not shown in its status. For s3 it is the secret key
+	// itself, which signatures are checked with.
+	PasswordSHA256 string `json:"password_sha256,omitempty"`
+	MemoryMB       int    `json:"memory_mb,omitempty"` // what redis may hold; 0: 64
 	// Beside are further users. A put that changes users alone restarts nothing.
 	Beside []Login `json:"beside,omitempty"`
 }
 
-// A Login is a user of a Redis server beside the service's own.
+// A Login is a user of a server beside the service's own.
 type Login struct {
 	User           string    `json:"user"`
 	PasswordSHA256 string    `json:"password_sha256,omitempty"` // in hex; not shown in its status
 	ReadOnly       bool      `json:"read_only,omitempty"`
 	Until          time.Time `json:"until,omitzero"` // then it is shut out; zero is never
+}
+
+// Holds says in words what would be lost without the data of a server; "" for nothing.
+type Holds struct {
+	Text string `json:"text"`
 }
 
 // ServerFolder is a folder that holds the data of a server.

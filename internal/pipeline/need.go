@@ -23,7 +23,10 @@ var drivers = []struct{ text, kind, engine string }{
 	{"memcache", "cache", "memcached"},
 	{"github.com/rabbitmq/amqp091-go", "queue", "rabbitmq"}, {`"amqplib"`, "queue", "rabbitmq"}, {"pika", "queue", "rabbitmq"}, {"spring-boot-starter-amqp", "queue", "rabbitmq"},
 	{"github.com/segmentio/kafka-go", "queue", "kafka"}, {`"kafkajs"`, "queue", "kafka"}, {"kafka-python", "queue", "kafka"}, {"spring-kafka", "queue", "kafka"},
-	{"github.com/nats-io/nats.go", "queue", "nats"}, {`"nats"`, "queue", "nats"},
+	{"github.com/nats-io/nats.go", "queue", "nats"}, {`"nats"`, "queue", "nats"}, {`"@nats-io/transport-node"`, "queue", "nats"}, {"nats-py", "queue", "nats"},
+	{"io.nats", "queue", "nats"},
+	{"github.com/aws/aws-sdk-go-v2/service/s3", "bucket", "s3"}, {"github.com/minio/minio-go", "bucket", "s3"}, {`"@aws-sdk/client-s3"`, "bucket", "s3"},
+	{`"minio"`, "bucket", "s3"}, {"minio", "bucket", "s3"}, {"io.minio", "bucket", "s3"},
 }
 
 // images of compose files.
@@ -31,6 +34,7 @@ var images = []struct{ text, kind, engine string }{
 	{"postgres", "database", "postgresql"}, {"postgis", "database", "postgresql"}, {"timescale", "database", "postgresql"}, {"mysql", "database", "mysql"},
 	{"mariadb", "database", "mysql"}, {"mongo", "database", "mongodb"}, {"redis", "cache", "redis"}, {"valkey", "cache", "redis"}, {"memcached", "cache", "memcached"},
 	{"rabbitmq", "queue", "rabbitmq"}, {"kafka", "queue", "kafka"}, {"nats", "queue", "nats"}, {"elasticsearch", "search", "elasticsearch"}, {"minio", "bucket", "s3"},
+	{"localstack", "bucket", "s3"}, {"seaweedfs", "bucket", "s3"},
 }
 
 // findNeeds lists each kind and engine once, at the place that says so first.

@@ -141,6 +141,9 @@ func (p *Platform) adoptedSettings(ctx context.Context, r pave.Adopt, ad *adopti
 	for _, kind := range pave.BackingKinds {
 		engine, err := engineOf(nil, kind, cmp.Or(r.Engine(kind), needed(ad.pipe, kind)))
 		bad.add(err)
+		if r.Engine(kind) == "" && bringsGiven(r, pave.WantedBacking{Kind: kind, Engine: engine}) {
+			continue // it is reached elsewhere, by what was given
+		}
 		if engine != "" {
 			ad.want.Resources = append(ad.want.Resources, pave.WantedBacking{Kind: kind, Name: ad.name, Engine: engine})
 		}
@@ -157,6 +160,15 @@ func (p *Platform) adoptedSettings(ctx context.Context, r pave.Adopt, ad *adopti
 		bad.add(checkValue(check, name, r.Variables[name]))
 	}
 	return nil
+}
+
+// bringsGiven reports whether a backing would bring a variable that was given.
+func bringsGiven(r pave.Adopt, b pave.WantedBacking) bool {
+	return b.Engine != "" && slices.ContainsFunc(b.Variables(), func(v pave.BackingVariable) bool {
+		_, variable := r.Variables[v.Name]
+		_, secret := r.Secrets[v.Name]
+		return variable || secret
+	})
 }
 
 // needed is the engine of a kind that the code speaks to and that can be had here.

@@ -69,14 +69,18 @@ func sourceNotes(kept pave.Repository, tree fs.FS) []string {
 var connection = map[string]*regexp.Regexp{
 	pave.KindDatabase: regexp.MustCompile(`^(?:APP_)?(?:DB|DATABASE|POSTGRES|POSTGRESQL|PG|SQL)_?(URL|URI|DSN|HOST|HOSTNAME|SERVER|PORT|NAME|DB|DATABASE|DBNAME|USER|USERNAME|PASSWORD|PASS|PWD)$`),
 	pave.KindCache:    regexp.MustCompile(`^(?:APP_)?(?:REDIS|CACHE)_?(URL|URI|HOST|HOSTNAME|PORT|USER|USERNAME|PASSWORD|PASS)$`),
+	pave.KindQueue:    regexp.MustCompile(`^(?:APP_)?(?:NATS|QUEUE|RABBITMQ|AMQP|RABBIT)_?(URL|URI|HOST|HOSTNAME|PORT|USER|USERNAME|PASSWORD|PASS)$`),
+	pave.KindBucket:   regexp.MustCompile(`^(?:APP_)?(?:S3|MINIO|BUCKET|AWS|AWS_S3)_?(ENDPOINT|ENDPOINT_URL|BUCKET|BUCKET_NAME|NAME|REGION|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|SECRET_ACCESS_KEY|ROOT_USER|ROOT_PASSWORD)$`),
 }
 
 // outputOf are the outputs of a resource by how code calls them.
 var outputOf = map[string]string{"URL": "url", "URI": "url", "DSN": "url", "HOST": "host", "HOSTNAME": "host", "SERVER": "host", "PORT": "port",
-	"NAME": "name", "DB": "name", "DATABASE": "name", "DBNAME": "name", "USER": "user", "USERNAME": "user", "PASSWORD": "password", "PASS": "password", "PWD": "password"}
+	"NAME": "name", "DB": "name", "DATABASE": "name", "DBNAME": "name", "USER": "user", "USERNAME": "user", "PASSWORD": "password", "PASS": "password", "PWD": "password",
+	"ENDPOINT": "endpoint", "ENDPOINT_URL": "endpoint", "BUCKET": "name", "BUCKET_NAME": "name", "REGION": "region", "ACCESS_KEY": "user", "ACCESS_KEY_ID": "user",
+	"SECRET_KEY": "password", "SECRET_ACCESS_KEY": "password", "ROOT_USER": "user", "ROOT_PASSWORD": "password"}
 
 // variablesOf are the variables of a service: those that were given, and references to
-// its database and cache under the names by which the code asks for them.
+// its backings under the names by which the code asks for them.
 func variablesOf(pipe pipeline.Pipeline, want pave.Wanted, given map[string]string) map[string]string {
 	out := maps.Clone(given)
 	for kind, names := range connection {
@@ -86,7 +90,7 @@ func variablesOf(pipe pipeline.Pipeline, want pave.Wanted, given map[string]stri
 		for _, v := range pipe.Vars {
 			m := names.FindStringSubmatch(v.Name)
 			_, secret := want.Settings.Secrets[v.Name]
-			if _, set := out[v.Name]; m == nil || set || secret || pave.CheckVariable(v.Name) != nil {
+			if _, set := out[v.Name]; m == nil || set || isBackings(want, v.Name) || secret || pave.CheckVariable(v.Name) != nil {
 				continue
 			}
 			if out == nil {

@@ -92,13 +92,24 @@ func judgeChecks(checks []pave.CommitCheck, commit string, waited time.Duration)
 // observeChecks tells the catalog what the host of a service's repository ran for its
 // newest commit.
 func (p *Platform) observeChecks(ctx context.Context, svc pave.Service, rec resource.Record) error {
+	found, err := p.fromChecks(ctx, svc, rec)
+	for _, o := range found {
+		if err := p.Catalog.Observe(ctx, o); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// fromChecks is what the host of a repository says; nothing where it is on no host.
+func (p *Platform) fromChecks(ctx context.Context, svc pave.Service, rec resource.Record) ([]catalog.Observation, error) {
 	reporter, r, ok := resource.Of[resource.Reporter](p.Resources, rec)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	commit, err := p.Repositories.Head(ctx, rec.ExternalID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o := catalog.Observation{Kind: "component", Name: string(svc.Name), Service: svc.ID, Owner: string(svc.Team), Source: "checks"}
 	checks, err := reporter.Checks(ctx, r, commit)
@@ -108,5 +119,5 @@ func (p *Platform) observeChecks(ctx context.Context, svc pave.Service, rec reso
 	for _, c := range checks {
 		o.Facts = append(o.Facts, catalog.Fact{Key: "check." + c.Name, Value: c.State, Evidence: fmt.Sprintf("%s for %.7s", c.URL, commit)})
 	}
-	return p.Catalog.Observe(ctx, o)
+	return []catalog.Observation{o}, nil
 }

@@ -19,6 +19,7 @@ type guardrail struct {
 var guardrails = []guardrail{
 	{"no-root-workload", noRootWorkload},
 	{"no-public-database", noPublicDatabase},
+	{"no-public-bucket", noPublicBucket},
 }
 
 // guard returns the verdict of every guardrail on every change it speaks of. A
@@ -69,4 +70,18 @@ func noPublicDatabase(ch resource.Change) (pave.Verdict, bool) {
 		return pave.Verdict{Reason: fmt.Sprintf("the binding of %s makes the database reachable by everybody", ch.Ref.Env)}, true
 	}
 	return pave.Verdict{Allowed: true, Reason: "only its own role may connect"}, true
+}
+
+func noPublicBucket(ch resource.Change) (pave.Verdict, bool) {
+	var spec resource.BucketSpec
+	if ch.Ref.Kind != pave.KindBucket {
+		return pave.Verdict{}, false
+	}
+	if err := json.Unmarshal(ch.Node.Spec, &spec); err != nil {
+		return pave.Verdict{Reason: "its spec cannot be read"}, true
+	}
+	if spec.Public {
+		return pave.Verdict{Reason: fmt.Sprintf("the binding of %s lets everybody read the bucket", ch.Ref.Env)}, true
+	}
+	return pave.Verdict{Allowed: true, Reason: "only its own keys may sign"}, true
 }

@@ -31,6 +31,8 @@ func TestGuards(t *testing.T) {
 		"private":         {"only the own role connects", change(pave.ActionCreate, pave.KindDatabase, resource.DatabaseSpec{Engine: "postgresql"}), "no-public-database", true},
 		"public":          {"a binding may not open it to everybody", change(pave.ActionCreate, pave.KindDatabase, resource.DatabaseSpec{Public: true}), "no-public-database", false},
 		"public, deleted": {"what is taken away is no danger", change(pave.ActionDelete, pave.KindDatabase, resource.DatabaseSpec{Public: true}), "no-public-database", true},
+		"private bucket":  {"nobody reads a bucket without a key", change(pave.ActionCreate, pave.KindBucket, resource.BucketSpec{Engine: "s3"}), "no-public-bucket", true},
+		"public bucket":   {"a binding may not open it to everybody", change(pave.ActionUpdate, pave.KindBucket, resource.BucketSpec{Public: true}), "no-public-bucket", false},
 	}
 	for name, c := range cases {
 		verdicts := guard([]resource.Change{c.change})

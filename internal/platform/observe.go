@@ -48,7 +48,8 @@ func countKinds(seen []catalog.Observation) string {
 		n[o.Kind][o.Name] = true
 	}
 	var parts []string
-	for _, k := range []struct{ kind, word string }{{"component", "component"}, {"api", "API"}, {"database", "database"}, {"cache", "cache"}} {
+	for _, k := range []struct{ kind, word string }{{"component", "component"}, {"api", "API"}, {"database", "database"}, {"cache", "cache"},
+		{"queue", "queue"}, {"bucket", "bucket"}} {
 		switch c := len(n[k.kind]); {
 		case c == 1:
 			parts = append(parts, "1 "+k.word)
@@ -71,6 +72,15 @@ func (p *Platform) observeService(ctx context.Context, svc pave.Service, rev pav
 	if err != nil {
 		return nil, err
 	}
+	rec, err := p.repositoryOf(ctx, svc)
+	if err != nil {
+		return nil, err
+	}
+	checks, err := p.fromChecks(ctx, svc, rec)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, checks...)
 	if releases, err := p.Releases.List(ctx, svc.ID); err != nil {
 		return nil, err
 	} else if len(releases) > 0 {

@@ -108,6 +108,9 @@ func unmet(pipe pipeline.Pipeline, want pave.Wanted) []string {
 		}
 		said[need.Engine] = true
 		fix := "it has to be reached in some other way"
+		if e, err := pave.FindEngine(need.Kind, need.Engine); err == nil && e.Provider == "" {
+			fix = fmt.Sprintf("no %s is run on this machine; --%s %s has it made by the module that pave bind names", need.Engine, need.Kind, need.Engine)
+		}
 		if slices.Contains(pave.EnginesOf(need.Kind), need.Engine) {
 			fix = fmt.Sprintf("--%s %s gives it one", need.Kind, need.Engine)
 		}

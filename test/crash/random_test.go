@@ -158,9 +158,12 @@ func (l *lab) killPostmaster() int {
 	return killed(s.Servers[0].PID)
 }
 
-// killCache kills a Redis server, if there is one.
+// killCache kills a server of Redis, NATS or S3, if there is one.
 func (l *lab) killCache() int {
-	return l.catch(func(p job.Proc) bool { return strings.HasPrefix(p.Env("PAVE_ITEM"), "redis-") && l.Inside(p) })
+	return l.catch(func(p job.Proc) bool {
+		engine, _, _ := strings.Cut(p.Env("PAVE_ITEM"), "-")
+		return slices.Contains([]string{"redis", "nats", "s3"}, engine) && l.Inside(p)
+	})
 }
 
 // killGit waits a moment for a git of the server to kill.

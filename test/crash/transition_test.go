@@ -23,7 +23,13 @@ type transition struct {
 // The transitions. Create begins with a name that was never there; the others
 // take up a service again where they can, since to make one takes longest.
 func createDB() transition {
-	return transition{name: "create", begin: fresh, do: func(l *lab, name string) error { return l.create(name, "postgresql", "redis") }}
+	return transition{name: "create", begin: fresh, do: func(l *lab, name string) error {
+		spec := l.Fixture(name, teamName(l.r), "postgresql")
+		spec.Cache, spec.Queue, spec.Bucket = "redis", "nats", "s3"
+		_, err := l.finish(l.Create(spec))
+		l.change(name, func(s *world.Service) { s.Database, s.Cache, s.Stores = true, true, true })
+		return err
+	}}
 }
 
 func fresh(l *lab) (string, error) { return l.fresh(), nil }
@@ -172,9 +178,9 @@ func undoCreate() transition {
 	return transition{name: "undo create", begin: func(l *lab) (name string, err error) {
 		name = l.fresh()
 		spec := l.Fixture(name, teamName(l.r), "postgresql")
-		spec.Cache = "redis"
+		spec.Cache, spec.Queue, spec.Bucket = "redis", "nats", "s3"
 		run, err = l.finish(l.Create(spec))
-		l.change(name, func(s *world.Service) { s.Database, s.Cache = true, true })
+		l.change(name, func(s *world.Service) { s.Database, s.Cache, s.Stores = true, true, true })
 		return name, err
 	}, do: func(l *lab, name string) error {
 		_, err := l.finish(l.Undo(name, "undo", run))

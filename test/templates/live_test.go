@@ -20,8 +20,15 @@ import (
 
 var names = []string{"go-http", "node-express", "python-service", "worker", "static-site"}
 
-var options = []struct{ name, database, cache string }{
-	{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"},
+type option struct{ name, database, cache string }
+
+// options are what may be chosen of a template.
+func options(name string) []option {
+	all := []option{{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"}}
+	if name == "go-http" {
+		all = append(all, option{"mysql", "mysql", "redis"})
+	}
+	return all
 }
 
 // systemFirst makes python3 the one whose packages the system has: the first on the
@@ -44,9 +51,9 @@ func TestLive(t *testing.T) {
 	h.Patience = 10 * time.Minute // the first builds download
 	c := newCollector(t)
 	for _, name := range names {
-		for _, o := range options {
+		for _, o := range options(name) {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
-				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database == "postgresql", cache: o.cache == "redis"}
+				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database != "none", cache: o.cache == "redis"}
 				l.path = "/"
 				if name == "static-site" && (l.database || l.cache) {
 					l.path = "/api/visits"
@@ -229,7 +236,7 @@ func (l live) slow(t *testing.T, r *replica) (finish func()) {
 	switch {
 	case l.template == "worker": // its job takes no time
 		return func() {}
-	case l.database:
+	case l.database && !strings.HasSuffix(l.name, "-mysql"):
 		return l.slowDatabase(t, r)
 	case l.cache:
 		return l.slowCache(t, r)

@@ -126,6 +126,8 @@ type Spec struct {
 	Environments []string       `json:"environments"`
 	Database     string         `json:"database"`
 	Cache        string         `json:"cache,omitempty"`
+	Queue        string         `json:"queue,omitempty"`
+	Bucket       string         `json:"bucket,omitempty"`
 	Inputs       map[string]any `json:"inputs,omitempty"`
 }
 
@@ -267,16 +269,20 @@ func (h *Home) Runs(service, kind string) ([]pave.Run, error) {
 // Commit clones a repository, commits files to it with the real git and pushes,
 // again while the server dies on it. It returns the commit.
 func (h *Home) Commit(service string, files map[string]string) (string, error) {
+	return h.CommitTo(func() string {
+		s := h.Stat()
+		return strings.Replace(s.URL, "http://", "http://pave:"+s.Token+"@", 1) + "/git/" + service + ".git"
+	}, files)
+}
+
+// CommitTo is Commit for a repository at an address, which is asked for at each try.
+func (h *Home) CommitTo(remote func() string, files map[string]string) (string, error) {
 	dir, err := os.MkdirTemp("", "clone-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	remote := func() string {
-		s := h.Stat()
-		return strings.Replace(s.URL, "http://", "http://pave:"+s.Token+"@", 1) + "/git/" + service + ".git"
-	}
-	tree := filepath.Join(dir, service)
+	tree := filepath.Join(dir, "tree")
 	if err := eventually(h.Patience, func() error { _, err := git(dir, "clone", "-q", remote(), tree); return err }); err != nil {
 		return "", err
 	}

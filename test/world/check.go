@@ -13,11 +13,23 @@ import (
 	"github.com/pave-platform/pave/internal/store"
 )
 
+// engines are those of its servers.
+func (s Service) engines() (out []string) {
+	if s.Cache {
+		out = append(out, "redis")
+	}
+	if s.Stores {
+		out = append(out, "nats", "s3")
+	}
+	return out
+}
+
 // A Service is what there must be of a service, and nothing more.
 type Service struct {
 	Name     string
 	Database bool
 	Cache    bool
+	Stores   bool   // a queue and a bucket
 	Commits  int    // 0: one
 	Releases int    // trees kept; 0: one
 	Serving  string // number of the release that serves; "": "1"
@@ -107,12 +119,12 @@ func (d *differences) live(svc Service) {
 		d.database(svc.Name + "_staging")
 		d.credentials(svc)
 	}
-	if svc.Cache {
-		name := svc.Name + "_staging"
-		d.tick("cache", name, d.s.Caches[name])
-		d.seen = append(d.seen, "cache server "+name)
-		if running := d.s.CacheServers[name]; len(running) != 1 || running[0].Listens != 1 {
-			d.add("cache %s is served by %+v, want one process on one port", name, running)
+	for _, engine := range svc.engines() {
+		name := engine + "-" + svc.Name + "_staging"
+		d.tick("store", name, d.s.Stores[name])
+		d.seen = append(d.seen, "store server "+name)
+		if running := d.s.StoreServers[name]; len(running) != 1 || running[0].Listens != 1 {
+			d.add("%s is served by %+v, want one process on one port", name, running)
 		}
 	}
 	d.tick("workload", key, d.s.Workloads[key].ID)
@@ -192,9 +204,9 @@ func (d *differences) kept(svc Service) {
 			d.database(n)
 		}
 	}
-	if svc.Cache {
-		if n := find("cache", svc.Name+"_staging", keys(d.s.Caches)); n != "" {
-			d.tick("cache", n, d.s.Caches[n])
+	for _, engine := range svc.engines() {
+		if n := find("store", engine+"-"+svc.Name+"_staging", keys(d.s.Stores)); n != "" {
+			d.tick("store", n, d.s.Stores[n])
 		}
 	}
 }
@@ -204,7 +216,7 @@ func (d *differences) nothingElse() {
 	for kind, names := range map[string][]string{
 		"repository": keys(d.s.Repositories), "role": keys(d.s.Roles), "database": keys(d.s.Databases), "workload": keys(d.s.Workloads),
 		"identity": keys(d.s.Identities), "route": keys(d.s.Routes), "processes": keys(d.s.Services),
-		"cache": keys(d.s.Caches), "cache server": keys(d.s.CacheServers),
+		"store": keys(d.s.Stores), "store server": keys(d.s.StoreServers),
 	} {
 		for _, n := range names {
 			if !slices.Contains(d.seen, kind+" "+n) {

@@ -284,6 +284,14 @@ func nodeMark(home string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// Eventually tries until it does well, for so long.
+func Eventually(t testing.TB, d time.Duration, f func() error) {
+	t.Helper()
+	if err := eventually(d, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // eventually calls f until it returns nil, at most for d.
 func eventually(d time.Duration, f func() error) error {
 	deadline := time.Now().Add(d)

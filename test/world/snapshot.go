@@ -24,8 +24,8 @@ type Snapshot struct {
 	Databases    map[string]string              // owner by database; PostgreSQL's own left out
 	Services     map[string][]Process           // processes of services, by NAME/ENV
 	Servers      []Process                      // of PostgreSQL: postmasters
-	Caches       map[string]string              // owner by folder of a Redis server, without redis-
-	CacheServers map[string][]Process           // Redis servers that run, likewise
+	Stores       map[string]string              // owner by folder of a server with one: redis-NAME, nats-NAME, s3-NAME
+	StoreServers map[string][]Process           // those that run, likewise
 	Jobs         []Process                      // of pipelines
 	Routes       map[string]node.RouteStatus    // by host
 	Workloads    map[string]node.WorkloadStatus // by NAME/ENV
@@ -51,7 +51,7 @@ type Process struct {
 // Look takes a snapshot. A node or a PostgreSQL that does not answer is an error.
 func (h *Home) Look(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{}
-	for _, look := range []func(context.Context, *Snapshot) error{h.lookGit, h.lookNode, h.lookPostgres, h.lookProcesses, h.lookCaches, h.lookFiles} {
+	for _, look := range []func(context.Context, *Snapshot) error{h.lookGit, h.lookNode, h.lookPostgres, h.lookProcesses, h.lookStores, h.lookFiles} {
 		if err := look(ctx, &s); err != nil {
 			return s, err
 		}
@@ -219,7 +219,7 @@ func (h *Home) Superuser(ctx context.Context) (*pgx.Conn, error) {
 // lookProcesses finds everything in /proc that carries the node's mark or works in
 // this home.
 func (h *Home) lookProcesses(_ context.Context, s *Snapshot) error {
-	s.Services, s.CacheServers = map[string][]Process{}, map[string][]Process{}
+	s.Services, s.StoreServers = map[string][]Process{}, map[string][]Process{}
 	mark, nodePID, serverPID, secondPID := nodeMark(h.Dir), h.NodePID(), h.stat("").PID, h.stat("b").PID
 	sockets := listening()
 	job.Find(func(p job.Proc) bool {
@@ -251,9 +251,8 @@ func (h *Home) place(s *Snapshot, p job.Proc, sockets map[string]bool) {
 		if exe, _, _ := strings.Cut(argv, " "); strings.HasSuffix(exe, "/postgres") {
 			s.Servers = append(s.Servers, q)
 		}
-	case strings.HasPrefix(q.Item, "redis-"):
-		name := strings.TrimPrefix(q.Item, "redis-")
-		s.CacheServers[name] = append(s.CacheServers[name], q)
+	case storeEngine(q.Item) != "":
+		s.StoreServers[q.Item] = append(s.StoreServers[q.Item], q)
 	default:
 		s.Jobs = append(s.Jobs, q)
 		s.stray("job process %d of %s: %s", p.PID, q.Item, argv)
@@ -329,7 +328,7 @@ func (h *Home) lookFiles(_ context.Context, s *Snapshot) error {
 	}
 	for dir, id := range map[string]func(string) bool{
 		"node/work":          func(n string) bool { return workloads[strings.TrimPrefix(n, "workload-")] },
-		"node/logs/server":   func(n string) bool { return n == "postgres" || s.Caches[strings.TrimPrefix(n, "redis-")] != "" },
+		"node/logs/server":   func(n string) bool { return n == "postgres" || s.Stores[n] != "" },
 		"node/logs/workload": func(n string) bool { return workloads[n] },
 		"node/identities":    func(n string) bool { return identities[strings.TrimSuffix(n, ".jwt")] },
 		"releases":           func(n string) bool { return strings.HasPrefix(n, "rel_") },

@@ -9,12 +9,20 @@ import (
 	"strings"
 )
 
-// lookCaches reads the mark of every folder of a Redis server.
-func (h *Home) lookCaches(_ context.Context, s *Snapshot) error {
-	s.Caches = map[string]string{}
+// storeEngine is the engine of a server that has an owner, "" for others.
+func storeEngine(server string) string {
+	engine, _, ok := strings.Cut(server, "-")
+	if ok && slices.Contains([]string{"redis", "nats", "s3"}, engine) {
+		return engine
+	}
+	return ""
+}
+
+// lookStores reads the mark of every folder of a server that has an owner.
+func (h *Home) lookStores(_ context.Context, s *Snapshot) error {
+	s.Stores = map[string]string{}
 	for _, folder := range h.names("node/servers") {
-		name, ok := strings.CutPrefix(folder, "redis-")
-		if !ok {
+		if storeEngine(folder) == "" {
 			if folder != "postgres" {
 				s.stray("file: node/servers/%s", folder)
 			}
@@ -26,9 +34,9 @@ func (h *Home) lookCaches(_ context.Context, s *Snapshot) error {
 			err = json.Unmarshal(data, &mark)
 		}
 		if err != nil {
-			s.stray("cache %s has no mark: %v", name, err)
+			s.stray("%s has no mark: %v", folder, err)
 		}
-		s.Caches[name] = mark.Owner
+		s.Stores[folder] = mark.Owner
 		for _, file := range h.names("node/servers/" + folder) {
 			if !slices.Contains([]string{"data", "owner.json", "redis.conf"}, file) {
 				s.stray("file: node/servers/%s/%s", folder, file)

@@ -1,0 +1,116 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pave-platform/pave/test/githost/gitea"
+	"github.com/pave-platform/pave/test/world"
+)
+
+// A service whose repository lies on a git host lives as every other one: what is pushed
+// there is built and rolled out, the host is told of it, and what it ran is known.
+func TestRepositoryOnHost(t *testing.T) {
+	t.Parallel()
+	h := world.New(t)
+	g := gitea.New(t)
+	g.AddTeam("shopkeepers", "write")
+	bind(t, h, "gitea", g.URL, g.Org, g.Token, "protect=false", "callback="+h.Stat().URL)
+	create(t, h, h.Fixture("shop", "shopkeepers", "none"))
+	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
+		t.Fatalf("on the host are %v", names)
+	}
+	out := run(t, h, "describe", "service", "shop")
+	if want := g.URL + "/" + g.Org + "/shop.git"; !strings.Contains(out, want) {
+		t.Errorf("the repository is not said to be %s: %s", want, out)
+	}
+	remote := func() string {
+		return strings.Replace(g.URL, "http://", "http://pave:"+g.Token+"@", 1) + "/" + g.Org + "/shop.git"
+	}
+	commit, err := h.CommitTo(remote, map[string]string{"note.txt": "by the way"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Built("shop", commit); err != nil { // the host's message came: a look comes each minute only
+		t.Fatal(err)
+	}
+	g.AddRun("shop", commit, "ci", "completed", "success")
+	world.Eventually(t, 2*time.Minute, func() error {
+		for _, name := range []string{"pave/pipeline", "pave/staging"} {
+			if state := statusOn(t, g, commit, name); state != "success" {
+				return fmt.Errorf("%s of %.7s is %q on the host", name, commit, state)
+			}
+		}
+		return nil
+	})
+	run(t, h, "restart", "shop") // each run looks at its end
+	if out := run(t, h, "list", "entities", "--service", "shop", "--json", "facts"); !strings.Contains(out, "check.ci") {
+		t.Errorf("what the host ran is not known: %s", out)
+	}
+	if out := run(t, h, "import", "gitea"); !strings.Contains(out, "1 repositories of acme are known, 1 of them hold a service") {
+		t.Errorf("import says %s", out)
+	}
+	patience := h.Patience
+	h.Patience = time.Second // it tries again as long
+	if _, err := h.Commit("shop", map[string]string{"other.txt": "here"}); err == nil || !strings.Contains(err.Error(), "push") {
+		t.Errorf("a push to the copy: %v", err)
+	}
+	h.Patience = patience
+	if out := run(t, h, "audit", "--json", "action,object"); !strings.Contains(out, "organisation:gitea/acme") {
+		t.Errorf("the import is not in the audit log: %s", out)
+	}
+	run(t, h, "delete", "service", "shop", "--yes")
+	if names := g.Names(); len(names) != 1 || !strings.HasPrefix(names[0], "shop-aside-") {
+		t.Errorf("deleted, the host has %v", names)
+	}
+	run(t, h, "restore", "shop", "--yes")
+	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
+		t.Errorf("brought back, the host has %v", names)
+	}
+}
+
+// bind binds the repositories of all services to a host on this machine.
+func bind(t *testing.T, h *world.Home, provider, url, org, token string, set ...string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"bind", "default", "repository", provider, "--url", url, "--org", org, "--set", "allow=127.0.0.1", "--secret-file", "token=" + file}
+	for _, s := range set {
+		args = append(args, "--set", s)
+	}
+	run(t, h, args...)
+}
+
+// run runs a command that has to do well.
+func run(t *testing.T, h *world.Home, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	out, err := h.Command(ctx, args...)
+	if err != nil {
+		t.Fatalf("pave %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// statusOn is the state under a name that a host shows for a commit.
+func statusOn(t *testing.T, g *gitea.Server, commit, name string) string {
+	t.Helper()
+	_, all := g.World().Do(t, "GET", "repos/"+g.Org+"/shop/commits/"+commit+"/status", nil)
+	whole, _ := all.(map[string]any)
+	list, _ := whole["statuses"].([]any)
+	for _, one := range list {
+		if m, _ := one.(map[string]any); m["context"] == name {
+			return fmt.Sprint(m["status"])
+		}
+	}
+	return ""
+}
