@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -82,39 +80,4 @@ func TestConformance(t *testing.T) {
 			Within: within,
 		})
 	})
-}
-
-// Whatever call has its answer lost, applying again ends with one repository that is
-// whole.
-func TestAnswersLost(t *testing.T) {
-	t.Parallel()
-	for at := int64(1); ; at++ {
-		s := fake.New(t)
-		s.AddTeam("squad", "write")
-		var calls atomic.Int64
-		s.Lose = func(*http.Request) bool { return calls.Add(1) == at }
-		d, fresh := driver(t, s.World())
-		r := fresh()
-		var st resource.State
-		var err error = pave.Errorf(pave.Unavailable, "not yet")
-		for tries := 0; pave.CodeOf(err) == pave.Unavailable && tries < 5; tries++ {
-			st, err = d.Apply(t.Context(), r)
-		}
-		if err != nil || !st.Ready || len(s.Names()) != 1 {
-			t.Fatalf("call %d lost: %+v, %v, %v", at, st, err, s.Names())
-		}
-		if calls.Swap(1000) < at {
-			if at < 20 {
-				t.Errorf("there were %d calls", at)
-			}
-			return // none was lost
-		}
-		want := "A shop true false [pave-" + strings.ToLower(strings.ReplaceAll(r.ID, "_", "-")) + "]"
-		if got := seen(t, s.World(), r.ExternalID); !strings.Contains(got, want) {
-			t.Errorf("call %d lost: it is %s, want %s", at, got, want)
-		}
-		if drift, err := d.Drift(t.Context(), r); len(drift) > 0 || err != nil {
-			t.Errorf("call %d lost: drift %v, %v", at, drift, err)
-		}
-	}
 }

@@ -112,6 +112,10 @@ func meets(t *testing.T, f faulty, n int) bool {
 	if err != nil || !st.Ready || e != nil || len(drift) > 0 || len(s.Paths()) != 1 {
 		t.Errorf("call %d: at the end ready %v, %v; drift %v, %v; repositories %v", n, st.Ready, err, drift, e, s.Paths())
 	}
+	want := "A shop private false [pave-" + strings.ToLower(strings.ReplaceAll(r.ID, "_", "-")) + "]"
+	if got := seen(s, r.ExternalID); !strings.Contains(got, want) {
+		t.Errorf("call %d: at the end it is %s, want %s", n, got, want)
+	}
 	return met
 }
 

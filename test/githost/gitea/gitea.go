@@ -30,11 +30,6 @@ type Server struct {
 	Org     string
 	Token   string // of a user who owns the organisation
 	Version string
-	// Before is asked for each call before anything happens; it may answer itself, and
-	// says whether it did.
-	Before func(w http.ResponseWriter, r *http.Request) bool
-	// Lose says for which calls the answer is thrown away after the effect.
-	Lose func(r *http.Request) bool
 
 	dir string
 	git *git.Handler
@@ -122,17 +117,6 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
 // ServeHTTP answers the API and git.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.Before != nil && s.Before(w, r) {
-		return
-	}
-	if s.Lose != nil && s.Lose(r) {
-		s.route(httptest.NewRecorder(), r)
-		panic(http.ErrAbortHandler) // the connection ends without an answer
-	}
-	s.route(w, r)
-}
-
-func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	if path, ok := strings.CutPrefix(r.URL.Path, "/api/v1/"); ok {
 		s.api(w, r, strings.Split(strings.TrimSuffix(path, "/"), "/"))
 		return

@@ -37,11 +37,6 @@ type Server struct {
 	OldMask bool // fewer characters can be masked, as in older servers
 	AtOnce  bool // what is marked for deletion may be deleted at once
 	Signs   bool // webhooks have a signature, as from 19.0
-	// Before is asked for each call before anything happens; it may answer itself, and
-	// says whether it did.
-	Before func(w http.ResponseWriter, r *http.Request) bool
-	// Lose says for which calls the answer is thrown away after the effect.
-	Lose func(r *http.Request) bool
 
 	dir string
 	git *git.Handler
@@ -160,17 +155,6 @@ func now() *time.Time {
 
 // ServeHTTP answers the API and git.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.Before != nil && s.Before(w, r) {
-		return
-	}
-	if s.Lose != nil && s.Lose(r) {
-		s.route(httptest.NewRecorder(), r)
-		panic(http.ErrAbortHandler) // the connection ends without an answer
-	}
-	s.route(w, r)
-}
-
-func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	if path, ok := strings.CutPrefix(r.URL.EscapedPath(), "/api/v4/"); ok {
 		var parts []string
 		for p := range strings.SplitSeq(path, "/") {
