@@ -59,6 +59,10 @@ func TestProviderOf(t *testing.T) {
 	for _, c := range []struct{ kind, engine, bound, want string }{
 		{KindDatabase, "postgresql", "postgres", "postgres"},
 		{KindDatabase, "postgresql", "terraform", "terraform"},
+		{KindDatabase, "mysql", "postgres", "mysql"},
+		{KindDatabase, "postgresql", "mysql", "postgres"},
+		{KindDatabase, "mysql", "terraform", "terraform"},
+		{KindQueue, "rabbitmq", "nats", "rabbitmq"},
 		{KindDatabase, "mongodb", "terraform", "terraform"},
 		{KindQueue, "nats", "nats", "nats"},
 		{KindQueue, "kafka", "terraform", "terraform"},

@@ -22,16 +22,17 @@ var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write the golden fi
 // names are the templates that ship.
 var names = []string{"go-http", "node-express", "python-service", "static-site", "worker"}
 
-// options are what a developer may choose of a database and a cache.
-var options = map[string][2]string{
-	"none": {"", ""}, "database": {"postgresql", ""}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "mysql": {"mysql", ""}, "mysql and cache": {"mysql", "redis"},
+// options are what a developer may choose of a database, a cache and a queue.
+var options = map[string][3]string{
+	"none": {}, "database": {"postgresql"}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "queue": {"", "", "nats"},
+	"mysql": {"mysql"}, "mysql and cache": {"mysql", "redis"},
 }
 
 // chosen are the options of a template: another database those that speak to one.
 func chosen(t *testing.T, name string) (out []string) {
 	t.Helper()
 	tmpl := load(t, name)
-	for _, option := range []string{"none", "database", "cache", "both", "mysql", "mysql and cache"} {
+	for _, option := range []string{"none", "database", "cache", "both", "queue", "mysql", "mysql and cache"} {
 		if tmpl.Takes("database", options[option][0]) == nil {
 			out = append(out, option)
 		}
@@ -61,7 +62,7 @@ func load(t *testing.T, name string) *template.Template {
 func render(t *testing.T, name, option string) rendered {
 	t.Helper()
 	vars := template.Vars{Name: "payment-processor", Team: "payment-squad", Description: "Takes 'money', \"fast\".",
-		Environments: []string{"staging", "production"}, Database: options[option][0], Cache: options[option][1]}
+		Environments: []string{"staging", "production"}, Database: options[option][0], Cache: options[option][1], Queue: options[option][2]}
 	tree, err := load(t, name).Render(t.Context(), vars)
 	if err != nil {
 		t.Fatal(err)
@@ -151,6 +152,7 @@ var traces = map[string]*regexp.Regexp{
 	"mysql":      regexp.MustCompile(`(?i)mysql|maria`),
 	"postgresql": regexp.MustCompile(`(?i)postgres|pgx|psycopg|"pg"`),
 	"cache":      regexp.MustCompile(`(?i)redis|the cache|\bhits?\b`),
+	"queue":      regexp.MustCompile(`(?i)\bnats\b|jetstream|QUEUE_URL`),
 }
 
 // Nothing in a tree is dead: what was not chosen is not mentioned anywhere.
@@ -159,7 +161,8 @@ func TestNothingIsLeftOver(t *testing.T) {
 	each(t, func(t *testing.T, r rendered) {
 		for what, pattern := range traces {
 			o := options[r.option]
-			chosen := what == "cache" && o[1] != "" || what == "database" && o[0] != "" || what == o[0]
+			chosen := what == "cache" && o[1] != "" || what == "database" && o[0] != "" || what == o[0] ||
+				what == "queue" && o[2] != "" && r.template == "worker" // the others know nothing of it
 			found := ""
 			for file, text := range r.files {
 				if m := pattern.FindString(file + "\n" + text); m != "" && file != "package-lock.json" {
@@ -234,6 +237,9 @@ func TestShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"static-site", "worker"} {
+			if name == "worker" && strings.HasPrefix(shared, "go.") {
+				continue // it may have a queue
+			}
 			if got, err := fs.ReadFile(templates.FS, name+"/skeleton/"+shared); err != nil || string(got) != string(want) {
 				t.Errorf("%s of %s is not that of go-http: %v", shared, name, err)
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/platform"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
+	"github.com/pave-platform/pave/internal/provider/hcp"
 	"github.com/pave-platform/pave/internal/provider/process"
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/provider/terraform"
@@ -87,9 +88,14 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		}})
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
+	cloud, err := c.cloudClient()
+	if err != nil {
+		return nil, err
+	}
 	for _, d := range modules {
 		d.Fetch, d.Key = fetch, key
 		resources.Drivers.Add(d.Kind, "terraform", d)
+		resources.Drivers.Add(d.Kind, terraform.HCP, &hcp.Driver{Kind: d.Kind, Vault: vault, Files: d.Files, HTTP: cloud})
 	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
 		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos,

@@ -57,6 +57,7 @@ var arrows = map[string]string{
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":       "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/vault":        "internal/resource internal/httpc",
+	"internal/provider/hcp":          "internal/resource internal/provider/terraform",
 	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal modules",
 	"modules":                        "",
 	"templates":                      "",
@@ -92,6 +93,7 @@ var foreign = map[string][]string{
 	"github.com/nats-io/nats-server/v2/server": {"internal/embedded"},
 	"github.com/versity/versitygw/s3api":       {"internal/embedded"},
 	"github.com/go-sql-driver/mysql":           {"internal/provider/mysql", "test/fixture/service"},
+	"github.com/hashicorp/go-tfe":              {"internal/provider/hcp"},
 }
 
 func TestArrows(t *testing.T) {

@@ -20,13 +20,16 @@ import (
 
 var names = []string{"go-http", "node-express", "python-service", "worker", "static-site"}
 
-type option struct{ name, database, cache string }
+type option struct{ name, database, cache, queue string }
 
 // options are what may be chosen of a template.
 func options(name string) []option {
-	all := []option{{"none", "none", "none"}, {"database", "postgresql", "none"}, {"cache", "none", "redis"}, {"both", "postgresql", "redis"}}
-	if name == "go-http" {
-		all = append(all, option{"mysql", "mysql", "redis"})
+	all := []option{{"none", "none", "none", "none"}, {"database", "postgresql", "none", "none"}, {"cache", "none", "redis", "none"}, {"both", "postgresql", "redis", "none"}}
+	switch name {
+	case "go-http", "node-express":
+		all = append(all, option{"mysql", "mysql", "redis", "none"})
+	case "worker":
+		all = append(all, option{"queue", "none", "none", "nats"})
 	}
 	return all
 }
@@ -53,7 +56,7 @@ func TestLive(t *testing.T) {
 	for _, name := range names {
 		for _, o := range options(name) {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
-				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database != "none", cache: o.cache == "redis"}
+				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database != "none", cache: o.cache == "redis", queue: o.queue}
 				l.path = "/"
 				if name == "static-site" && (l.database || l.cache) {
 					l.path = "/api/visits"
@@ -81,12 +84,13 @@ type live struct {
 	name, template  string
 	path            string // of the request that uses database and cache
 	database, cache bool
+	queue           string // engine
 }
 
 // create makes the service; its pipeline ran, with its tests.
 func (l live) create(t *testing.T, database, cache string) {
 	t.Helper()
-	id, err := l.h.Create(world.Spec{Name: l.name, Team: "pavers", Template: l.template, Environments: []string{"staging"}, Database: database, Cache: cache})
+	id, err := l.h.Create(world.Spec{Name: l.name, Team: "pavers", Template: l.template, Environments: []string{"staging"}, Database: database, Cache: cache, Queue: l.queue})
 	if err == nil {
 		_, err = l.h.Wait(id)
 	}
@@ -126,7 +130,9 @@ func (l live) get(t *testing.T, path string) (int, string) {
 }
 
 // works reports whether the service is a worker with a queue: it does jobs.
-func (l live) works() bool { return l.template == "worker" && (l.database || l.cache) }
+func (l live) works() bool {
+	return l.template == "worker" && (l.database || l.cache || l.queue == "nats")
+}
 
 func (l live) answers(t *testing.T) {
 	t.Helper()

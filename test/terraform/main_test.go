@@ -26,6 +26,8 @@ type lab struct {
 	t      *testing.T
 	pg     *storetest.Server
 	faults string
+
+	module, mirror string
 }
 
 // canary is in what the provider is given.
@@ -68,13 +70,20 @@ func newLab(t *testing.T) *lab {
 	if strings.Contains(url, "?") {
 		separator = "&"
 	}
-	module, err := filepath.Abs("modules/postgres")
+	l.module, err = filepath.Abs("modules/postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.pave("bind", "staging", "database", "terraform", "--module", module, "--set", "connections=15", "--mirror", filepath.Join(dir, "mirror"),
+	l.mirror = filepath.Join(dir, "mirror")
+	l.pave("bind", "staging", "database", "terraform", "--module", l.module, "--set", "connections=15", "--mirror", l.mirror,
 		"--secret-file", "PAVETEST_URL="+write("url", url+separator+"application_name="+canary), "--secret-file", "PAVETEST_FAULTS="+write("where", l.faults))
 	return l
+}
+
+// rebind binds the module again; what the provider is given stays.
+func (l *lab) rebind(args ...string) {
+	l.t.Helper()
+	l.pave(append([]string{"bind", "staging", "database", "terraform", "--module", l.module, "--set", "connections=15", "--mirror", l.mirror}, args...)...)
 }
 
 // pave runs a command that has to succeed.

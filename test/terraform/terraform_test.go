@@ -173,3 +173,68 @@ func TestKillTerraform(t *testing.T) {
 		t.Errorf("after a retry there are %s", got)
 	}
 }
+
+// A backup holds the states, sealed: after a restore the service has the very database
+// that it had, and nothing is made anew.
+func TestRestore(t *testing.T) {
+	l := newLab(t)
+	l.pave(l.create("shop")...)
+	oid := l.query(`SELECT oid FROM pg_database WHERE datname = 'shop_staging'`)
+	dir := t.TempDir()
+	backup, keys := filepath.Join(dir, "pave.backup"), filepath.Join(dir, "keys")
+	l.pave("admin", "backup", backup, "--with-keys", keys)
+	l.pave("down")
+	if err := os.RemoveAll(l.Dir); err != nil {
+		t.Fatal(err)
+	}
+	l.pave("admin", "restore", backup, "--keys", keys, "--replace")
+	l.pave("up")
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(500 * time.Millisecond) {
+		status, body, err := l.Get("shop", "staging", "/")
+		if err == nil && status == 200 && body["rows"] != nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d %v, %v\n%s", status, body, err, l.pave("list", "runs"))
+		}
+	}
+	if got := l.query(`SELECT oid FROM pg_database WHERE datname = 'shop_staging'`); got != oid || l.there("shop") != "1 1" {
+		t.Errorf("the database is another one: %s, before %s; there are %s", got, oid, l.there("shop"))
+	}
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(500 * time.Millisecond) { // the run that healed it comes to its end
+		out, err := l.try("delete", "service", "shop", "--yes")
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) || !strings.Contains(out, "is going on") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if got := l.there("shop"); got != "0 0" {
+		t.Errorf("deleted there are %s", got)
+	}
+}
+
+// A database that exists outside is taken over by the service it is meant for, with what
+// it holds.
+func TestTakeOver(t *testing.T) {
+	l := newLab(t)
+	l.query(`CREATE ROLE shop_staging`)
+	l.query(`CREATE DATABASE shop_staging OWNER shop_staging`)
+	oid := l.query(`SELECT oid FROM pg_database WHERE datname = 'shop_staging'`)
+	out, err := l.try(l.create("shop")...)
+	if err == nil {
+		t.Fatal("what is foreign was taken")
+	}
+	l.has(out, "already exists")
+	l.pave("undo", strings.TrimSpace(l.pave("list", "runs", "--service", "shop", "--state", "stopped", "-o", "name")), "--yes")
+	l.rebind("--import", "shop/pavetest_role.this={name}", "--import", "shop/pavetest_database.this={name}")
+	l.has(l.pave(append([]string{"plan"}, l.create("shop")...)...), "< pavetest_database.this: imported, shop_staging", "< pavetest_role.this: imported, shop_staging")
+	l.pave(l.create("shop")...)
+	l.live("shop")
+	if got := l.query(`SELECT oid FROM pg_database WHERE datname = 'shop_staging'`); got != oid {
+		t.Errorf("the database is another one: %s, before %s", got, oid)
+	}
+	l.pave(l.create("other")...) // whose own things are made as ever
+	l.live("other")
+}

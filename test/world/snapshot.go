@@ -164,7 +164,7 @@ func (h *Home) lookNode(ctx context.Context, s *Snapshot) error {
 	for _, server := range servers {
 		kinds[server.Kind]++
 	}
-	if kinds["postgres"] > 1 || len(kinds) > 2 {
+	if kinds["postgres"] > 1 || len(kinds) > 4 {
 		s.stray("node: servers %v", kinds)
 	}
 	return err
@@ -303,7 +303,8 @@ var places = map[string][]string{
 	"builds":                {},
 	"hooks":                 {"post-receive"},
 	"logs":                  {"server.log", "server-b.log", "node.log"},
-	"node":                  {"identities", "logs", "node.lock", "run", "servers", "wanted.age", "work"},
+	"node":                  {"bin", "identities", "logs", "node.lock", "run", "servers", "wanted.age", "work"},
+	"node/bin":              {"pave"}, // what servers of our own program run from
 	"node/run":              {"node.sock"},
 	"node/servers/postgres": {"data", "run"},
 	"node/logs":             {"server", "workload", "job"},

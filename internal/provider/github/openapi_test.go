@@ -18,6 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/provider/githost"
@@ -30,7 +31,11 @@ func TestOpenAPI(t *testing.T) {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("fetches GitHub's description of its API only in make test-real")
 	}
-	doc := published(t)
+	dir := fetched(t)
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(dir, "openapi/generated/api.github.com.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	rig := newRig(t, "topics=go", "variables=A=b")
 	rig.vault["secrets"] = pave.NewSecret("NPM_TOKEN=x")
 	rig.bound.Secrets["secrets"] = "secrets"
@@ -120,8 +125,9 @@ func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
 	}
 }
 
-// published is GitHub's description, as npm has it, of the version that is pinned.
-func published(t *testing.T) *openapi3.T {
+// fetched is a folder with GitHub's descriptions, as npm has them, of the versions that
+// are pinned.
+func fetched(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json"} {
@@ -138,11 +144,42 @@ func published(t *testing.T) *openapi3.T {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
-	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(dir, "node_modules/@octokit/openapi/generated/api.github.com.json"))
+	return filepath.Join(dir, "node_modules/@octokit")
+}
+
+// TestOpenAPIOfWebhooks holds what the other tests' server says of a push to what GitHub
+// publishes of it.
+func TestOpenAPIOfWebhooks(t *testing.T) {
+	if os.Getenv("PAVE_TEST_REAL") == "" {
+		t.Skip("fetches GitHub's description of its webhooks only in make test-real")
+	}
+	rig, r := heard(t)
+	text, err := os.ReadFile(filepath.Join(fetched(t), "openapi-webhooks/generated/api.github.com.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return doc
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	if err := c.AddResource("webhooks.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	push, err := c.Compile("webhooks.json#/components/schemas/webhook-push")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range rig.hub.Deliveries() {
+		body, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.Body))
+		if err == nil {
+			err = push.Validate(body)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", r.ExternalID, err)
+		}
+	}
 }
 
 // A listener compares what passes with a description.

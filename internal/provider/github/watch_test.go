@@ -5,14 +5,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	nethttp "net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/git"
 	"github.com/pave-platform/pave/internal/provider/githost"
+	"github.com/pave-platform/pave/internal/resource"
 	hub "github.com/pave-platform/pave/test/githost/github"
 )
 
@@ -152,6 +156,55 @@ func TestWebhook(t *testing.T) {
 		delivery, event, err := rig.Webhook(t.Context(), r, header, c.body)
 		if pave.CodeOf(err) != c.code || event != c.want || err == nil && delivery != c.delivery {
 			t.Errorf("%s: %q, %q, %v", name, delivery, event, err)
+		}
+	}
+}
+
+// heard is a repository whose webhook was called about a push, by a server that the
+// driver's hook points at.
+func heard(t *testing.T) (*rig, resource.Resource) {
+	t.Helper()
+	rig := newRig(t)
+	got := make(chan error, 10)
+	var r resource.Resource
+	receiver := httptest.NewServer(nethttp.HandlerFunc(func(_ nethttp.ResponseWriter, call *nethttp.Request) {
+		body, err := io.ReadAll(call.Body)
+		if err == nil {
+			_, event, e := rig.Webhook(call.Context(), r, call.Header, body)
+			if err = e; event != "push" && err == nil {
+				err = fmt.Errorf("event %q", event)
+			}
+		}
+		got <- err
+	}))
+	t.Cleanup(receiver.Close)
+	rig.HookURL = func(resource.Resource) string { return receiver.URL }
+	r = rig.fresh()
+	rig.apply(t, r)
+	rig.hub.Lock()
+	rig.hub.Delivers = true
+	rig.hub.Unlock()
+	rig.push(t, r.ExternalID, "main", "package main\n")
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); len(rig.hub.Deliveries()) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing was delivered")
+		}
+	}
+	return rig, r
+}
+
+// GitHub's own call is taken, the same call once more too: that is for who keeps them.
+func TestWebhookIsCalled(t *testing.T) {
+	t.Parallel()
+	rig, r := heard(t)
+	all := rig.hub.Deliveries()
+	if len(all) != 1 || all[0].Status != nethttp.StatusOK || rig.hub.Send(all[0]) != nethttp.StatusOK {
+		t.Errorf("%s: %d deliveries", r.ExternalID, len(all))
+		for _, d := range all {
+			t.Errorf("%d %.300s", d.Status, d.Body)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package terraform
 import (
 	"encoding/json"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,8 +27,39 @@ var backends = map[string]struct {
 
 var backendKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,60}$`)
 
-// backendOf is the backend that a binding asks for; nil is the folder of the resource.
-func backendOf(r pave.BindRequest) (*pave.Backend, error) {
+// backendOf is the backend that a binding asks for, and the request without what is meant
+// for it; nil is the folder of the resource.
+func backendOf(r pave.BindRequest) (*pave.Backend, pave.BindRequest, error) {
+	if r.Provider == HCP {
+		return hcpOf(r)
+	}
+	b, err := fileBackend(r)
+	return b, r, err
+}
+
+// hcpOf says where at HCP Terraform the workspaces are.
+func hcpOf(r pave.BindRequest) (*pave.Backend, pave.BindRequest, error) {
+	config := map[string]string{"url": "https://app.terraform.io"}
+	r.Set = maps.Clone(r.Set)
+	for _, key := range []string{"org", "url"} {
+		if r.Set[key] != "" {
+			config[key] = strings.TrimSuffix(r.Set[key], "/")
+		}
+		delete(r.Set, key)
+	}
+	if config["org"] == "" {
+		return nil, r, pave.Errorf(pave.Invalid, "org: HCP Terraform has to know the organization").WithHint("--org NAME")
+	}
+	if u, err := url.Parse(config["url"]); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, r, pave.BadField("url", config["url"], "is not an address", "--url https://tfe.example.com")
+	}
+	if r.Backend != "" || len(r.BackendConfig) > 0 {
+		return nil, r, pave.BadField("backend", r.Backend, "is not for "+HCP+", which keeps states itself", "leave it out")
+	}
+	return &pave.Backend{Type: HCP, Config: config}, r, nil
+}
+
+func fileBackend(r pave.BindRequest) (*pave.Backend, error) {
 	kind, known := backends[r.Backend]
 	switch {
 	case (r.Backend == "" || r.Backend == "local") && len(r.BackendConfig) == 0:

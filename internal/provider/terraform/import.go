@@ -49,23 +49,29 @@ func imports(r resource.Resource, m pave.Module) map[string]string {
 
 // writeImports writes the blocks of imports.
 func (w *work) writeImports(m pave.Module) error {
+	text := importBlocks(w.r, m)
+	if text == nil {
+		return w.remove(importFile)
+	}
+	return w.write(importFile, text)
+}
+
+// importBlocks are the blocks of imports as a file; nil for none.
+func importBlocks(r resource.Resource, m pave.Module) []byte {
 	type block struct {
 		To string `json:"to"`
 		ID string `json:"id"`
 	}
-	blocks := []block{}
-	all := imports(w.r, m)
+	var blocks []block
+	all := imports(r, m)
 	for _, to := range slices.Sorted(maps.Keys(all)) {
 		blocks = append(blocks, block{to, literal(all[to])})
 	}
-	if len(blocks) == 0 {
-		return w.remove(importFile)
+	if blocks == nil {
+		return nil
 	}
-	text, err := json.Marshal(map[string]any{"import": blocks})
-	if err != nil {
-		return err
-	}
-	return w.write(importFile, text)
+	text, _ := json.Marshal(map[string]any{"import": blocks}) // texts
+	return text
 }
 
 // literal keeps terraform from reading a text as a template.

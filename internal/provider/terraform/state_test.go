@@ -84,7 +84,7 @@ func (s *stateServer) holds(t *testing.T, path string) int {
 // away is the rig's module with its state at a server.
 func (g *rig) away(t *testing.T, s *stateServer) pave.Module {
 	t.Helper()
-	backend, err := backendOf(pave.BindRequest{Backend: "http", BackendConfig: map[string]string{"address": s.URL + "/states/{id}"}})
+	backend, err := fileBackend(pave.BindRequest{Backend: "http", BackendConfig: map[string]string{"address": s.URL + "/states/{id}"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,12 +242,12 @@ func TestBackendRefused(t *testing.T) {
 		"a password": {"http", map[string]string{"address": "https://state.example.com/{id}", "password": "pvcnry-x"}, "is a secret"},
 		"no key":     {"s3", map[string]string{"A b": "x"}, `"A b"`},
 	} {
-		_, err := backendOf(pave.BindRequest{Backend: c.kind, BackendConfig: c.config})
+		_, err := fileBackend(pave.BindRequest{Backend: c.kind, BackendConfig: c.config})
 		if pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), c.want) || pave.HintOf(err) == "" || strings.Contains(err.Error(), "pvcnry") {
 			t.Errorf("%s: %v (%s), want %s", name, err, pave.HintOf(err), c.want)
 		}
 	}
-	b, err := backendOf(pave.BindRequest{Backend: "s3", BackendConfig: map[string]string{"region": "eu-central-1", "bucket": "b"}})
+	b, err := fileBackend(pave.BindRequest{Backend: "s3", BackendConfig: map[string]string{"region": "eu-central-1", "bucket": "b"}})
 	if err != nil {
 		t.Fatal(err)
 	}

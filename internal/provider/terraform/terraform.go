@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -120,13 +119,8 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if err != nil {
 		return failed(err)
 	}
-	if more := unshown(lines, r.Shown); len(more) > 0 {
-		what := "do"
-		if slices.ContainsFunc(more, takesAway) {
-			what = "take away"
-		}
-		return resource.State{}, pave.Errorf(pave.Conflict, "terraform would %s what the plan did not say: %s", what, short(strings.Join(more, "; "), 2000)).
-			WithHint("pave plan heal %s shows it; pave heal %[1]s does it", r.Ref.Service)
+	if err := Refuse(lines, r); err != nil {
+		return resource.State{}, err
 	}
 	if err := w.apply(ctx); err != nil {
 		return failed(err)

@@ -189,7 +189,7 @@ func (w *work) unpack(m pave.Module, where string) error {
 	if err != nil {
 		return err
 	}
-	files, err := w.d.files(m.Digest)
+	files, err := w.d.Files(m.Digest)
 	if err != nil {
 		return err
 	}

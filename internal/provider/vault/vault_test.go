@@ -170,7 +170,7 @@ func TestTakesOver(t *testing.T) {
 		r := l.fresh()
 		s.Put(path(r), map[string]any{"API_KEY": canary + "-one", "THEIRS": "x"})
 		other := l.with(r, resource.SecretSpec{Key: "API_KEY", Value: "sec_2"})
-		if _, err := l.Apply(t.Context(), other); pave.CodeOf(err) != pave.Conflict || !strings.Contains(err.Error(), "takes over what has the same value") {
+		if _, err := l.Apply(t.Context(), other); pave.CodeOf(err) != pave.Conflict || !strings.Contains(pave.HintOf(err), "with the value that is there takes it over") {
 			t.Errorf("another value: %v", err)
 		}
 		unborn := r

@@ -55,6 +55,8 @@ type Server struct {
 	TokenFor time.Duration
 	// Teams are those of the organisation.
 	Teams map[string]bool
+	// Delivers says that webhooks are called.
+	Delivers bool
 	// Watch sees every call with its answer, the path as in the vendor's description.
 	Watch func(r *http.Request, sent []byte, status int, header http.Header, answer []byte)
 	// Calls are the calls that counted, "GET /repos/acme/shop".
@@ -69,6 +71,9 @@ type Server struct {
 	repos  map[int64]*repository
 	moved  map[string]int64 // by names that repositories had
 	apiKey *[32]byte
+
+	delivered []Delivery
+	calls     sync.WaitGroup // of webhooks
 }
 
 // A Fault is what goes wrong with a call.
@@ -107,7 +112,7 @@ func New(t testing.TB) *Server {
 			http.NotFound(w, r)
 		}
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() { s.calls.Wait(); server.Close() })
 	s.URL = server.URL
 	return s
 }
@@ -297,7 +302,12 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, to http.Handle
 		http.Redirect(w, r, "/"+Org+"/"+repo.name+".git/"+rest+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
 		return
 	}
-	http.StripPrefix("/"+Org, to).ServeHTTP(w, r)
+	to = http.StripPrefix("/"+Org, to)
+	if found && rest == "git-receive-pack" {
+		s.pushed(w, r, repo, to)
+		return
+	}
+	to.ServeHTTP(w, r)
 }
 
 func (s *Server) mayGit(r *http.Request, name string, write bool) (string, error) {
