@@ -34,7 +34,9 @@ setup-test: ## install what only the tests need
 
 test-real: setup setup-test ## the rest of the crash matrix, real builds of every template, oracles, load
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run Leaks ./internal/server
-	PAVE_TEST_REAL=1 go test -vet=off -timeout 55m -count=1 ./internal/provider/terraform ./modules ./test/terraform ./test/crash ./test/docs ./test/oracle/... ./test/templates
+	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run 'TestScripts/^rabbitmq$$' ./test/scripts
+	PAVE_TEST_REAL=1 go test -vet=off -timeout 30m -count=1 ./internal/provider/vault ./test/vault
+	PAVE_TEST_REAL=1 go test -vet=off -timeout 55m -count=1 ./internal/provider/terraform ./internal/provider/github ./internal/provider/gitlab ./internal/provider/gitea ./modules ./test/terraform ./test/crash ./test/docs ./test/oracle/... ./test/templates
 
 soak: ## 2 creates a second for 10 minutes (SOAK=1m for less): no failure, no growth; outside of CI
 	SOAK=$(or $(SOAK),10m) go test -vet=off -timeout 4h -count=1 -v -run Soak ./test/soak

@@ -38,7 +38,7 @@ var Backings = []Engine{
 	{Kind: KindDatabase, Name: "mongodb", Also: []string{"mongo"}, Variables: []BackingVariable{{"DATABASE_URL", "url"}, {"MONGODB_URI", "url"}}},
 	{Kind: KindCache, Name: "redis", Provider: "redis", Also: []string{"valkey"}, Variables: []BackingVariable{{"REDIS_URL", "url"}}},
 	{Kind: KindQueue, Name: "nats", Also: []string{"jetstream"}, Provider: "nats", Variables: []BackingVariable{{"QUEUE_URL", "url"}, {"NATS_URL", "url"}}},
-	{Kind: KindQueue, Name: "rabbitmq", Also: []string{"amqp"}, Variables: []BackingVariable{{"QUEUE_URL", "url"}, {"AMQP_URL", "url"}}},
+	{Kind: KindQueue, Name: "rabbitmq", Also: []string{"amqp"}, Provider: "rabbitmq", Variables: []BackingVariable{{"QUEUE_URL", "url"}, {"AMQP_URL", "url"}}},
 	{Kind: KindQueue, Name: "kafka", Variables: []BackingVariable{{"QUEUE_URL", "url"}, {"KAFKA_BROKERS", "host"}}},
 	{Kind: KindBucket, Name: "s3", Also: []string{"minio"}, Provider: "s3", Variables: []BackingVariable{{"S3_ENDPOINT", "endpoint"}, {"S3_BUCKET", "name"},
 		{"AWS_ENDPOINT_URL_S3", "endpoint"}, {"AWS_REGION", "region"}, {"AWS_ACCESS_KEY_ID", "user"}, {"AWS_SECRET_ACCESS_KEY", "password"}}},

@@ -23,6 +23,15 @@ type Module struct {
 	Outputs map[string]string `json:"outputs,omitempty"` // outputs by pave's words: host, port, name, user, password, url
 	Secrets map[string]string `json:"secrets,omitempty"` // ids of sealed values by the variable that terraform sees
 	Mirror  string            `json:"mirror,omitempty"`  // a folder of providers, in the place of registries
+	Backend *Backend          `json:"backend,omitempty"` // where states are kept; nil for a folder of the server
+	Import  map[string]string `json:"import,omitempty"`  // what is there already, by address in the module
+}
+
+// A Backend is where Terraform keeps its states. It holds no secret; {id} in it stands
+// for the resource's id.
+type Backend struct {
+	Type   string            `json:"type"` // "http" or "s3"
+	Config map[string]string `json:"config"`
 }
 
 // ModuleInput is a variable of a module.
@@ -97,8 +106,12 @@ type BindRequest struct {
 	Fill     map[string]string `json:"fill,omitempty"`
 	Outputs  map[string]string `json:"outputs,omitempty"`
 	Mirror   string            `json:"mirror,omitempty"`
-	Settings map[string]string `json:"settings,omitempty"`
-	Secrets  map[string]Secret `json:"-"`
+	// Backend is where states are kept: "local", "http" or "s3"; "" leaves it as it was.
+	Backend       string            `json:"backend,omitempty"`
+	BackendConfig map[string]string `json:"backend_config,omitempty"`
+	Import        map[string]string `json:"import,omitempty"` // [SERVICE/]ADDRESS to the id outside
+	Settings      map[string]string `json:"settings,omitempty"`
+	Secrets       map[string]Secret `json:"-"`
 }
 
 // Bound is what a binding came to.

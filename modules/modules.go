@@ -27,11 +27,11 @@ var All = []Module{
 	{"aws-elasticache", pave.KindCache, "redis"},
 	{"aws-rds-mysql", pave.KindDatabase, "mysql"},
 	{"aws-rds-postgresql", pave.KindDatabase, "postgresql"},
-	{"aws-s3-bucket", "bucket", "s3"},
+	{"aws-s3-bucket", pave.KindBucket, "s3"},
 	{"aws-service-identity", pave.KindRole, ""},
 	{"gcp-cloud-sql-mysql", pave.KindDatabase, "mysql"},
 	{"gcp-cloud-sql-postgresql", pave.KindDatabase, "postgresql"},
-	{"gcp-gcs-bucket", "bucket", "s3"},
+	{"gcp-gcs-bucket", pave.KindBucket, "s3"},
 	{"gcp-memorystore", pave.KindCache, "redis"},
 	{"gcp-service-identity", pave.KindRole, ""},
 }

@@ -24,7 +24,21 @@ var names = []string{"go-http", "node-express", "python-service", "static-site",
 
 // options are what a developer may choose of a database, a cache and a queue.
 var options = map[string][3]string{
-	"none": {}, "database": {"postgresql"}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "queue": {"", "", "nats"},
+	"none": {}, "database": {"postgresql"}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "mysql": {"mysql"}, "mysql and cache": {"mysql", "redis"},
+	"queue": {"", "", "nats"},
+}
+
+// chosen are the options of a template: another database those that speak to one.
+func chosen(t *testing.T, name string) (out []string) {
+	t.Helper()
+	tmpl := load(t, name)
+	for _, option := range []string{"none", "database", "cache", "both", "mysql", "mysql and cache", "queue"} {
+		o := options[option]
+		if tmpl.Takes("database", o[0]) == nil && (o[2] == "" || name == "worker") {
+			out = append(out, option)
+		}
+	}
+	return out
 }
 
 // A rendered service.
@@ -65,7 +79,7 @@ func render(t *testing.T, name, option string) rendered {
 func each(t *testing.T, test func(t *testing.T, r rendered)) {
 	t.Helper()
 	for _, name := range names {
-		for option := range options {
+		for _, option := range chosen(t, name) {
 			t.Run(name+"/"+option, func(t *testing.T) {
 				t.Parallel()
 				test(t, render(t, name, option))
@@ -105,7 +119,8 @@ func TestFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			where := map[string][]string{}
-			for _, option := range []string{"none", "database", "cache", "both", "queue"} {
+			all := chosen(t, name)
+			for _, option := range all {
 				for file := range render(t, name, option).files {
 					where[file] = append(where[file], option)
 				}
@@ -113,7 +128,7 @@ func TestFiles(t *testing.T) {
 			var list strings.Builder
 			for _, file := range slices.Sorted(maps.Keys(where)) {
 				list.WriteString(file)
-				if len(where[file]) < 5 {
+				if len(where[file]) < len(all) {
 					fmt.Fprintf(&list, " (%s)", strings.Join(where[file], ", "))
 				}
 				list.WriteString("\n")
@@ -134,9 +149,11 @@ func TestFiles(t *testing.T) {
 
 // What a service would not have without a choice, nor a word of.
 var traces = map[string]*regexp.Regexp{
-	"database": regexp.MustCompile(`(?i)database|postgres|pgx|psycopg|"pg"|migrat|internal/visit|visits table`),
-	"cache":    regexp.MustCompile(`(?i)redis|the cache|\bhits?\b`),
-	"queue":    regexp.MustCompile(`(?i)\bnats\b|jetstream|QUEUE_URL`),
+	"database":   regexp.MustCompile(`(?i)database|postgres|pgx|psycopg|"pg"|migrat|internal/visit|visits table`),
+	"mysql":      regexp.MustCompile(`(?i)mysql|maria`),
+	"postgresql": regexp.MustCompile(`(?i)postgres|pgx|psycopg|"pg"`),
+	"cache":      regexp.MustCompile(`(?i)redis|the cache|\bhits?\b`),
+	"queue":      regexp.MustCompile(`(?i)\bnats\b|jetstream|QUEUE_URL`),
 }
 
 // Nothing in a tree is dead: what was not chosen is not mentioned anywhere.
@@ -144,10 +161,8 @@ func TestNothingIsLeftOver(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r rendered) {
 		for what, pattern := range traces {
-			chosen := r.option == what || r.option == "both" && what != "queue"
-			if what == "queue" && r.template != "worker" {
-				chosen = false // the others know nothing of it
-			}
+			o := options[r.option]
+			chosen := what == "cache" && o[1] != "" || what == "database" && o[0] != "" || what == "queue" && o[2] != "" || what == o[0]
 			found := ""
 			for file, text := range r.files {
 				if m := pattern.FindString(file + "\n" + text); m != "" && file != "package-lock.json" {

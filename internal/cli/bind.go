@@ -116,5 +116,8 @@ func (a *app) printBound(b pave.Bound) {
 	if m := b.Binding.Module; m != nil && m.Commit != "" {
 		fmt.Fprintf(a.out, "  module %s at commit %.12s, until it is bound again\n", oneLine(m.Source), m.Commit)
 	}
+	if m := b.Binding.Module; m != nil && m.Backend != nil {
+		fmt.Fprintf(a.out, "  states are kept by %s\n", m.Backend.Type)
+	}
 	a.printInterface(b.Inputs, b.Outputs)
 }

@@ -32,6 +32,9 @@ func (a *app) moduleFlags(cmd *cobra.Command) *moduleFlags {
 	f.StringToStringVar(&m.r.Outputs, "map", nil, "`WORD=OUTPUT`: url, host, port, name, user or password; endpoint and region of a bucket")
 	f.StringVar(&m.secret, "secret", "", "`NAME` of a secret that the provider is told, or a variable that terraform sees; its value is read from stdin or a prompt")
 	f.StringToStringVar(&m.files, "secret-file", nil, "`NAME=FILE` with its value")
+	f.StringVar(&m.r.Backend, "backend", "", "`WHERE` states are kept: local (a folder of the server), http or s3; as before without")
+	f.StringToStringVar(&m.r.BackendConfig, "backend-config", nil, "`NAME=VALUE` of the backend; {id} stands for the resource's id")
+	f.StringToStringVar(&m.r.Import, "import", nil, "`ADDRESS=ID` of what is there already and is taken over; SERVICE/ADDRESS=ID for one service alone; {name}, {service}, {environment} stand for its own")
 	f.StringVar(&m.r.Mirror, "mirror", "", "`FOLDER` of the server with providers, in the place of registries")
 	return m
 }

@@ -37,12 +37,7 @@ func Push(ctx context.Context, client *http.Client, url, dir string, branch Ref)
 	if err != nil {
 		return err
 	}
-	session, err := githttp.NewClient(client).NewReceivePackSession(ep, nil)
-	if err != nil {
-		return pave.Errorf(pave.Invalid, "repository %s: %w", url, err)
-	}
-	defer session.Close()
-	refs, err := session.AdvertisedReferencesContext(ctx)
+	refs, err := receiver(ctx, client, ep)
 	if err != nil {
 		return pushError(ctx, url, err)
 	}
@@ -58,7 +53,23 @@ func Push(ctx context.Context, client *http.Client, url, dir string, branch Ref)
 	}
 	req := packp.NewReferenceUpdateRequestFromCapabilities(refs.Capabilities)
 	req.Commands = []*packp.Command{{Name: name, Old: old, New: plumbing.NewHash(head)}}
-	return pushError(ctx, url, send(ctx, client, ep, dir, req, advertised(refs)))
+	err = send(ctx, client, ep, dir, req, advertised(refs))
+	if pave.CodeOf(err) == pave.Denied {
+		if now, e := receiver(ctx, client, ep); e == nil && now.References[name.String()] != old {
+			return pave.Errorf(pave.Unavailable, "push to %s: somebody else pushed in this moment", url).WithHint("pave retry goes on from here")
+		}
+	}
+	return pushError(ctx, url, err)
+}
+
+// receiver is what a host has, and what it understands of a push.
+func receiver(ctx context.Context, client *http.Client, ep *transport.Endpoint) (*packp.AdvRefs, error) {
+	session, err := githttp.NewClient(client).NewReceivePackSession(ep, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	return session.AdvertisedReferencesContext(ctx)
 }
 
 func endpoint(url string) (*transport.Endpoint, error) {

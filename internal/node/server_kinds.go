@@ -24,8 +24,8 @@ type launch struct {
 	command []string
 	version string
 	serves  func(pid int) bool // whether the process answers by now
-	stdin   *os.File           // what it reads from, nil for nothing; given away
 	env     map[string]string  // beside what every server gets
+	stdin   *os.File           // what it reads from, nil for nothing; given away
 }
 
 // A serverKind is a kind of server that the node can run.

@@ -216,8 +216,8 @@ type Server struct {
 	Port int    `json:"port"` // 0: the node picks one and keeps it
 
 	// Of those with an owner. Owner is the mark of its data: what carries another is
-	// refused. User is who may connect, with the password of that hash; of rabbitmq it
-	// is the administrator, and RabbitSalt stands before the password.
+	// refused. User is who may connect, with the password of that hash; of rabbitmq, which
+	// has no owner, it is the administrator, and RabbitSalt stands before the password.
 	Owner string `json:"owner,omitempty"`
 	User  string `json:"user,omitempty"`
 	// PasswordSHA256 is in hex and not shown in its status. For s3 it is the secret key

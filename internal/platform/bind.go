@@ -17,8 +17,8 @@ import (
 // everywhere is the word for the binding of all environments that have none of their own.
 const everywhere = "default"
 
-// byModule is the provider that a module makes resources by.
-const byModule = "terraform"
+// byModule are the providers that a module makes resources by.
+var byModule = []string{"terraform", "hcp-terraform"}
 
 // bindable are the kinds that may be bound, with the provider each has at first; "" is
 // none: there is nothing of that kind before it is bound.
@@ -53,9 +53,9 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
 	told, ok := resource.As[resource.Bindable](d)
 	switch {
-	case (r.Archive != nil || r.Source != "") && r.Provider != byModule:
-		err = pave.BadField("module", r.Source, "is for the provider terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
-	case r.Provider == byModule:
+	case (r.Archive != nil || r.Source != "") && !slices.Contains(byModule, r.Provider):
+		err = pave.BadField("module", r.Source, "is for the providers terraform and hcp-terraform alone", "pave bind "+env+" "+kind+" terraform --module DIR")
+	case slices.Contains(byModule, r.Provider):
 		err = p.bindModule(ctx, at, kind, r, &out)
 	case ok:
 		err = p.bindSystem(ctx, at, r, told, &out)
@@ -121,6 +121,9 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		if err := p.Vault.Put(ctx, secrets[name], value); err != nil {
 			return err
 		}
+	}
+	if before := bindings[at][kind]; before.Module != nil && before.Provider == r.Provider && r.Backend == "" && m.Backend == nil {
+		m.Backend = before.Module.Backend
 	}
 	m.Secrets = secrets
 	out.Binding.Module, out.Inputs, out.Outputs = &m, inputs, outputs

@@ -81,6 +81,9 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	}
 	for _, kind := range pave.BackingKinds {
 		engine, err := engineOf(defaults, kind, r.Engine(kind))
+		if err == nil {
+			err = t.Takes(kind, engine)
+		}
 		bad.add(err)
 		if engine != "" {
 			want.Resources = append(want.Resources, pave.WantedBacking{Kind: kind, Name: name, Engine: engine})

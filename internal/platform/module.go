@@ -30,7 +30,7 @@ func (p *Platform) ReadModule(ctx context.Context, kind string, r pave.BindReque
 		return pave.ModuleReading{}, err
 	}
 	if kind != "" {
-		if _, err := p.Resources.Drivers.Get(kind, byModule); err != nil {
+		if _, err := p.Resources.Drivers.Get(kind, byModule[0]); err != nil {
 			return pave.ModuleReading{}, pave.BadField("kind", kind, "is made by no module", "--kind database")
 		}
 	}

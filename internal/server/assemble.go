@@ -18,12 +18,9 @@ import (
 	"github.com/pave-platform/pave/internal/once"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/platform"
-	"github.com/pave-platform/pave/internal/provider/embedded"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
-	"github.com/pave-platform/pave/internal/provider/mysql"
-	"github.com/pave-platform/pave/internal/provider/postgres"
+	"github.com/pave-platform/pave/internal/provider/hcp"
 	"github.com/pave-platform/pave/internal/provider/process"
-	"github.com/pave-platform/pave/internal/provider/redis"
 	"github.com/pave-platform/pave/internal/provider/sealed"
 	"github.com/pave-platform/pave/internal/provider/terraform"
 	vaultkv "github.com/pave-platform/pave/internal/provider/vault"
@@ -71,20 +68,19 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	}
 	repos := &repositories{dir: c.path("git"), hooks: hook, templates: templates, seed: seed,
 		hooksAt: hookPlace{newJobs(c, s.node, os.Geteuid() == 0), c.path("builds")}}
-	database := &postgres.Driver{Node: s.node, URL: pave.NewSecret(c.Postgres), Derive: key.Derive}
-	maria := &mysql.Driver{Node: s.node, Derive: key.Derive}
-	cache := &redis.Driver{Node: s.node, Derive: key.Derive}
-	queue, bucket := embedded.NATS(s.node, key.Derive), embedded.S3(s.node, key.Derive)
+	made := backings(s.node, pave.NewSecret(c.Postgres), key.Derive)
 	root := os.Geteuid() == 0
 	releases := release.New(db, c.path("releases"))
 	vault := resource.NewVault(db, key)
 	resources := resource.NewController(db, key, drivers(s.node, releaseTrees(c.path("releases")), repos, shelf,
 		vault, paths, root), log)
-	resources.Drivers.Add(pave.KindDatabase, "postgres", database)
-	resources.Drivers.Add(pave.KindDatabase, "mysql", maria)
-	resources.Drivers.Add(pave.KindCache, "redis", cache)
-	resources.Drivers.Add(pave.KindQueue, "nats", queue)
-	resources.Drivers.Add(pave.KindBucket, "s3", bucket)
+	scratches := map[string]pipeline.Scratch{}
+	for _, e := range pave.Backings {
+		if b := made[e.Name]; b != nil {
+			resources.Drivers.Add(e.Kind, e.Provider, b)
+			scratches[e.Name] = b
+		}
+	}
 	addHosts(resources, vault, gitlocal.Driver{Dir: repos.dir, Hooks: repos.hooks, Trees: repos, From: shelf}, key.Derive, c.Allow, s.state.Public)
 	resources.Drivers.Add(pave.KindSecret, "vault", &vaultkv.Driver{Values: vault, Derive: key.Derive,
 		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
@@ -92,16 +88,20 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		}})
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
+	cloud, err := c.cloudClient()
+	if err != nil {
+		return nil, err
+	}
 	for _, d := range modules {
-		d.Fetch = fetch
+		d.Fetch, d.Key = fetch, key
 		resources.Drivers.Add(d.Kind, "terraform", d)
+		resources.Drivers.Add(d.Kind, terraform.HCP, &hcp.Driver{Kind: d.Kind, Vault: vault, Files: d.Files, HTTP: cloud})
 	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
 		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos,
 		Node: s.node, Addresses: paths, Log: log,
-		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Dir: c.path("builds"),
-			Scratches: map[string]pipeline.Scratch{"postgresql": database, "mysql": maria, "redis": cache, "nats": queue, "s3": bucket}},
-		Checks: []func(context.Context) []pave.Check{c.checks}})
+		Pipeline: &pipeline.Runner{Jobs: newJobs(c, s.node, root), Dir: c.path("builds"), Scratches: scratches},
+		Checks:   []func(context.Context) []pave.Check{c.checks}})
 	s.platform.Checks = append(s.platform.Checks, func(ctx context.Context) []pave.Check {
 		if !s.platform.Bound(ctx, "terraform") {
 			return nil

@@ -45,7 +45,7 @@ func Backup(ctx context.Context, c Config, path, keys string) (string, backup.Re
 		}
 	}
 	r, err := backup.Write(ctx, backup.Source{DB: db, Key: key, Version: c.Version, Home: c.Home,
-		Repositories: c.path("git"), Folders: []string{"templates", "releases"}}, path)
+		Repositories: c.path("git"), Folders: []string{"templates", "releases", "terraform/modules", "terraform/states"}}, path)
 	return path, r, err
 }
 

@@ -9,13 +9,14 @@ import (
 	"github.com/pave-platform/pave/internal/provider/gitea"
 	"github.com/pave-platform/pave/internal/provider/githost"
 	"github.com/pave-platform/pave/internal/provider/github"
+	"github.com/pave-platform/pave/internal/provider/gitlab"
 	"github.com/pave-platform/pave/internal/provider/gitlocal"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
 // vendors are the git hosts there are drivers for.
 func vendors(allow []string) []githost.Vendor {
-	return []githost.Vendor{&github.Vendor{Allow: allow}, &gitea.Vendor{}}
+	return []githost.Vendor{&github.Vendor{Allow: allow}, &gitlab.Vendor{Allow: allow}, &gitea.Vendor{Allow: allow}}
 }
 
 // addHosts registers the drivers of repositories on git hosts, and of what the pipelines

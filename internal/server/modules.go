@@ -3,10 +3,13 @@ package server
 import (
 	"context"
 	"io/fs"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/httpc"
 	"github.com/pave-platform/pave/internal/source"
 	"github.com/pave-platform/pave/internal/template"
 )
@@ -30,6 +33,11 @@ func fetchModule(fetch source.Fetcher) func(ctx context.Context, address string)
 		archive, err := template.Pack(withoutState{tree.FS})
 		return archive, tree.Commit, err
 	}
+}
+
+// cloudClient calls HCP Terraform, or an Enterprise at an address that is allowed.
+func (c Config) cloudClient() (*http.Client, error) {
+	return httpc.New(httpc.Options{Allow: c.Allow, Timeout: time.Minute, MaxBytes: 64 << 20})
 }
 
 // withoutState is a module without states and plugins that somebody committed beside it.

@@ -128,6 +128,9 @@ func (t *Template) check() error {
 	if p := t.Run.Ready; p != "" && p != "tcp" && !strings.HasPrefix(p, "/") {
 		return pave.BadField("run.ready", p, "must be a path that starts with a slash", "for example: ready: /health/ready")
 	}
+	if err := t.checkEngines(); err != nil {
+		return err
+	}
 	if err := t.checkVariables(); err != nil {
 		return err
 	}
@@ -249,7 +252,11 @@ func (t *Template) checkConditions() error {
 // need not fit their patterns.
 func (t *Template) try() error {
 	inputs := t.Sample()
-	for _, with := range [][2]string{{"", ""}, {"postgresql", ""}, {"", "redis"}, {"postgresql", "redis"}} {
+	choices := [][2]string{{"", ""}, {"postgresql", ""}, {"", "redis"}, {"postgresql", "redis"}}
+	for _, engine := range t.Engines[pave.KindDatabase] {
+		choices = append(choices, [2]string{engine, ""})
+	}
+	for _, with := range choices {
 		v := Vars{Name: "sample", Team: "sample", Description: "Sample.", Environments: []string{"production"},
 			Database: with[0], Cache: with[1], Inputs: inputs}
 		if _, err := t.render(context.Background(), t.vars(v)); err != nil {

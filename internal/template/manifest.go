@@ -22,18 +22,19 @@ var ManifestSchema []byte
 
 // A manifest is template.yaml.
 type manifest struct {
-	Name        string            `json:"name"`
-	Version     string            `json:"version"`
-	Title       string            `json:"title"`
-	Description string            `json:"description"`
-	Owner       string            `json:"owner"`
-	Aliases     []string          `json:"aliases"`
-	Inputs      *Schema           `json:"inputs"`
-	Resources   []Resource        `json:"resources"`
-	Run         pave.Override     `json:"run"`
-	Variables   map[string]string `json:"variables"`
-	Files       []fileManifest    `json:"files"`
-	Checks      []Check           `json:"checks"`
+	Name        string              `json:"name"`
+	Version     string              `json:"version"`
+	Title       string              `json:"title"`
+	Description string              `json:"description"`
+	Owner       string              `json:"owner"`
+	Aliases     []string            `json:"aliases"`
+	Inputs      *Schema             `json:"inputs"`
+	Resources   []Resource          `json:"resources"`
+	Run         pave.Override       `json:"run"`
+	Variables   map[string]string   `json:"variables"`
+	Engines     map[string][]string `json:"engines"`
+	Files       []fileManifest      `json:"files"`
+	Checks      []Check             `json:"checks"`
 }
 
 type fileManifest struct {
@@ -44,7 +45,7 @@ type fileManifest struct {
 func (m *manifest) template() *Template {
 	t := &Template{
 		Name: m.Name, Version: m.Version, Format: FormatPave, Title: m.Title, Description: m.Description, Owner: m.Owner,
-		Aliases: m.Aliases, Inputs: m.Inputs, Resources: m.Resources, Run: m.Run, Variables: m.Variables, Checks: m.Checks,
+		Aliases: m.Aliases, Inputs: m.Inputs, Resources: m.Resources, Run: m.Run, Variables: m.Variables, Engines: m.Engines, Checks: m.Checks,
 	}
 	for _, f := range m.Files {
 		t.conditions = append(t.conditions, condition{strings.TrimSuffix(f.Path, "/"), f.When})

@@ -63,6 +63,26 @@ func (r Resource) check() error {
 	return nil
 }
 
+// checkEngines refuses what nothing can make.
+func (t *Template) checkEngines() error {
+	for _, kind := range slices.Sorted(maps.Keys(t.Engines)) {
+		for _, engine := range t.Engines[kind] {
+			if _, err := pave.FindEngine(kind, engine); err != nil {
+				return pave.BadField("engines."+kind, engine, "is no engine of a "+kind, pave.HintOf(err))
+			}
+		}
+	}
+	return nil
+}
+
+// Takes refuses an engine that the template's code does not speak to.
+func (t *Template) Takes(kind, engine string) error {
+	if all, some := t.Engines[kind]; some && engine != "" && !slices.Contains(all, engine) {
+		return pave.BadField(kind, engine, "is nothing that the template "+t.Name+" speaks to", "one of "+strings.Join(append(slices.Clone(all), "none"), ", "))
+	}
+	return nil
+}
+
 // meantOr is a hint: the choice that was probably meant, else all.
 func meantOr(value string, choices []string) string {
 	if near := pave.DidYouMean(value, choices); near != "" {

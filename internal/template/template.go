@@ -69,7 +69,10 @@ type Template struct {
 	// Variables of the workload beside those that every service gets: text, or
 	// ${{ resources.KIND.OUTPUT }}.
 	Variables map[string]string `json:"variables,omitempty"`
-	Checks    []Check           `json:"checks,omitempty"`
+	// Engines are those that the code speaks to, by kind; of a kind that is not here it
+	// takes any.
+	Engines map[string][]string `json:"engines,omitempty"`
+	Checks  []Check             `json:"checks,omitempty"`
 
 	conditions []condition
 	files      []source

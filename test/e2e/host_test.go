@@ -56,9 +56,12 @@ func TestRepositoryOnHost(t *testing.T) {
 	if out := run(t, h, "import", "gitea"); !strings.Contains(out, "1 repositories of acme are known, 1 of them hold a service") {
 		t.Errorf("import says %s", out)
 	}
+	patience := h.Patience
+	h.Patience = time.Second // it tries again as long
 	if _, err := h.Commit("shop", map[string]string{"other.txt": "here"}); err == nil || !strings.Contains(err.Error(), "push") {
 		t.Errorf("a push to the copy: %v", err)
 	}
+	h.Patience = patience
 	if out := run(t, h, "audit", "--json", "action,object"); !strings.Contains(out, "organisation:gitea/acme") {
 		t.Errorf("the import is not in the audit log: %s", out)
 	}

@@ -56,6 +56,9 @@ func TestScripts(t *testing.T) {
 			if cond == "root" {
 				return os.Geteuid() == 0, nil
 			}
+			if cond == "real" {
+				return os.Getenv("PAVE_TEST_REAL") != "", nil
+			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})

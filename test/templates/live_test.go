@@ -20,9 +20,19 @@ import (
 
 var names = []string{"go-http", "node-express", "python-service", "worker", "static-site"}
 
-var options = []struct{ name, database, cache, queue string }{
-	{"none", "none", "none", "none"}, {"database", "postgresql", "none", "none"}, {"cache", "none", "redis", "none"}, {"both", "postgresql", "redis", "none"},
-	{"queue", "none", "none", "nats"}, // for the worker alone
+type option struct{ name, database, cache, queue string }
+
+// options are what may be chosen of a template.
+func options(name string) []option {
+	all := []option{{"none", "none", "none", "none"}, {"database", "postgresql", "none", "none"}, {"cache", "none", "redis", "none"},
+		{"both", "postgresql", "redis", "none"}}
+	switch name {
+	case "go-http":
+		all = append(all, option{"mysql", "mysql", "redis", "none"})
+	case "worker":
+		all = append(all, option{"queue", "none", "none", "nats"})
+	}
+	return all
 }
 
 // systemFirst makes python3 the one whose packages the system has: the first on the
@@ -45,12 +55,9 @@ func TestLive(t *testing.T) {
 	h.Patience = 10 * time.Minute // the first builds download
 	c := newCollector(t)
 	for _, name := range names {
-		for _, o := range options {
-			if o.queue != "none" && name != "worker" {
-				continue
-			}
+		for _, o := range options(name) {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
-				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database == "postgresql", cache: o.cache == "redis", queue: o.queue}
+				l := live{h: h, c: c, name: name + "-" + o.name, template: name, database: o.database != "none", cache: o.cache == "redis", queue: o.queue}
 				l.path = "/"
 				if name == "static-site" && (l.database || l.cache) {
 					l.path = "/api/visits"
@@ -124,7 +131,9 @@ func (l live) get(t *testing.T, path string) (int, string) {
 }
 
 // works reports whether the service is a worker with a queue: it does jobs.
-func (l live) works() bool { return l.template == "worker" && (l.database || l.cache || l.queue == "nats") }
+func (l live) works() bool {
+	return l.template == "worker" && (l.database || l.cache || l.queue == "nats")
+}
 
 func (l live) answers(t *testing.T) {
 	t.Helper()
@@ -234,7 +243,7 @@ func (l live) slow(t *testing.T, r *replica) (finish func()) {
 	switch {
 	case l.template == "worker": // its job takes no time
 		return func() {}
-	case l.database:
+	case l.database && !strings.HasSuffix(l.name, "-mysql"):
 		return l.slowDatabase(t, r)
 	case l.cache:
 		return l.slowCache(t, r)

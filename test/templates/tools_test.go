@@ -71,7 +71,7 @@ func TestActionlint(t *testing.T) {
 	long(t)
 	lint := tool(t, actionlint)
 	for _, name := range names {
-		for _, o := range options {
+		for _, o := range options(name) {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
 				t.Parallel()
 				files, err := filepath.Glob(filepath.Join(render(t, name, o.database, o.cache), ".github", "workflows", "*.yaml"))
@@ -91,7 +91,7 @@ func TestActionlint(t *testing.T) {
 func TestKustomize(t *testing.T) {
 	long(t)
 	program := tool(t, kustomize)
-	for _, o := range options {
+	for _, o := range options("node-express") {
 		dir := render(t, "node-express", o.database, o.cache)
 		for _, env := range []string{"staging", "production"} {
 			out, err := exec.CommandContext(t.Context(), program, "build", filepath.Join(dir, "k8s", "overlays", env)).Output()
@@ -155,7 +155,7 @@ func TestDeveloperChecks(t *testing.T) {
 		"python-service": {{"/usr/bin/python3", "-m", "unittest"}, {"mypy"}},
 	}
 	for _, name := range names {
-		for _, o := range options {
+		for _, o := range options(name) {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
 				dir := render(t, name, o.database, o.cache)
 				for _, args := range checks[name] {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -143,4 +144,9 @@ func (d *database) Delete(ctx context.Context, in resource.DeleteRequest, out *r
 	if err != nil {
 		out.Diagnostics.AddError("the database was not deleted", err.Error())
 	}
+}
+
+// ImportState takes a database over by its name.
+func (d *database) ImportState(ctx context.Context, in resource.ImportStateRequest, out *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughID(ctx, path.Root("name"), in, out)
 }

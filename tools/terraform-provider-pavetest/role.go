@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
@@ -32,7 +33,7 @@ func (r *role) Schema(_ context.Context, _ resource.SchemaRequest, out *resource
 	fixed := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	out.Schema = schema.Schema{Attributes: map[string]schema.Attribute{
 		"name":             schema.StringAttribute{Required: true, PlanModifiers: fixed},
-		"marker":           schema.StringAttribute{Required: true, PlanModifiers: fixed, Description: "says whose it is"},
+		"marker":           schema.StringAttribute{Required: true, Description: "says whose it is"},
 		"connection_limit": schema.Int64Attribute{Optional: true, Computed: true, Default: int64default.StaticInt64(-1)},
 		"password": schema.StringAttribute{Computed: true, Sensitive: true,
 			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()}},
@@ -95,8 +96,8 @@ func (r *role) create(ctx context.Context, m roleModel) error {
 }
 
 func (r *role) set(ctx context.Context, m roleModel) error {
-	return r.server.exec(ctx, fmt.Sprintf(`ALTER ROLE %s LOGIN PASSWORD %s CONNECTION LIMIT %d`, quote(m.Name.ValueString()),
-		text(m.Password.ValueString()), m.Limit.ValueInt64()))
+	return r.server.exec(ctx, fmt.Sprintf(`BEGIN; ALTER ROLE %s LOGIN PASSWORD %s CONNECTION LIMIT %d; COMMENT ON ROLE %[1]s IS %[4]s; COMMIT`,
+		quote(m.Name.ValueString()), text(m.Password.ValueString()), m.Limit.ValueInt64(), text(m.Marker.ValueString())))
 }
 
 func (r *role) Read(ctx context.Context, in resource.ReadRequest, out *resource.ReadResponse) {
@@ -109,10 +110,10 @@ func (r *role) Read(ctx context.Context, in resource.ReadRequest, out *resource.
 	switch {
 	case err != nil:
 		out.Diagnostics.AddError("the role cannot be read", err.Error())
-	case !found || marker != m.Marker.ValueString():
+	case !found || !m.Marker.IsNull() && marker != m.Marker.ValueString():
 		out.State.RemoveResource(ctx)
 	default:
-		m.Limit = types.Int64Value(limit)
+		m.Limit, m.Marker = types.Int64Value(limit), types.StringValue(marker)
 		out.Diagnostics.Append(out.State.Set(ctx, m)...)
 	}
 }
@@ -122,6 +123,9 @@ func (r *role) Update(ctx context.Context, in resource.UpdateRequest, out *resou
 	out.Diagnostics.Append(in.Plan.Get(ctx, &m)...)
 	if out.Diagnostics.HasError() {
 		return
+	}
+	if m.Password.IsUnknown() { // it was imported, and nobody can read the one it has
+		m.Password = types.StringValue(password())
 	}
 	if err := r.set(ctx, m); err != nil {
 		out.Diagnostics.AddError("the role was not changed", err.Error())
@@ -147,4 +151,9 @@ func (r *role) Delete(ctx context.Context, in resource.DeleteRequest, out *resou
 	if err != nil {
 		out.Diagnostics.AddError("the role was not deleted", err.Error())
 	}
+}
+
+// ImportState takes a role over by its name.
+func (r *role) ImportState(ctx context.Context, in resource.ImportStateRequest, out *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughID(ctx, path.Root("name"), in, out)
 }

@@ -78,18 +78,22 @@ func (a *api) call(ctx context.Context, method, path string, in, out any) error 
 	return a.read(resp, data, out)
 }
 
-// read judges an answer and fills out.
+// read judges an answer and fills out. What is no JSON is no success either, where there
+// is anything: a proxy may have answered in the place of the server.
 func (a *api) read(resp *http.Response, data []byte, out any) error {
-	if resp.StatusCode >= 300 {
+	switch code := resp.StatusCode; {
+	case code >= 300:
 		return a.refused(resp, data)
-	}
-	if out == nil || resp.StatusCode == http.StatusNoContent {
+	case code == http.StatusNoContent, code == http.StatusCreated && len(data) == 0:
 		return nil
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind != "application/json" {
 		return pave.Errorf(pave.Unavailable, "%s answered with %.60q, not with JSON", a.base.Host, kind).
 			WithHint("is it a Gitea or Forgejo? A proxy before it may ask for a sign-in")
+	}
+	if out == nil {
+		out = new(any)
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return pave.Errorf(pave.Unavailable, "%s answered what cannot be read: %w", a.base.Host, err)

@@ -30,7 +30,9 @@ func (h *Host) Check(ctx context.Context) []pave.Check {
 	if err := h.get(ctx, "user", nil, &me); err != nil {
 		return append(out, failed("token", err))
 	}
-	out = append(out, pave.Check{Name: "token", OK: true, Detail: "of user " + me.Login}, h.scope(ctx))
+	out = append(out, pave.Check{Name: "token", OK: true, Detail: "of user " + me.Login},
+		h.scope(ctx, "write:repository", http.MethodPatch, join("repos", h.org, nothing)),
+		h.scope(ctx, "write:organization", http.MethodPost, join("orgs", nothing, "repos")))
 	return append(out, h.organisation(ctx, me.Login))
 }
 
@@ -38,16 +40,16 @@ func failed(name string, err error) pave.Check {
 	return pave.Check{Name: name, Detail: err.Error(), Fix: pave.HintOf(err)}
 }
 
-// nothing is the name of no repository: a name of theirs has no such end.
+// nothing is the name of no repository and no organisation: theirs have no such end.
 const nothing = "pave-probe.git"
 
-// scope looks whether the token may change repositories.
-func (h *Host) scope(ctx context.Context) pave.Check {
-	c := pave.Check{Name: "write:repository", OK: true, Detail: "the token may change repositories"}
-	err := h.call(ctx, http.MethodPatch, h.repo(nothing), map[string]any{}, nil)
+// scope looks whether the token has a permission that a call to what is not there needs.
+func (h *Host) scope(ctx context.Context, name, method, path string) pave.Check {
+	c := pave.Check{Name: name, OK: true, Detail: "the token has it"}
+	err := h.call(ctx, method, path, map[string]any{"name": "pave-probe"}, nil)
 	if err != nil && pave.CodeOf(err) != pave.NotFound {
 		c = failed(c.Name, err)
-		c.Fix = "make a token with the permission write:repository and bind it: pave bind"
+		c.Fix = "make a token with the permission " + name + " and bind it: pave bind"
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,6 +19,9 @@ import (
 
 // Vendor opens hosts of Gitea and Forgejo. Its zero value is ready.
 type Vendor struct {
+	// Allow are private addresses that may be reached, whatever a binding says.
+	Allow []string
+
 	hosts sync.Map // *Host by binding
 }
 
@@ -31,7 +35,7 @@ func (*Vendor) Fields() []pave.BindingField {
 	return []pave.BindingField{
 		{Name: "url", Required: true, Description: "address of the server, such as https://git.example.com"},
 		{Name: "token", Required: true, Secret: true,
-			Description: "token of a user of the organisation, with write:repository, read:organization and read:user"},
+			Description: "token of a user of the organisation, with write:repository, write:organization and read:user"},
 	}
 }
 
@@ -42,7 +46,7 @@ func (v *Vendor) Open(b resource.Opened) (githost.Host, error) {
 	if h, ok := v.hosts.Load(key); ok {
 		return h.(*Host), nil
 	}
-	h, err := open(b)
+	h, err := open(b, v.Allow)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +54,7 @@ func (v *Vendor) Open(b resource.Opened) (githost.Host, error) {
 	return one.(*Host), nil
 }
 
-func open(b resource.Opened) (*Host, error) {
+func open(b resource.Opened, allow []string) (*Host, error) {
 	base, err := address(b.Settings["url"])
 	if err != nil {
 		return nil, err
@@ -62,7 +66,7 @@ func open(b resource.Opened) (*Host, error) {
 	if token.Reveal() == "" {
 		return nil, pave.BadField("token", "", "is missing", "make one under Settings, Applications, and give it by --secret token")
 	}
-	allow := strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' })
+	allow = slices.Concat(allow, strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' }))
 	calls, err := githost.NewClient(allow)
 	if err != nil {
 		return nil, err
@@ -98,6 +102,7 @@ var (
 	_ githost.Granter   = (*Host)(nil)
 	_ githost.Owner     = (*Host)(nil)
 	_ githost.Valuer    = (*Host)(nil)
+	_ githost.Dropper   = (*Host)(nil)
 	_ githost.Hooker    = (*Host)(nil)
 	_ githost.Teller    = (*Host)(nil)
 	_ githost.Runner    = (*Host)(nil)

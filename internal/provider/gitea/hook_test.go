@@ -108,13 +108,15 @@ func TestCheck(t *testing.T) {
 	s := fake.New(t)
 	s.Grant("reads", fake.User{Login: "ben", Scopes: []string{"read:repository", "read:organization", "read:user"}, Create: true})
 	s.Grant("guest", fake.User{Login: "cat"})
-	s.Grant("narrow", fake.User{Login: "dan", Scopes: []string{"write:repository", "read:user"}, Create: true})
+	s.Grant("narrow", fake.User{Login: "dan", Scopes: []string{"write:repository", "write:organization"}, Create: true})
+	s.Grant("enough", fake.User{Login: "eve", Scopes: []string{"write:repository", "write:organization", "read:user"}, Create: true})
 	for _, c := range []struct{ reason, token, org, failed string }{
 		{"all that is needed", s.Token, s.Org, ""},
 		{"a token that nobody knows", "nobody", s.Org, "token"},
-		{"a token that reads", "reads", s.Org, "write:repository"},
+		{"no more than is needed", "enough", s.Org, ""},
+		{"a token that reads", "reads", s.Org, "write:repositorywrite:organization"},
 		{"a user who may make no repository", "guest", s.Org, "organisation"},
-		{"a token that sees no organisation", "narrow", s.Org, "organisation"},
+		{"a token that sees no user", "narrow", s.Org, "token"},
 		{"an organisation that is not there", s.Token, "acne", "organisation"},
 	} {
 		h := openHost(t, fake.World{URL: s.URL, Org: c.org, Token: c.token})

@@ -33,7 +33,7 @@ func (h *Host) Variables(ctx context.Context, name, env string) (map[string]stri
 	return out, nil
 }
 
-// SetVariable makes or changes one.
+// SetVariable makes or changes one. A server knows no empty one: that is none.
 func (h *Host) SetVariable(ctx context.Context, name, env, key, value string) error {
 	is, err := h.Variables(ctx, name, env)
 	if err != nil {
@@ -41,7 +41,10 @@ func (h *Host) SetVariable(ctx context.Context, name, env, key, value string) er
 	}
 	key = strings.ToUpper(key)
 	old, there := is[key]
-	if there && old == value {
+	switch {
+	case value == "":
+		return h.DropVariable(ctx, name, env, key)
+	case there && old == value:
 		return nil
 	}
 	method := http.MethodPost
@@ -70,4 +73,22 @@ func (h *Host) SecretNames(ctx context.Context, name, env string) ([]string, err
 func (h *Host) SetSecret(ctx context.Context, name, env, key string, value pave.Secret) error {
 	in := map[string]string{"data": value.Reveal()}
 	return h.call(ctx, http.MethodPut, h.repo(name, "actions", "secrets", prefix(env)+strings.ToUpper(key)), in, nil)
+}
+
+// DropVariable takes one back.
+func (h *Host) DropVariable(ctx context.Context, name, env, key string) error {
+	return h.drop(ctx, h.repo(name, "actions", "variables", prefix(env)+strings.ToUpper(key)))
+}
+
+// DropSecret takes one back.
+func (h *Host) DropSecret(ctx context.Context, name, env, key string) error {
+	return h.drop(ctx, h.repo(name, "actions", "secrets", prefix(env)+strings.ToUpper(key)))
+}
+
+func (h *Host) drop(ctx context.Context, path string) error {
+	err := h.call(ctx, http.MethodDelete, path, nil, nil)
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	return err
 }

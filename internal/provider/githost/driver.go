@@ -111,14 +111,7 @@ func (d *Driver) at(ctx context.Context, r resource.Resource) (one, error) {
 	if w, err = w.of(b, r.Spec); err != nil {
 		return one{}, err
 	}
-	o := one{d, host, r, w}
-	if owners, ok := host.(Owner); ok && w.team != "" {
-		local := *d
-		file, owner := owners.Owners(w.team)
-		local.Mirror.Trees = owned{d.Mirror.Trees, file, owner}
-		o.Driver = &local
-	}
-	return o, nil
+	return one{d, host, r, w}.dress(), nil
 }
 
 // dir is where the mirror of a resource lies.

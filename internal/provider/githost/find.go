@@ -35,12 +35,19 @@ func (o one) foreign(repo Repository) error {
 // create makes the repository with the marker in its description. Where the name was
 // taken meanwhile, by another call of ours, that one is taken.
 func (o one) create(ctx context.Context) (Repository, error) {
-	_, err := o.Create(ctx, Repository{Name: o.r.ExternalID, Description: o.w.spec.Description + mark(o.r.ID),
+	_, err := o.Create(ctx, Repository{Name: o.r.ExternalID, Description: line(o.w.spec.Description) + mark(o.r.ID),
 		Visibility: o.w.visibility, DefaultBranch: mainBranch})
 	if err != nil && pave.CodeOf(err) != pave.Conflict {
 		return Repository{}, err
 	}
 	return o.appear(ctx)
+}
+
+// line is a text as the description of a repository: hosts take one line, and not a
+// long one.
+func line(text string) string {
+	out := []rune(strings.Join(strings.Fields(text), " "))
+	return string(out[:min(len(out), 250)])
 }
 
 // appear waits until the host shows what was made: reads may be behind writes.
@@ -62,7 +69,7 @@ func (o one) appear(ctx context.Context) (Repository, error) {
 		select {
 		case <-ctx.Done():
 			return Repository{}, pave.Errorf(pave.Unavailable, "%s does not show repository %s yet", o.Vendor.Name(), o.r.ExternalID).
-				WithHint("pave retry goes on from here")
+				WithHint("pave retry goes on from here; where that does not help, one of that name is there that the binding may not see")
 		case <-time.After(pause):
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/git"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
@@ -83,6 +84,12 @@ type (
 		// Owners is the path of that file, and how a team is written in it.
 		Owners(team string) (file, owner string)
 	}
+	// A Starter has pipelines of its own.
+	Starter interface {
+		// Workflow is the file that makes them run pave ci for a tree, where the template
+		// has none.
+		Workflow(s resource.RepositorySpec, tree []git.File) git.File
+	}
 	// An Environer has environments that workflows deploy to.
 	Environer interface {
 		Environments(ctx context.Context, name string) ([]string, error)
@@ -133,6 +140,9 @@ type Protection struct {
 	On        bool // nobody pushes over history or deletes the branch
 	Reviews   int  // approvals that a change needs
 	CodeOwner bool // one of them by an owner of the code
+	// Unable is what of it an edition of the host has not, in words, where the rest is
+	// as good as it gets there: it is no drift.
+	Unable string
 }
 
 // A Hook is a webhook.

@@ -244,6 +244,8 @@ func (o one) protection(p Protector) part {
 			return "", err
 		case !has.On:
 			return "main is not protected", nil
+		case has.Unable != "":
+			return "", nil
 		case has.Reviews < want.Reviews:
 			return fmt.Sprintf("main needs %d reviews, not %d", has.Reviews, want.Reviews), nil
 		case want.CodeOwner && !has.CodeOwner:

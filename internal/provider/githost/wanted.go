@@ -55,7 +55,7 @@ func setting(b resource.Opened, name string) string {
 
 var (
 	topicPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,49}$`)
-	keyPattern   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+	keyPattern   = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,99}$`) // some hosts make all letters large
 )
 
 // read says what a binding asks for. Invalid, by field, where a value is not good.
@@ -100,6 +100,7 @@ func (w wanted) of(b resource.Opened, spec json.RawMessage) (wanted, error) {
 		return w, err
 	}
 	w.team = team
+	w.protection.CodeOwner = w.protection.CodeOwner && team != "" && w.role != "read"
 	if setting(b, "environments") == "true" {
 		for _, env := range w.spec.Environments {
 			w.envs = append(w.envs, string(env))
@@ -138,7 +139,7 @@ func pairs(field string, lines []string) (map[string]string, error) {
 		}
 		key, value, ok := strings.Cut(line, "=")
 		if !ok || value == "" || field != "teams" && !keyPattern.MatchString(key) {
-			return nil, pave.BadField(field, key, "is not of the form NAME=value", "--set "+field+"=NAME=value,NAME=value")
+			return nil, pave.BadField(field, key, "is not of the form NAME=value, in large letters", "--set "+field+"=NAME=value,NAME=value")
 		}
 		out[key] = value
 	}

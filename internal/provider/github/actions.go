@@ -66,16 +66,26 @@ func (h *host) Variables(ctx context.Context, name, env string) (map[string]stri
 
 // SetVariable changes a variable, or makes it.
 func (h *host) SetVariable(ctx context.Context, name, env, key, value string) error {
-	var err error
-	change, create := api.ActionsUpdateVariableRequest{Name: &key, Value: &value}, api.ActionsCreateVariableRequest{Name: key, Value: value}
+	has, err := h.Variables(ctx, name, env)
+	if err != nil {
+		return err
+	}
+	if _, there := has[key]; !there {
+		if err = h.createVariable(ctx, name, env, key, value); pave.CodeOf(err) != pave.Conflict { // another call was first
+			return err
+		}
+	}
+	change := api.ActionsUpdateVariableRequest{Name: &key, Value: &value}
 	if env == "" {
 		_, err = h.Actions.UpdateRepoVariable(ctx, h.org, name, key, change)
 	} else {
 		_, err = h.Actions.UpdateEnvVariable(ctx, h.org, name, env, key, change)
 	}
-	if err = problem("set variable "+key+" of "+name, err); pave.CodeOf(err) != pave.NotFound {
-		return err
-	}
+	return problem("set variable "+key+" of "+name, err)
+}
+
+func (h *host) createVariable(ctx context.Context, name, env, key, value string) (err error) {
+	create := api.ActionsCreateVariableRequest{Name: key, Value: value}
 	if env == "" {
 		_, err = h.Actions.CreateRepoVariable(ctx, h.org, name, create)
 	} else {

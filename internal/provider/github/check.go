@@ -85,7 +85,12 @@ func (h *host) permissions(ctx context.Context) (lacks []string, detail string, 
 		return nil, "", err
 	}
 	if scopes := resp.Header.Values("X-Oauth-Scopes"); len(scopes) > 0 {
-		return h.ofScopes(strings.Join(scopes, ",")), "classic token of " + me.GetLogin(), nil
+		lacks, deletes := h.ofScopes(strings.Join(scopes, ","))
+		detail = "classic token of " + me.GetLogin()
+		if !deletes {
+			detail += "; it may not delete (delete_repo): what is deleted stays, archived"
+		}
+		return lacks, detail, nil
 	}
 	lacks, err = h.probe(ctx)
 	return lacks, "fine-grained token of " + me.GetLogin(), err
@@ -128,7 +133,7 @@ var implied = map[string][]string{"repo": {"repo:status"}, "admin:repo_hook": {"
 	"admin:org": {"write:org", "read:org"}, "write:org": {"read:org"}}
 
 // ofScopes compares with the scopes of a classic token.
-func (h *host) ofScopes(scopes string) (lacks []string) {
+func (h *host) ofScopes(scopes string) (lacks []string, deletes bool) {
 	has := map[string]bool{}
 	for s := range strings.SplitSeq(scopes, ",") {
 		has[strings.TrimSpace(s)] = true
@@ -141,7 +146,7 @@ func (h *host) ofScopes(scopes string) (lacks []string) {
 			lacks = append(lacks, n.scope)
 		}
 	}
-	return lacks
+	return lacks, has["delete_repo"]
 }
 
 // probe reads what only those with a permission may read: a fine-grained token does not

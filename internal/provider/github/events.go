@@ -64,9 +64,10 @@ func (h *host) SetHook(ctx context.Context, name string, want githost.Hook, secr
 		return err
 	}
 	value, kind, plain := secret.Reveal(), "json", "0"
-	body := &api.Hook{Name: api.Ptr("web"), Active: &want.Active, Events: hookEvents(want.Events),
+	body := &api.Hook{Active: &want.Active, Events: hookEvents(want.Events),
 		Config: &api.HookConfig{URL: &want.URL, ContentType: &kind, InsecureSSL: &plain, Secret: &value}}
 	if found == nil {
+		body.Name = new("web")
 		_, _, err = h.Repositories.CreateHook(ctx, h.org, name, body)
 	} else {
 		_, _, err = h.Repositories.EditHook(ctx, h.org, name, found.GetID(), body)
@@ -97,7 +98,7 @@ func (h *host) Verify(header http.Header, body []byte, secret pave.Secret) (deli
 
 // Tell sets a commit status.
 func (h *host) Tell(ctx context.Context, name, commit string, s githost.Status) error {
-	body := api.RepoStatus{State: &s.State, Context: &s.Name, Description: api.Ptr(cut(s.Text, 140))}
+	body := api.RepoStatus{State: &s.State, Context: &s.Name, Description: new(cut(s.Text, 140))}
 	if s.URL != "" {
 		body.TargetURL = &s.URL
 	}

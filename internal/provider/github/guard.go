@@ -58,8 +58,8 @@ func (h *host) Protect(ctx context.Context, name, branch string, want githost.Pr
 // keep says again what people set.
 func keep(req *api.ProtectionRequest, has *api.Protection) {
 	if c := has.RequiredStatusChecks; c != nil {
-		req.RequiredStatusChecks = &api.RequiredStatusChecks{Strict: c.Strict, Checks: c.Checks}
-		if c.Checks == nil {
+		req.RequiredStatusChecks = &api.RequiredStatusChecks{Strict: c.Strict, Checks: c.Checks, Contexts: &[]string{}}
+		if c.Checks == nil { // as older servers have them
 			req.RequiredStatusChecks.Contexts = c.Contexts
 		}
 	}
@@ -68,11 +68,11 @@ func keep(req *api.ProtectionRequest, has *api.Protection) {
 		users, teams, apps := actors(b.Users, b.Teams, b.Apps)
 		req.Restrictions = &api.BranchRestrictionsRequest{Users: users, Teams: teams, Apps: apps}
 	}
-	req.RequireLinearHistory = api.Ptr(has.GetRequireLinearHistory().Enabled)
-	req.RequiredConversationResolution = api.Ptr(has.GetRequiredConversationResolution().Enabled)
-	req.BlockCreations = api.Ptr(has.GetBlockCreations().GetEnabled())
-	req.LockBranch = api.Ptr(has.GetLockBranch().GetEnabled())
-	req.AllowForkSyncing = api.Ptr(has.GetAllowForkSyncing().GetEnabled())
+	req.RequireLinearHistory = new(has.GetRequireLinearHistory().Enabled)
+	req.RequiredConversationResolution = new(has.GetRequiredConversationResolution().Enabled)
+	req.BlockCreations = new(has.GetBlockCreations().GetEnabled())
+	req.LockBranch = new(has.GetLockBranch().GetEnabled())
+	req.AllowForkSyncing = new(has.GetAllowForkSyncing().GetEnabled())
 	r := has.RequiredPullRequestReviews
 	if r == nil {
 		return

@@ -78,7 +78,7 @@ func (a *app) token(ctx context.Context) (pave.Secret, error) {
 	if !a.last.IsZero() && time.Now().Before(a.good) {
 		return a.last, nil
 	}
-	t, _, err := a.Apps.CreateInstallationToken(ctx, a.installation, nil)
+	t, _, err := a.Apps.CreateInstallationToken(ctx, a.installation, &api.InstallationTokenOptions{})
 	if err != nil {
 		return pave.Secret{}, problem("sign in as App "+a.id, err)
 	}

@@ -29,6 +29,8 @@ var (
 	_ githost.Protector = (*host)(nil)
 	_ githost.Granter   = (*host)(nil)
 	_ githost.Owner     = (*host)(nil)
+	_ githost.Starter   = (*host)(nil)
+	_ githost.Dropper   = (*host)(nil)
 	_ githost.Environer = (*host)(nil)
 	_ githost.Valuer    = (*host)(nil)
 	_ githost.Hooker    = (*host)(nil)
@@ -69,7 +71,7 @@ func repositoryOf(r *api.Repository) githost.Repository {
 // Create makes an empty repository.
 func (h *host) Create(ctx context.Context, r githost.Repository) (githost.Repository, error) {
 	made, _, err := h.Repositories.Create(ctx, h.org, &api.Repository{Name: &r.Name, Description: &r.Description,
-		Visibility: &r.Visibility, Private: api.Ptr(r.Visibility != "public"), AutoInit: api.Ptr(false)})
+		Visibility: &r.Visibility, Private: new(r.Visibility != "public"), AutoInit: new(false)})
 	if err != nil {
 		return githost.Repository{}, problem("create repository "+r.Name, err)
 	}

@@ -33,8 +33,6 @@ const (
 type Vendor struct {
 	// Allow are private addresses that the server may reach, whatever a binding says.
 	Allow []string
-	// Wrap, where it is set, is around what calls out: tests listen there.
-	Wrap func(http.RoundTripper) http.RoundTripper
 
 	mu   sync.Mutex
 	open map[string]*host // by digest of the binding
@@ -113,9 +111,6 @@ func (v *Vendor) dial(b resource.Opened) (*host, error) {
 	heavy, err := httpc.New(httpc.Options{Allow: allow, Timeout: gitTimeout})
 	if err != nil {
 		return nil, err
-	}
-	if v.Wrap != nil {
-		plain.Transport, heavy.Transport = v.Wrap(plain.Transport), v.Wrap(heavy.Transport)
 	}
 	limited := &limits{next: plain.Transport}
 	login, err := loginOf(b, at, &http.Client{Transport: limited, CheckRedirect: plain.CheckRedirect, Timeout: apiTimeout})

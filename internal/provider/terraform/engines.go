@@ -2,9 +2,6 @@ package terraform
 
 import "github.com/pave-platform/pave"
 
-// kindBucket is a bucket of the S3 API.
-const kindBucket = "bucket"
-
 // An engine is what a service may ask for, in the words of those who meet it.
 type engine struct {
 	kind   string
@@ -19,10 +16,10 @@ var engines = map[string]engine{
 	"mysql":      {pave.KindDatabase, "mysql", "mysql"},
 	"mongodb":    {pave.KindDatabase, "docdb", "mongodb"},
 	"redis":      {pave.KindCache, "redis", "redis"},
-	"nats":       {"queue", "", "nats"},
-	"rabbitmq":   {"queue", "RABBITMQ", "amqps"},
-	"kafka":      {"queue", "kafka", "kafka"},
-	"s3":         {kindBucket, "s3", "https"},
+	"nats":       {pave.KindQueue, "", "nats"},
+	"rabbitmq":   {pave.KindQueue, "RABBITMQ", "amqps"},
+	"kafka":      {pave.KindQueue, "kafka", "kafka"},
+	"s3":         {pave.KindBucket, "s3", "https"},
 }
 
 // schemeOf is the scheme of addresses of an engine, or of the first engine of a kind
@@ -31,5 +28,5 @@ func schemeOf(kind, name string) string {
 	if e, ok := engines[name]; ok {
 		return e.scheme
 	}
-	return map[string]string{pave.KindDatabase: "postgres", pave.KindCache: "redis", "queue": "nats", kindBucket: "https"}[kind]
+	return map[string]string{pave.KindDatabase: "postgres", pave.KindCache: "redis", pave.KindQueue: "nats", pave.KindBucket: "https"}[kind]
 }

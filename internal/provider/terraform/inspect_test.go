@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -86,8 +87,25 @@ func TestPlanLines(t *testing.T) {
 	if diff := cmp.Diff(want, lines); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	if gone := unshown(lines, []string{"- a.old"}); len(gone) != 1 || !strings.HasPrefix(gone[0], "! a.anew") {
-		t.Errorf("not shown: %q", gone)
+	for name, c := range map[string]struct{ lines, shown, want []string }{
+		"nothing was shown":   {lines, nil, []string{"- a.old", "! a.anew: destroyed and made anew, name a -> b, id"}},
+		"other words":         {lines, []string{"memory 1 -> 2"}, []string{"- a.old", "! a.anew: destroyed and made anew, name a -> b, id"}},
+		"all":                 {lines, lines, nil},
+		"less is left to do":  {[]string{"+ a.new"}, lines, nil},
+		"it drifted since":    {[]string{"+ a.new", "~ a.x: n 3 -> 2"}, []string{"+ a.new", "~ a.x: n 1 -> 2"}, []string{"~ a.x: n 3 -> 2"}},
+		"something more":      {[]string{"+ a.new", "+ a.more"}, []string{"+ a.new"}, []string{"+ a.more"}},
+		"an import by its id": {[]string{"< a.x: imported, 1, m p -> res_1"}, []string{"< a.x: imported, 1, m p -> plan-1"}, nil},
+	} {
+		if diff := cmp.Diff(c.want, unshown(c.lines, c.shown)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	var many []string
+	for i := range 5000 {
+		many = append(many, fmt.Sprintf("+ a.x[%d]", i), fmt.Sprintf("- a.y[%d]", i%3))
+	}
+	if got := bounded(many); len(got) != 5000+maxLines+1 || got[len(got)-1] != "+ 4900 more" {
+		t.Errorf("%d lines, the last is %s", len(got), got[len(got)-1])
 	}
 }
 

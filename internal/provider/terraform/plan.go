@@ -21,11 +21,12 @@ type plannedChange struct {
 		AfterUnknown    map[string]any `json:"after_unknown"`
 		BeforeSensitive any            `json:"before_sensitive"`
 		AfterSensitive  any            `json:"after_sensitive"`
+		Importing       *struct{ ID string }
 	}
 }
 
 // planLines says what a plan does, one line for each thing that it touches:
-// "+ TYPE.NAME", "~ TYPE.NAME: limit 20 -> 30", "! TYPE.NAME: destroyed and made anew",
+// "+ TYPE.NAME", "< TYPE.NAME: imported, ID", "~ TYPE.NAME: limit 20 -> 30", "! TYPE.NAME: destroyed and made anew",
 // "- TYPE.NAME".
 func planLines(data []byte) ([]string, error) {
 	var p struct {
@@ -40,6 +41,12 @@ func planLines(data []byte) ([]string, error) {
 		a := c.Change.Actions
 		switch {
 		case c.Mode != "managed":
+		case c.Change.Importing != nil && len(a) == 1: // what is there already is taken over
+			line := "< " + c.Address + ": imported, " + short(c.Change.Importing.ID, 100)
+			if differs := c.differs(); a[0] == "update" && differs != "" {
+				line += ", " + differs
+			}
+			out = append(out, line)
 		case len(a) == 2:
 			out = append(out, strings.TrimSuffix("! "+c.Address+": destroyed and made anew, "+c.differs(), ", "))
 		case slices.Equal(a, []string{"create"}):
@@ -50,7 +57,63 @@ func planLines(data []byte) ([]string, error) {
 			out = append(out, "~ "+c.Address+": "+c.differs())
 		}
 	}
-	return out, nil
+	return bounded(out), nil
+}
+
+// maxLines is how many lines of a plan are shown of what takes nothing away.
+const maxLines = 100
+
+// bounded keeps every line that takes something away, and so many of the others.
+func bounded(lines []string) []string {
+	var out []string
+	n, more := 0, map[byte]int{}
+	for _, l := range lines {
+		if takesAway(l) {
+			out = append(out, l)
+		} else if n++; n <= maxLines {
+			out = append(out, l)
+		} else {
+			more[l[0]]++
+		}
+	}
+	for _, op := range []byte("+<~") {
+		if more[op] > 0 {
+			out = append(out, fmt.Sprintf("%c %d more", op, more[op]))
+		}
+	}
+	return out
+}
+
+// takesAway reports whether a line of a plan takes something away.
+func takesAway(line string) bool { return strings.HasPrefix(line, "-") || strings.HasPrefix(line, "!") }
+
+// unshown are the lines of a plan that were not shown. Where none was, as in a repair
+// that goes on by itself, they are those that take something away.
+func unshown(lines, shown []string) []string {
+	strict := slices.ContainsFunc(shown, isPlanned)
+	var out []string
+	for _, l := range lines {
+		if slices.Contains(shown, l) || !strict && !takesAway(l) {
+			continue
+		}
+		// What is new has other values once it has its id: its address is what was shown.
+		if what := head(l); (l[0] == '+' || l[0] == '<') && slices.ContainsFunc(shown, func(s string) bool { return head(s) == what }) {
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// isPlanned tells lines of plans from others that a change may have.
+func isPlanned(line string) bool {
+	return len(line) > 2 && strings.IndexByte("+-~!<", line[0]) >= 0 && line[1] == ' '
+}
+
+// head is what is done to which address.
+func head(line string) string {
+	what, _, _ := strings.Cut(line, ": ")
+	return what
 }
 
 // differs names the attributes that change, with their values where those are plain and

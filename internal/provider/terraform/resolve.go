@@ -126,6 +126,9 @@ func known(i iface, r pave.BindRequest) error {
 // mapOutputs finds what each word stands for, and says what is missing for an address.
 func mapOutputs(m *pave.Module, i *iface, kind string, r pave.BindRequest) []pave.Missing {
 	for _, w := range words {
+		if w.word == "role" && kind != pave.KindRole {
+			continue
+		}
 		name := r.Outputs[w.word]
 		for _, usual := range w.usual {
 			if name == "" && slices.ContainsFunc(i.Outputs, func(o pave.ModuleOutput) bool { return o.Name == usual }) {
@@ -143,12 +146,12 @@ func mapOutputs(m *pave.Module, i *iface, kind string, r pave.BindRequest) []pav
 		}
 	}
 	switch {
-	case kind == kindBucket && m.Outputs["url"] == "" && (m.Outputs["name"] == "" || m.Outputs["endpoint"] == ""):
+	case kind == pave.KindBucket && m.Outputs["url"] == "" && (m.Outputs["name"] == "" || m.Outputs["endpoint"] == ""):
 		return []pave.Missing{{What: "map: no output of the module is a url, or an endpoint and the name of a bucket",
 			How: "--map endpoint=OUTPUT --map name=OUTPUT, with region, user (the key's id) and password (the key)"}}
 	case kind == pave.KindRole && m.Outputs["role"] == "":
 		return []pave.Missing{{What: "map: no output of the module says what the role is", How: "--map role=OUTPUT"}}
-	case kind != kindBucket && kind != pave.KindRole && m.Outputs["url"] == "" && m.Outputs["host"] == "":
+	case kind != pave.KindBucket && kind != pave.KindRole && m.Outputs["url"] == "" && m.Outputs["host"] == "":
 		return []pave.Missing{{What: "map: no output of the module is a url or a host",
 			How: "--map url=OUTPUT, or --map host=OUTPUT with port, name, user and password"}}
 	}

@@ -17,25 +17,38 @@ const (
 	initScript = `set -e
 umask 077
 if [ ! -e ../` + readyFile + ` ]; then
-  "$TERRAFORM" init -input=false -no-color
+  "$TERRAFORM" init -input=false -no-color -force-copy
+  if [ -n "$REMOTE" ]; then
+    rm -f ../` + stateFile + ` ../` + stateFile + `.backup
+  else
+    rm -f ../` + thingsFile + `
+  fi
   touch ../` + readyFile + `
+fi
+` + listScript
+	// What a state that is elsewhere holds is written down here, whatever comes of the job.
+	listScript = `if [ -n "$REMOTE" ]; then
+  trap '"$TERRAFORM" state list > ../` + thingsFile + `.new && mv ../` + thingsFile + `.new ../` + thingsFile + `' EXIT
 fi
 `
 	planScript = initScript + `rm -f ../` + planFile + ` ../` + planJSONFile + `
-"$TERRAFORM" plan -input=false -no-color -compact-warnings -lock-timeout=10s -var-file=../` + varsFile + ` -out=../` + planFile + `
+"$TERRAFORM" plan -input=false -no-color -compact-warnings -lock-timeout=` + lockTime + ` -var-file=../` + varsFile + ` -out=../` + planFile + `
 "$TERRAFORM" show -json ../` + planFile + ` > ../` + planJSONFile + `
 `
 	applyScript = `set -e
 umask 077
-rm -f ../` + appliedFile + `
-"$TERRAFORM" apply -input=false -no-color -compact-warnings -lock-timeout=10s ../` + planFile + `
+` + listScript + `rm -f ../` + appliedFile + `
+"$TERRAFORM" apply -input=false -no-color -compact-warnings -lock-timeout=` + lockTime + ` ../` + planFile + `
 "$TERRAFORM" output -json -no-color > ../` + outputsFile + `
 touch ../` + appliedFile + `
 `
 	destroyScript = initScript + `rm -f ../` + appliedFile + `
-"$TERRAFORM" destroy -auto-approve -input=false -no-color -compact-warnings -lock-timeout=10s -var-file=../` + varsFile + `
+"$TERRAFORM" destroy -auto-approve -input=false -no-color -compact-warnings -lock-timeout=` + lockTime + ` -var-file=../` + varsFile + `
 `
 )
+
+// lockTime is how long terraform waits for a state that somebody else has locked.
+const lockTime = "30s"
 
 // jobTime is how long one run of terraform may take.
 const jobTime = 2 * time.Hour
@@ -53,7 +66,7 @@ func (w *work) run(ctx context.Context, what, script string) error {
 	}
 	env := maps.Clone(w.d.Env)
 	maps.Copy(env, map[string]string{"TERRAFORM": w.binary, "TF_CLI_CONFIG_FILE": w.dir + "/" + configFile, "TF_IN_AUTOMATION": "1",
-		"TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TMPDIR": w.dir + "/" + tmpDir})
+		"TF_INPUT": "0", "REMOTE": map[bool]string{true: "1"}[w.remote], "CHECKPOINT_DISABLE": "1", "TMPDIR": w.dir + "/" + tmpDir})
 	_, err := w.d.Node.PutJob(ctx, node.Job{ID: id, Dir: w.dir + "/" + moduleDir, Command: []string{"/bin/sh", "-c", script},
 		Vars: env, Secrets: w.secrets, UID: w.d.UID, Timeout: jobTime})
 	if err != nil {
@@ -61,6 +74,9 @@ func (w *work) run(ctx context.Context, what, script string) error {
 	}
 	st, err := w.ended(ctx, id)
 	if err != nil {
+		return err
+	}
+	if err := w.copyState(); err != nil {
 		return err
 	}
 	if w.r.Job == "" { // nobody looks at its log
@@ -211,6 +227,10 @@ func explain(what, reason string, lines []string) error {
 	}
 	message = fmt.Sprintf("terraform %s: %s", what, short(message, 500))
 	all := strings.Join(lines, "\n")
+	if strings.Contains(all, "acquiring the state lock") {
+		return pave.Errorf(pave.Unavailable, "terraform %s: the state is locked%s", what, holder(lines)).
+			WithHint("pave retry once it is free; a lock whose holder is gone: terraform force-unlock takes it away")
+	}
 	for _, t := range temporary {
 		if strings.Contains(all, t) {
 			return pave.Errorf(pave.Unavailable, "%s", message).WithHint("pave retry goes on from here")
@@ -220,6 +240,22 @@ func explain(what, reason string, lines []string) error {
 		return pave.Errorf(pave.Conflict, "%s", message).WithHint("rename or remove what is there, then pave retry")
 	}
 	return pave.Errorf(pave.Invalid, "%s", message).WithHint("mend the module or the binding (pave bind), then pave retry")
+}
+
+// holder says who has a lock, where terraform says it.
+func holder(lines []string) string {
+	var out string
+	for _, l := range lines {
+		if _, id, ok := strings.Cut(l, "already locked: ID="); ok { // what else is said then is said of us
+			return ", id: " + short(id, 80)
+		}
+		for _, word := range []string{"ID:", "Operation:", "Who:", "Created:"} {
+			if value, ok := strings.CutPrefix(l, word); ok && strings.TrimSpace(value) != "" {
+				out += ", " + strings.ToLower(word) + " " + short(strings.TrimSpace(value), 80)
+			}
+		}
+	}
+	return out
 }
 
 // detail joins what a message says below its title.

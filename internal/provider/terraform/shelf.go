@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pave-platform/pave"
 )
@@ -24,6 +25,10 @@ func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secr
 	if err != nil {
 		return pave.Module{}, nil, nil, err
 	}
+	backend, r, err := backendOf(r)
+	if err != nil {
+		return pave.Module{}, nil, nil, err
+	}
 	m, found, lacks, err := resolve(from.iface, kind, r, secrets)
 	if err == nil && len(lacks) > 0 {
 		err = pave.Errorf(pave.Invalid, "%s", lacks[0].What).WithHint("%s", lacks[0].How)
@@ -34,6 +39,15 @@ func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secr
 	if m.Mirror != "" {
 		if info, err := os.Stat(m.Mirror); err != nil || !info.IsDir() || !filepath.IsAbs(m.Mirror) {
 			return m, nil, nil, pave.BadField("mirror", m.Mirror, "is not a folder of this machine with an absolute path", "--mirror /srv/terraform")
+		}
+	}
+	m.Backend = backend
+	if r.Provider == HCP && !slices.Contains(secrets, TokenVariable) {
+		return m, nil, nil, pave.Errorf(pave.Invalid, "secret: HCP Terraform has to know who calls").WithHint("--secret-file %s=./token, a token that may manage workspaces", TokenVariable)
+	}
+	if m.Import = r.Import; len(m.Import) > 0 {
+		if err := checkImports(m.Import); err != nil {
+			return m, nil, nil, err
 		}
 	}
 	m.Digest, m.Source, m.Commit = from.digest, from.source, from.commit
@@ -79,8 +93,8 @@ func (d *Driver) archive(digest string) string {
 	return filepath.Join(d.Dir, "modules", filepath.Base(digest[len("sha256:"):])+".zip")
 }
 
-// files are those of a module that was kept.
-func (d *Driver) files(digest string) (fs.FS, error) {
+// Files are those of a module that was kept.
+func (d *Driver) Files(digest string) (fs.FS, error) {
 	data, err := os.ReadFile(d.archive(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, pave.Errorf(pave.Invalid, "the module %.19s is not kept any more", digest).WithHint("pave bind it again")

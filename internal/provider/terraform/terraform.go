@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -33,6 +32,7 @@ type Driver struct {
 	Dir   string            // for modules, working folders and states
 	UID   int               // whom terraform runs as; 0 is the node's own user
 	Env   map[string]string // what it may see: PATH, proxies, certificates
+	Key   Sealer            // of the copies of states
 	// Fetch brings the module at an address as a zip, and says what commit it is of.
 	Fetch func(ctx context.Context, address string) (archive []byte, commit string, err error)
 }
@@ -80,6 +80,9 @@ func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.Sta
 		return resource.State{}, err
 	}
 	defer w.close()
+	if err := w.copyState(); err != nil {
+		return resource.State{}, err
+	}
 	things, err := w.things()
 	switch {
 	case err != nil:
@@ -98,8 +101,8 @@ func (d *Driver) nothing(r resource.Resource) error {
 	return pave.Errorf(pave.NotFound, "terraform has made no %s %s", r.Ref.Kind, r.ExternalID)
 }
 
-// Apply plans, sees that the plan takes nothing away that was not shown, and applies
-// that very plan.
+// Apply plans, sees that the plan does nothing that was not shown, and applies that very
+// plan.
 func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
 	s, err := specOf(r)
 	if err != nil {
@@ -116,9 +119,8 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if err != nil {
 		return failed(err)
 	}
-	if gone := unshown(lines, r.Shown); len(gone) > 0 {
-		return resource.State{}, pave.Errorf(pave.Conflict, "terraform would take away what the plan did not say: %s", strings.Join(gone, "; ")).
-			WithHint("pave plan heal %s shows it; pave heal %[1]s does it", r.Ref.Service)
+	if err := Refuse(lines, r); err != nil {
+		return resource.State{}, err
 	}
 	if err := w.apply(ctx); err != nil {
 		return failed(err)
@@ -135,16 +137,8 @@ func failed(err error) (resource.State, error) {
 	return st, err
 }
 
-// unshown are the lines of a plan that take something away and were not shown.
-func unshown(lines, shown []string) []string {
-	var out []string
-	for _, l := range lines {
-		if (strings.HasPrefix(l, "-") || strings.HasPrefix(l, "!")) && !slices.Contains(shown, l) {
-			out = append(out, l)
-		}
-	}
-	return out
-}
+// planPrefix begins the name of a folder for what is not there yet.
+const planPrefix = "plan-"
 
 // Plan says what Apply would do; for what is not there yet in a folder of its own.
 func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error) {
@@ -154,7 +148,7 @@ func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error
 	}
 	r.Job = ""
 	if r.ID == "" {
-		r.ID = "plan-" + strings.ToLower(pave.NewID("x")[2:])
+		r.ID = planPrefix + strings.ToLower(pave.NewID("x")[2:])
 		defer d.forget(r.ID)
 	}
 	unlock := lock(r.ID)
@@ -203,7 +197,9 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 	if err != nil {
 		return err
 	}
-	if len(things) > 0 || w.running(ctx) != "" {
+	s, err := specOf(r)
+	away := err == nil && remote(r.ID, s.Module) // whether it holds something only terraform can say
+	if len(things) > 0 || away || w.running(ctx) != "" {
 		if err := d.destroy(ctx, r); err != nil {
 			_, err = failed(err)
 			return err
@@ -254,7 +250,10 @@ func (d *Driver) List(context.Context) ([]resource.Found, error) {
 
 // Look names the folder with the state.
 func (d *Driver) Look(r resource.Resource) []string {
-	return []string{"terraform state list -state=" + filepath.Join(d.Dir, "work", r.ID, stateFile)}
+	if s, err := specOf(r); err == nil && remote(r.ID, s.Module) {
+		return []string{"terraform -chdir=" + filepath.Join(d.folder(r.ID), moduleDir) + " state list"}
+	}
+	return []string{"terraform state list -state=" + filepath.Join(d.folder(r.ID), stateFile)}
 }
 
 // Checks says whether terraform is there, for the doctor.

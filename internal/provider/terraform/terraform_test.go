@@ -17,6 +17,7 @@ import (
 	"github.com/pave-platform/pave/internal/node"
 	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/resource/resourcetest"
+	"github.com/pave-platform/pave/internal/seal"
 	"github.com/pave-platform/pave/internal/store/storetest"
 )
 
@@ -74,12 +75,16 @@ func newRig(t *testing.T) *rig {
 			t.Fatal(err)
 		}
 	}
+	key, err := seal.LoadOrCreate(filepath.Join(dir, "server.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	g := &rig{dir: dir, pg: storetest.NewServer(t)}
 	uid := 0
 	if os.Geteuid() == 0 {
 		uid = 69998
 	}
-	g.Driver = &Driver{Kind: pave.KindDatabase, Node: client, Dir: filepath.Join(dir, "terraform"), UID: uid, Env: map[string]string{"PATH": os.Getenv("PATH")},
+	g.Driver = &Driver{Kind: pave.KindDatabase, Node: client, Dir: filepath.Join(dir, "terraform"), UID: uid, Key: key, Env: map[string]string{"PATH": os.Getenv("PATH")},
 		Vault: held{"url": pave.NewSecret(g.pg.URL("postgres")), "faults": pave.NewSecret(g.faults())}}
 	g.bind = g.keep(t, filepath.Join(dir, "mirror"))
 	return g

@@ -45,13 +45,13 @@ func filled(word string, r resource.Resource, s spec) any {
 	return nil
 }
 
-// An output as terraform output -json tells it.
-type output struct {
+// An Output as terraform output -json tells it.
+type Output struct {
 	Value     any  `json:"value"`
 	Sensitive bool `json:"sensitive"`
 }
 
-func (o output) text() string {
+func (o Output) text() string {
 	switch v := o.Value.(type) {
 	case nil:
 		return ""
@@ -66,17 +66,22 @@ func (o output) text() string {
 	return string(b)
 }
 
-// state tells what the last apply gave out: what is sensitive, and every address with a
-// password in it, as a secret.
+// state tells what the last apply gave out.
 func (d *Driver) state(w *work, r resource.Resource, s spec) (resource.State, error) {
 	data, err := w.read(outputsFile)
 	if err != nil {
 		return resource.State{}, err
 	}
-	all := map[string]output{}
+	all := map[string]Output{}
 	if err := json.Unmarshal(data, &all); err != nil {
 		return resource.State{}, pave.Errorf(pave.Unavailable, "the outputs of terraform cannot be read").WithHint("pave heal %s", r.Ref.Service)
 	}
+	return stateOf(d.Kind, r, s, all)
+}
+
+// stateOf tells what a module gave out: what is sensitive, and every address with a
+// password in it, as a secret.
+func stateOf(kind string, r resource.Resource, s spec, all map[string]Output) (resource.State, error) {
 	word := func(name string) string { return all[s.Module.Outputs[name]].text() }
 	st := resource.State{Ready: true, Version: "terraform", Summary: r.Ref.Name + " (terraform)",
 		Outputs: map[string]string{"engine": s.Engine}, Secrets: map[string]pave.Secret{}}
@@ -87,11 +92,11 @@ func (d *Driver) state(w *work, r resource.Resource, s spec) (resource.State, er
 			st.Outputs[name] = o.text()
 		}
 	}
-	if d.Kind == pave.KindRole { // no address: what processes may be at a cloud
+	if kind == pave.KindRole { // no address: what processes may be at a cloud
 		st.Secrets["role"] = pave.NewSecret(word("role"))
 		return st, nil
 	}
-	address, err := addressOf(d.Kind, s.Engine, word)
+	address, err := addressOf(kind, s.Engine, word)
 	if err != nil {
 		return st, err
 	}
@@ -111,7 +116,7 @@ func addressOf(kind, engine string, word func(string) string) (pave.Secret, erro
 		return pave.NewSecret(u), nil
 	}
 	u := url.URL{Scheme: schemeOf(kind, engine), Host: word("host")}
-	if kind == kindBucket {
+	if kind == pave.KindBucket {
 		at, err := url.Parse(word("endpoint"))
 		if err != nil || at.Host == "" || word("name") == "" {
 			return pave.Secret{}, pave.Errorf(pave.Invalid, "the module gives out no endpoint, or no name of a bucket").

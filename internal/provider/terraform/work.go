@@ -22,18 +22,20 @@ import (
 // programs that a module may start: the folder is read and written through os.Root, which
 // no link leads out of.
 const (
-	moduleDir    = "module"            // the files of the module, and what terraform adds
-	stateFile    = "terraform.tfstate" // the memory of what was made, secrets in it
-	varsFile     = "pave.tfvars.json"  // the inputs
-	configFile   = "cli.tfrc"          // of terraform itself
-	keptFile     = "kept"              // digest and mirror that module was made from
-	readyFile    = "initialized"       // terraform init came to its end
-	planFile     = "plan.bin"          // the saved plan
-	planJSONFile = "plan.json"         // what it says
-	outputsFile  = "outputs.json"      // of the last apply
-	appliedFile  = "applied"           // the last apply came to its end
-	tmpDir       = "t"                 // for sockets of providers, whose paths must be short
-	jobFile      = "job"               // name of the job that was started last
+	moduleDir    = "module"                                    // the files of the module, and what terraform adds
+	stateFile    = "terraform.tfstate"                         // the memory of what was made, secrets in it
+	varsFile     = "pave.tfvars.json"                          // the inputs
+	configFile   = "cli.tfrc"                                  // of terraform itself
+	keptFile     = "kept"                                      // digest and mirror that module was made from
+	readyFile    = "initialized"                               // terraform init came to its end
+	planFile     = "plan.bin"                                  // the saved plan
+	planJSONFile = "plan.json"                                 // what it says
+	outputsFile  = "outputs.json"                              // of the last apply
+	appliedFile  = "applied"                                   // the last apply came to its end
+	tmpDir       = "t"                                         // for sockets of providers, whose paths must be short
+	jobFile      = "job"                                       // name of the job that was started last
+	thingsFile   = "things"                                    // what a state that is elsewhere holds
+	backendFile  = moduleDir + "/.terraform/terraform.tfstate" // where terraform thinks that the state is
 )
 
 // A work is the working folder of a resource.
@@ -44,6 +46,7 @@ type work struct {
 	root    *os.Root // nil where there is no folder
 	secrets map[string]pave.Secret
 	binary  string
+	remote  bool // the state is elsewhere
 }
 
 // locks keep two callers of this process apart; another process is met by its job and by
@@ -74,14 +77,26 @@ func (d *Driver) passable() error {
 	return errors.Join(os.MkdirAll(work, 0o711), os.Chmod(d.Dir, 0o711), os.Chmod(work, 0o711))
 }
 
-// forget removes a working folder.
-func (d *Driver) forget(id string) { _ = os.RemoveAll(d.folder(id)) } // what is left the next Delete takes
+// forget removes a working folder, and the copy of its state.
+func (d *Driver) forget(id string) {
+	_ = os.Remove(d.copyOf(id)) // what is left the next Delete takes
+	_ = os.RemoveAll(d.folder(id))
+}
 
 // open opens the working folder of a resource, which may not be there.
 func (d *Driver) open(id string) (*work, error) {
 	w := &work{d: d, r: resource.Resource{ID: id}, dir: d.folder(id)}
 	root, err := os.OpenRoot(w.dir)
 	if errors.Is(err, fs.ErrNotExist) {
+		found, err := d.fromCopy(id)
+		if err != nil || !found {
+			return w, err
+		}
+		root, err = os.OpenRoot(w.dir)
+		if err != nil {
+			return w, diskError(err)
+		}
+		w.root = root
 		return w, nil
 	}
 	w.root = root
@@ -106,14 +121,21 @@ func (d *Driver) prepare(ctx context.Context, r resource.Resource, s spec) (*wor
 	if err := d.passable(); err != nil {
 		return nil, diskError(err)
 	}
-	if err := os.Mkdir(d.folder(r.ID), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, diskError(err)
+	if _, err := os.Stat(d.folder(r.ID)); errors.Is(err, fs.ErrNotExist) {
+		if found, err := d.fromCopy(r.ID); err != nil {
+			return nil, err
+		} else if !found {
+			err = os.Mkdir(d.folder(r.ID), 0o700)
+			if err != nil && !errors.Is(err, fs.ErrExist) {
+				return nil, diskError(err)
+			}
+		}
 	}
 	w, err := d.open(r.ID)
 	if err != nil {
 		return nil, err
 	}
-	w.r, w.binary = r, binary
+	w.r, w.binary, w.remote = r, binary, remote(r.ID, s.Module)
 	if err = w.await(ctx); err == nil {
 		err = w.fill(ctx, s)
 	}
@@ -134,9 +156,10 @@ func (w *work) fill(ctx context.Context, s spec) error {
 		}
 		w.secrets[name] = value
 	}
-	kept := s.Module.Digest + " " + s.Module.Mirror
+	where := override(w.r.ID, s.Module)
+	kept := s.Module.Digest + " " + s.Module.Mirror + " " + where
 	if have, _ := w.read(keptFile); string(have) != kept {
-		if err := w.unpack(s.Module); err != nil {
+		if err := w.unpack(s.Module, where); err != nil {
 			return err
 		}
 		if err := w.write(keptFile, []byte(kept)); err != nil {
@@ -153,15 +176,20 @@ func (w *work) fill(ctx context.Context, s spec) error {
 	if err != nil {
 		return err
 	}
+	if err := w.writeImports(s.Module); err != nil {
+		return err
+	}
 	return errors.Join(w.write(varsFile, vars), w.write(configFile, []byte(configuration(s.Module.Mirror))), w.own("."))
 }
 
-// override keeps the state where pave keeps it, whatever the module says.
-const override = `{"terraform": {"backend": {"local": {"path": "../` + stateFile + `"}}}}`
-
-// unpack puts the files of the module in the place of those that were there.
-func (w *work) unpack(m pave.Module) error {
-	files, err := w.d.files(m.Digest)
+// unpack puts the files of the module in the place of those that were there. Where the
+// state was until now stays written down, so that terraform moves it.
+func (w *work) unpack(m pave.Module, where string) error {
+	before, err := w.read(backendFile)
+	if err != nil {
+		return err
+	}
+	files, err := w.d.Files(m.Digest)
 	if err != nil {
 		return err
 	}
@@ -189,7 +217,13 @@ func (w *work) unpack(m pave.Module) error {
 	if err != nil {
 		return diskError(err)
 	}
-	return w.write(path.Join(moduleDir, "pave_override.tf.json"), []byte(override))
+	if len(before) > 0 {
+		dir := path.Dir(backendFile)
+		if err := errors.Join(w.root.MkdirAll(dir, 0o700), w.own(dir), w.write(backendFile, before)); err != nil {
+			return diskError(err)
+		}
+	}
+	return w.write(path.Join(moduleDir, "pave_override.tf.json"), []byte(where))
 }
 
 // configuration is terraform's own: never that of whoever started pave.
@@ -266,8 +300,12 @@ func (w *work) remove(names ...string) error {
 	return nil
 }
 
-// things are the addresses of what the state holds.
+// things are the addresses of what the state holds. Of one that is elsewhere it is what
+// terraform found there last.
 func (w *work) things() ([]string, error) {
+	if lines, err := w.read(thingsFile); err != nil || lines != nil {
+		return counted(lines), err
+	}
 	data, err := w.read(stateFile)
 	if err != nil || len(data) == 0 {
 		return nil, err
@@ -294,6 +332,30 @@ func (w *work) things() ([]string, error) {
 		out = append(out, address)
 	}
 	return out, nil
+}
+
+// counted are the addresses of terraform state list: each once, with how many there are.
+func counted(lines []byte) []string {
+	var out []string
+	n := map[string]int{}
+	for line := range strings.Lines(string(lines)) {
+		address := strings.TrimSpace(line)
+		if at := strings.LastIndexByte(address, '['); at > 0 && strings.HasSuffix(address, "]") {
+			address = address[:at]
+		}
+		if address == "" || strings.HasPrefix(address, "data.") || strings.Contains(address, ".data.") {
+			continue
+		}
+		if n[address]++; n[address] == 1 {
+			out = append(out, address)
+		}
+	}
+	for i, address := range out {
+		if n[address] > 1 {
+			out[i] += fmt.Sprintf(" (%d)", n[address])
+		}
+	}
+	return out
 }
 
 // binary finds terraform, or OpenTofu where there is none.

@@ -35,6 +35,7 @@ func (d *Driver) CheckBinding(ctx context.Context, b resource.Opened) []pave.Che
 		}
 		return pave.Secret{}, pave.Errorf(pave.Invalid, "the binding has no %s", name)
 	}
+	defer s.signOut(ctx)
 	var out []pave.Check
 	for _, step := range []struct {
 		name string
@@ -81,10 +82,14 @@ func (s *session) health(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	detail := "version " + got.Version
 	if got.Standby {
-		return "version " + got.Version + ", standby: it hands on to the active one", nil
+		detail += ", standby: it hands on to the active one"
 	}
-	return "version " + got.Version, nil
+	if s.cfg.address.Scheme == "http" {
+		detail += "; http: whoever is on the way reads tokens and values"
+	}
+	return detail, nil
 }
 
 // until says how long the token is good.

@@ -56,6 +56,10 @@ func TestCheckBinding(t *testing.T) {
 			}
 		}
 		has("all is well", nil, "4 good")
+		_, out := s.Call("LIST", "auth/token/accessors", nil)
+		if data, _ := out["data"].(map[string]any); data != nil && len(data["keys"].([]any)) > 1 {
+			t.Errorf("the check leaves tokens: %v", data["keys"])
+		}
 		has("another mount", map[string]string{"mount": "nothing"}, "vault store nothing", "vault secrets enable -path=nothing kv-v2")
 		has("another role", map[string]string{"role": "nobody"}, "sign-in by approle", "does not let pave in", "--secret-file secret_id=FILE")
 		has("another path", map[string]string{"path": "apps/{service}-{env}"}, "lack create, read, update, patch on secret/data/apps/*", "update on secret/destroy/apps/*")
@@ -95,6 +99,9 @@ func TestCheckReaches(t *testing.T) {
 		}
 	}
 	p.Clear()
+	if checks := l.CheckBinding(t.Context(), resource.Opened{Settings: l.bound.Settings}); !strings.Contains(checks[0].Detail, "reads tokens and values") {
+		t.Errorf("without TLS: %q", checks[0].Detail)
+	}
 	p.On("/v1/sys/internal/ui/mounts/secret", 0, faultproxy.Body(200, "application/json", `{"data": {"type": "kv", "options": null}}`))
 	if got := l.verdict(nil); !strings.Contains(got, "is a store of kv version 1") || !strings.Contains(got, "vault kv enable-versioning secret") {
 		t.Errorf("a store of version 1: %q", got)
@@ -136,4 +143,23 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-var _ resource.Bindable = (*Driver)(nil)
+// The guide gives the policy that the driver needs, and all settings it has.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/vault.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide := strings.Join(strings.Fields(string(text)), " ")
+	cfg := config{mount: "secret", path: defaultPath}
+	for _, rule := range strings.SplitAfter(cfg.policyText(), " } ") {
+		if !strings.Contains(guide, strings.TrimSpace(rule)) {
+			t.Errorf("docs/vault.md lacks %s", rule)
+		}
+	}
+	for _, f := range (&Driver{}).Fields() {
+		if !strings.Contains(guide, "`"+f.Name+"`") {
+			t.Errorf("docs/vault.md does not tell of %s", f.Name)
+		}
+	}
+}

@@ -25,9 +25,8 @@ type call struct {
 
 const (
 	mergePatch = "application/merge-patch+json"
-	// A wish to be left alone for so long is waited out; a longer one, up to the other, the caller hears.
-	shortWait, longWait = 2 * time.Second, 5 * time.Minute
-	noHurry             = time.Second // where the server asks for patience and does not say how long
+	longWait   = 5 * time.Minute // no wish to be left alone counts for longer
+	noHurry    = time.Second     // where it asks, and does not say for how long
 )
 
 // do sends a call. A token that is refused is made anew, once: it may have ended.
@@ -50,7 +49,7 @@ func (s *session) do(ctx context.Context, c call) error {
 
 // once sends a call with a token and reads its answer.
 func (s *session) once(ctx context.Context, token pave.Secret, c call) error {
-	if err := s.patience(ctx); err != nil {
+	if err := s.patience(); err != nil {
 		return err
 	}
 	r, err := s.request(ctx, token, c)
@@ -86,6 +85,9 @@ func (s *session) once(ctx context.Context, token pave.Secret, c call) error {
 	case !isJSON:
 		return pave.Errorf(pave.Unavailable, "%s answers %s with %s, which is no JSON", a.server, a.call, or(kind, "something")).
 			WithHint("is a Vault at %s, without a page of a gateway before it?", s.cfg.address)
+	}
+	if c.out == nil { // what is to be taken away is not there
+		return nil
 	}
 	if err := json.Unmarshal(body, c.out); err != nil { // its text may hold a value
 		return pave.Errorf(pave.Unavailable, "%s answers %s with JSON of another form", a.server, a.call)
@@ -124,31 +126,22 @@ func (s *session) request(ctx context.Context, token pave.Secret, c call) (*http
 	return r, nil
 }
 
-// patience waits a moment where the server wished for one, and is Unavailable where it
-// wished for more.
-func (s *session) patience(ctx context.Context) error {
+// patience is Unavailable as long as the server wished to be left alone: nobody waits
+// here, the engine comes again.
+func (s *session) patience() error {
 	s.mu.Lock()
 	until := s.quiet
 	s.mu.Unlock()
-	wait := time.Until(until)
-	if wait <= 0 {
+	if time.Until(until) <= 0 {
 		return nil
 	}
-	if wait > shortWait {
-		return pave.Errorf(pave.Unavailable, "%s asks to be left alone until %s", s.cfg.address.Host, until.Format(time.TimeOnly)).
-			WithHint("it is asked again then; pave retry RUN where a run stopped")
-	}
-	select {
-	case <-time.After(wait):
-		return nil
-	case <-ctx.Done():
-		return pave.Errorf(pave.Unavailable, "%s asks for patience: %w", s.cfg.address.Host, ctx.Err())
-	}
+	return pave.Errorf(pave.Unavailable, "%s asks to be left alone until %s", s.cfg.address.Host, until.Format(time.TimeOnly)).
+		WithHint("it is asked again then; pave retry RUN where a run stopped")
 }
 
 // hush notes until when the server is not to be asked: seconds or a date.
 func (s *session) hush(a *answer, retryAfter string) {
-	if a.status != http.StatusTooManyRequests && a.status != http.StatusServiceUnavailable {
+	if a.status != http.StatusTooManyRequests && (a.status != http.StatusServiceUnavailable || retryAfter == "") {
 		return
 	}
 	wait := noHurry

@@ -71,8 +71,8 @@ func (p place) taken(owner string) error {
 		return pave.Errorf(pave.Conflict, "%s belongs to another resource of pave, %s", p.name(), owner).
 			WithHint("pave explain %s", p.ref.Service)
 	}
-	return pave.Errorf(pave.Conflict, "%s is there and not made by pave", p.name()).
-		WithHint("if nobody needs it take that key out of the entry, then the same again; else give the secret of %s another name", p.ref.Service)
+	return pave.Errorf(pave.Conflict, "%s is there and not made by pave, which takes over what has the same value", p.name()).
+		WithHint("pave set secret %s --service %s, with the value that is there", p.key, p.ref.Service)
 }
 
 // change brings an entry nearer to what is wanted, a step at a time, until step says that

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +18,9 @@ import (
 
 const (
 	callTimeout = 20 * time.Second
-	maxBody     = 4 << 20
+	maxBody     = 2 << 20
 	maxSessions = 64
+	renewAgain  = 30 * time.Second // after a renewal that failed
 )
 
 // A session is what the driver has with one server as one who signed in.
@@ -103,9 +105,19 @@ func (s *session) signed(ctx context.Context, refused pave.Secret) (pave.Secret,
 	case now.Before(end) && renewable && s.prolong(ctx, token) == nil:
 		return token, nil
 	case now.Before(end) && s.cfg.auth == "token": // nobody can give another one
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.renew = now.Add(renewAgain)
 		return token, nil
 	}
 	return s.signIn(ctx)
+}
+
+// signOut gives the token back that this session got.
+func (s *session) signOut(ctx context.Context) {
+	if token, _, _, _ := s.held(); !token.IsZero() && s.cfg.auth != "token" {
+		_ = s.once(ctx, token, call{method: http.MethodPost, path: "auth/token/revoke-self", in: map[string]any{}}) // else it ends by itself
+	}
 }
 
 func (s *session) held() (token pave.Secret, renewable bool, renew, end time.Time) {
@@ -161,12 +173,11 @@ func (s *session) signIn(ctx context.Context) (pave.Secret, error) {
 		}
 		in["role_id"], in["secret_id"] = s.cfg.role, strings.TrimSpace(secret.Reveal())
 	case "kubernetes":
-		jwt, err := os.ReadFile(s.cfg.jwt)
+		jwt, err := s.account()
 		if err != nil {
-			return pave.Secret{}, pave.Errorf(pave.Denied, "the token of the service account cannot be read: %w", err).
-				WithHint("run the server in the cluster, or give the binding another way to sign in (--set auth=approle)")
+			return pave.Secret{}, err
 		}
-		in["role"], in["jwt"] = s.cfg.role, strings.TrimSpace(string(jwt))
+		in["role"], in["jwt"] = s.cfg.role, jwt
 	}
 	var got struct{ Auth lease }
 	err := s.once(ctx, pave.Secret{}, call{method: http.MethodPost, path: "auth/" + s.cfg.authMount + "/login", in: in, out: &got})
@@ -178,6 +189,24 @@ func (s *session) signIn(ctx context.Context) (pave.Secret, error) {
 	}
 	token := pave.NewSecret(got.Auth.Token)
 	s.keep(token, got.Auth, time.Duration(got.Auth.Seconds)*time.Second)
+	return token, nil
+}
+
+// jwt is the form of a service account's token.
+var jwt = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+
+// account reads the token of the service account. What is no token goes nowhere: the
+// binding may name any file that the server can read.
+func (s *session) account() (string, error) {
+	text, err := os.ReadFile(s.cfg.jwt)
+	if err != nil {
+		return "", pave.Errorf(pave.Denied, "the token of the service account cannot be read: %w", err).
+			WithHint("run the server in the cluster, or give the binding another way to sign in (--set auth=approle)")
+	}
+	token := strings.TrimSpace(string(text))
+	if !jwt.MatchString(token) {
+		return "", pave.Errorf(pave.Denied, "%s holds no token of a service account", s.cfg.jwt).WithHint("--set jwt_file=FILE")
+	}
 	return token, nil
 }
 

@@ -41,6 +41,7 @@ var (
 	_ resource.Drifter  = (*Driver)(nil)
 	_ resource.Lister   = (*Driver)(nil)
 	_ resource.Keeper   = (*Driver)(nil)
+	_ resource.Looker   = (*Driver)(nil)
 	_ resource.Source   = (*Driver)(nil)
 	_ resource.Bindable = (*Driver)(nil)
 )
@@ -65,7 +66,7 @@ func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.Sta
 		return resource.State{Reason: "it is set aside: version history of " + p.name()}, nil
 	case owner == r.ID && r.ID != "" && has:
 		return d.state(p, value), nil
-	case owner == r.ID && r.ID != "" || owner == "" && !has:
+	case owner == r.ID && r.ID != "" || owner == "" && (!has || d.known(ctx, p, value)):
 		return resource.State{}, pave.Errorf(pave.NotFound, "nothing at %s", p.name())
 	}
 	return resource.State{}, p.taken(owner)
@@ -85,7 +86,7 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 		has, there := e.data[p.key]
 		owner, aside := e.marks[mark(p.key)], e.marks[asideMark(p.key, r.ID)] != ""
 		switch {
-		case owner != "" && owner != r.ID, owner == "" && there:
+		case owner != "" && owner != r.ID, owner == "" && there && !d.known(ctx, p, has):
 			return false, p.taken(owner)
 		case e.version == 0:
 			return false, p.write(ctx, e, nil) // so that there is something to mark
@@ -102,6 +103,16 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 		return resource.State{}, err
 	}
 	return d.state(p, value.Reveal()), nil
+}
+
+// known reports whether a person gave the very value that somebody else's key has: so it
+// is taken over, and nothing is overwritten.
+func (d *Driver) known(ctx context.Context, p place, has any) bool {
+	if p.spec.Value == "" {
+		return false
+	}
+	value, err := d.Values.Get(ctx, p.spec.Value)
+	return err == nil && has == value.Reveal()
 }
 
 // wanted is what the secret should hold: a value that was sealed before, or an output of
@@ -211,4 +222,13 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 		}
 		return true, p.mark(ctx, gone)
 	})
+}
+
+// Look names a command that shows whose the keys of the entry are, and no value.
+func (d *Driver) Look(r resource.Resource) []string {
+	p, err := d.place(r)
+	if err != nil {
+		return nil
+	}
+	return []string{"vault kv metadata get -mount=" + p.mount + " " + p.entry}
 }

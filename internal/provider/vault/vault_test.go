@@ -162,6 +162,31 @@ func TestBesideOthers(t *testing.T) {
 	})
 }
 
+// A key that is there is taken over where it has the value that is wanted, and refused
+// where it has not.
+func TestTakesOver(t *testing.T) {
+	vaulttest.Each(t, func(t *testing.T, s *vaulttest.Server) {
+		l := newLab(t, s, s.URL, time.Hour)
+		r := l.fresh()
+		s.Put(path(r), map[string]any{"API_KEY": canary + "-one", "THEIRS": "x"})
+		other := l.with(r, resource.SecretSpec{Key: "API_KEY", Value: "sec_2"})
+		if _, err := l.Apply(t.Context(), other); pave.CodeOf(err) != pave.Conflict || !strings.Contains(err.Error(), "takes over what has the same value") {
+			t.Errorf("another value: %v", err)
+		}
+		unborn := r
+		unborn.ID = ""
+		if _, err := l.Observe(t.Context(), unborn); pave.CodeOf(err) != pave.NotFound {
+			t.Errorf("before it is taken over: %v", err)
+		}
+		l.apply(r)
+		if v := s.Metadata(path(r))["current_version"]; v != float64(1) {
+			t.Errorf("version %v: it was written anew", v)
+		}
+		l.apply(other)
+		l.holds(r, map[string]any{"API_KEY": canary + "-two", "THEIRS": "x"})
+	})
+}
+
 // What was pave's alone is gone with all its versions; what others have no part in is
 // destroyed.
 func TestNothingIsLeft(t *testing.T) {
@@ -326,4 +351,21 @@ func TestList(t *testing.T) {
 	if want := []string{one.ID, two.ID}; err != nil || !slices.Equal(slices.Sorted(slices.Values(ids)), slices.Sorted(slices.Values(want))) {
 		t.Errorf("%v, %v; want %v", found, err, want)
 	}
+}
+
+// An entry has room for more marks than may be written at once.
+func TestManyKeys(t *testing.T) {
+	vaulttest.Each(t, func(t *testing.T, s *vaulttest.Server) {
+		l := newLab(t, s, s.URL, time.Hour)
+		service := string(l.fresh().Ref.Service)
+		for i := range 70 {
+			l.apply(l.of(service, fmt.Sprintf("KEY_%d", i)))
+		}
+		if n := len(s.Get("teams/web/" + service + "/production")); n != 70 {
+			t.Errorf("the entry holds %d keys", n)
+		}
+		if found, err := l.List(t.Context()); err != nil || len(found) != 70 {
+			t.Errorf("%d are listed, %v", len(found), err)
+		}
+	})
 }

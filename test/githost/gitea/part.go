@@ -180,6 +180,13 @@ func (s *Server) secrets(w http.ResponseWriter, req *http.Request, r *repo, key 
 		}
 		return http.StatusOK, page(w, req, all), nil
 	}
+	if req.Method == http.MethodDelete {
+		if !r.secrets[key] {
+			return 0, nil, fault{http.StatusNotFound, "secret not found"}
+		}
+		delete(r.secrets, key)
+		return http.StatusNoContent, nil, nil
+	}
 	var in struct{ Data, Description string }
 	if err := read(body, &in); err != nil {
 		return 0, nil, err
@@ -199,11 +206,21 @@ func (s *Server) variables(w http.ResponseWriter, req *http.Request, r *repo, ke
 		}
 		return http.StatusOK, page(w, req, all), nil
 	}
+	_, there := r.variables[key]
+	if req.Method == http.MethodDelete && there {
+		delete(r.variables, key)
+		return http.StatusNoContent, nil, nil
+	}
+	if req.Method == http.MethodDelete {
+		return 0, nil, fault{http.StatusNotFound, "variable not found"}
+	}
 	var in struct{ Name, Value, Description string }
 	if err := read(body, &in); err != nil {
 		return 0, nil, err
 	}
-	_, there := r.variables[key]
+	if in.Value == "" {
+		return 0, nil, fault{http.StatusUnprocessableEntity, "[Value]: Required"}
+	}
 	status := http.StatusNoContent
 	switch {
 	case req.Method == http.MethodPost && there:

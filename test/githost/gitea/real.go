@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,13 +62,16 @@ func Real(t testing.TB) World {
 	}
 	run("migrate")
 	run("admin", "user", "create", "--username", "ann", "--password", "pvcnry-Password1", "--email", "ann@example.com", "--admin", "--must-change-password=false")
-	lines := strings.Fields(run("admin", "user", "generate-access-token", "--username", "ann", "--token-name", "test", "--scopes", "all", "--raw"))
-	w := World{URL: "http://127.0.0.1:" + port, Org: "acme", Token: lines[len(lines)-1]}
+	token := tokenPattern.FindString(run("admin", "user", "generate-access-token", "--username", "ann", "--token-name", "test", "--scopes", "all", "--raw"))
+	w := World{URL: "http://127.0.0.1:" + port, Org: "acme", Token: token}
 	serve(t, program, config, dir)
 	w.await(t)
 	w.Do(t, http.MethodPost, "orgs", map[string]any{"username": w.Org})
 	return w
 }
+
+// tokenPattern matches a token, which lines of a log may be around.
+var tokenPattern = regexp.MustCompile(`(?m)^[0-9a-f]{40}$`)
 
 func serve(t testing.TB, program, config, dir string) {
 	t.Helper()

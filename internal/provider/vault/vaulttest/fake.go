@@ -42,7 +42,7 @@ type grant struct {
 
 func newFake() *fake {
 	f := &fake{kv: map[string]*item{}, policy: map[string][]grant{}}
-	f.policy["default"] = []grant{{"auth/token/lookup-self", []string{"read"}}, {"auth/token/renew-self", []string{"update"}},
+	f.policy["default"] = []grant{{"auth/token/lookup-self", []string{"read"}}, {"auth/token/renew-self", []string{"update"}}, {"auth/token/revoke-self", []string{"update"}},
 		{"sys/capabilities-self", []string{"update"}}, {"sys/internal/ui/mounts/*", []string{"read"}}}
 	f.tokens = map[string]*token{rootToken: {policies: []string{"root"}}}
 	return f
@@ -241,6 +241,10 @@ func (f *fake) system(r *http.Request, path string, in map[string]any, t *token)
 		return reply{status: 200, data: map[string]any{"path": "secret/", "type": "kv", "options": map[string]any{"version": "2"}}}
 	case "sys/leases/revoke-prefix/auth/approle":
 		maps.DeleteFunc(f.tokens, func(name string, _ *token) bool { return name != rootToken })
+		return reply{status: 204}
+	}
+	if path == "auth/token/revoke-self" {
+		maps.DeleteFunc(f.tokens, func(_ string, other *token) bool { return other == t })
 		return reply{status: 204}
 	}
 	if strings.HasPrefix(path, "auth/") {

@@ -174,7 +174,7 @@ func (e *item) mark(in map[string]any) reply {
 			return fail(400, "custom_metadata validation failed")
 		}
 	}
-	if len(custom) > 64 {
+	if len(changed) > 64 { // of one request, not of the entry
 		return fail(400, "custom_metadata validation failed: payload must contain at most 64 keys")
 	}
 	e.custom = custom

@@ -30,7 +30,9 @@ type Server struct {
 }
 
 // T is what a test has, and a script.
-type T interface{ Fatalf(format string, args ...any) }
+type T interface {
+	Fatalf(format string, args ...any)
+}
 
 // Each runs a test against the small server, and with PAVE_TEST_REAL=1 against the real
 // one too.
@@ -43,7 +45,9 @@ func Each(t *testing.T, test func(t *testing.T, s *Server)) {
 	if os.Getenv("PAVE_TEST_REAL") != "" {
 		t.Run("real", func(t *testing.T) {
 			t.Parallel()
-			test(t, Real(t))
+			s, end := Real(t)
+			t.Cleanup(end)
+			test(t, s)
 		})
 	}
 }
@@ -70,53 +74,52 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp("", "vaultserver")
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "vaultserver")
-	c := exec.Command("go", "build", "-o", path, ".")
+	path := filepath.Join(cache, "pave-test", "vaultserver") // one that the next test replaces
+	mine := fmt.Sprintf("%s.%d", path, os.Getpid())
+	c := exec.Command("go", "build", "-o", mine, ".")
 	c.Dir = filepath.Join(strings.TrimSpace(string(root)), "tools", "vaultserver")
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build tools/vaultserver: %w: %s", err, out)
 	}
-	return path, nil
+	return path, os.Rename(mine, path)
 })
 
-// Real starts the real server. The first time builds it, which takes some minutes; it is
-// built before where PAVE_VAULTSERVER says so.
-func Real(t testing.TB) *Server {
-	t.Helper()
+// Real starts the real server until it is ended. The first time builds it, which takes
+// some minutes; it is built before where PAVE_VAULTSERVER says so.
+func Real(t T) (s *Server, end func()) {
 	path, err := build()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	c := exec.Command(path)
 	in, err := c.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	out, err := c.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	c.Stderr = os.Stderr
 	if err := c.Start(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = c.Wait()
-	})
 	var at struct{ Address, Token, Key string }
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err != nil {
 		t.Fatalf("vaultserver says nothing: %v", err)
 	}
 	if err := json.Unmarshal(line, &at); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
-	return &Server{URL: at.Address, Token: at.Token, Key: at.Key, t: t}
+	return &Server{URL: at.Address, Token: at.Token, Key: at.Key, t: t}, func() {
+		_ = in.Close()
+		_ = c.Wait()
+	}
 }
 
 // Call does as an operator what the API has, and returns status and answer.
@@ -183,11 +186,11 @@ func (s *Server) Metadata(path string) map[string]any {
 }
 
 // Role makes an AppRole with a policy whose tokens are good for ttl, in whole seconds,
-// and at most four times that. It returns what signs in.
+// and at most twice that. It returns what signs in.
 func (s *Server) Role(policy string, ttl time.Duration) (role, secret string) {
 	s.Policy(policy)
 	s.must(http.MethodPost, "auth/approle/role/pave", map[string]any{"token_policies": "pave",
-		"token_ttl": int(ttl.Seconds()), "token_max_ttl": 4 * int(ttl.Seconds())})
+		"token_ttl": int(ttl.Seconds()), "token_max_ttl": 2 * int(ttl.Seconds())})
 	role, _ = s.must(http.MethodGet, "auth/approle/role/pave/role-id", nil)["role_id"].(string)
 	secret, _ = s.must(http.MethodPost, "auth/approle/role/pave/secret-id", map[string]any{})["secret_id"].(string)
 	return role, secret

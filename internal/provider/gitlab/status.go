@@ -1,0 +1,105 @@
+package gitlab
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/provider/githost"
+)
+
+// states are what the words of githost are called here.
+var states = map[string]gitlab.BuildStateValue{"pending": gitlab.Pending, "success": gitlab.Success, "failure": gitlab.Failed, "error": gitlab.Failed}
+
+const maxText = 255 // characters of a status
+
+// Tell shows on a commit what is known of it, unless it shows that already. A state that
+// is there cannot be set again.
+func (h *Host) Tell(ctx context.Context, name, commit string, s githost.Status) error {
+	what := "status of " + h.path(name)
+	text := []rune(s.Text)
+	s.Text = string(text[:min(len(text), maxText)])
+	has, _, err := h.api.Commits.GetCommitStatuses(h.path(name), commit, &gitlab.GetCommitStatusesOptions{ListOptions: firstPage(), Name: &s.Name}, with(ctx))
+	if err != nil {
+		return h.failed(what, err)
+	}
+	for _, is := range has {
+		if is.Name == s.Name && is.Status == string(states[s.State]) {
+			return nil
+		}
+	}
+	opt := &gitlab.SetCommitStatusOptions{State: states[s.State], Name: &s.Name, Description: &s.Text}
+	if s.URL != "" {
+		opt.TargetURL = &s.URL
+	}
+	_, _, err = h.api.Commits.SetCommitStatus(h.path(name), commit, opt, with(ctx))
+	if err = h.failed(what, err); pave.CodeOf(err) == pave.Invalid && strings.Contains(err.Error(), "Cannot transition status") {
+		return nil
+	}
+	return err
+}
+
+// Runs are the pipelines of a commit, but for the one that holds what others told.
+func (h *Host) Runs(ctx context.Context, name, commit string) ([]githost.Run, error) {
+	all, _, err := h.api.Pipelines.ListProjectPipelines(h.path(name), &gitlab.ListProjectPipelinesOptions{ListOptions: firstPage(), SHA: &commit}, with(ctx))
+	if err != nil {
+		return nil, h.failed("pipelines of "+h.path(name), err)
+	}
+	var out []githost.Run
+	for _, p := range all {
+		if p.Source == "external" || p.SHA != commit {
+			continue
+		}
+		jobs, err := h.jobs(ctx, name, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		run := githost.Run{ID: strconv.FormatInt(p.ID, 10), Name: p.Name, State: state(p.Status), URL: p.WebURL, Started: when(p.CreatedAt), Jobs: jobs}
+		if run.Name == "" {
+			run.Name = "pipeline " + run.ID
+		}
+		if run.State.Ended() {
+			run.Ended = when(p.UpdatedAt)
+		}
+		out = append(out, run)
+	}
+	return out, nil
+}
+
+func (h *Host) jobs(ctx context.Context, name string, pipeline int64) ([]githost.Job, error) {
+	all, err := pages(firstPage(), func(o gitlab.ListOptions) ([]*gitlab.Job, *gitlab.Response, error) {
+		return h.api.Jobs.ListPipelineJobs(h.path(name), pipeline, &gitlab.ListJobsOptions{ListOptions: o}, with(ctx))
+	})
+	var out []githost.Job
+	for _, j := range all {
+		out = append(out, githost.Job{Name: j.Name, State: state(j.Status), Started: when(j.StartedAt), Ended: when(j.FinishedAt), URL: j.WebURL})
+	}
+	return out, h.failed("jobs of "+h.path(name), err)
+}
+
+// state is what a server's words for a pipeline are here. What waits for a person to
+// start it is done, as far as it goes by itself.
+func state(s string) pave.RunState {
+	switch s {
+	case "success", "skipped", "manual":
+		return pave.RunDone
+	case "failed":
+		return pave.RunStopped
+	case "canceled", "canceling":
+		return pave.RunCanceled
+	case "running":
+		return pave.RunRunning
+	}
+	return pave.RunQueued // created, waiting_for_resource, preparing, pending, scheduled
+}
+
+func when(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}

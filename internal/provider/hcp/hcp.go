@@ -1,0 +1,186 @@
+// Package hcp lets HCP Terraform, or Terraform Enterprise, run the modules that make
+// resources: a workspace for each resource, named by its id, which is the marker. Plans,
+// policy checks and applies are its runs; the state is its own. The words of plans,
+// inputs and outputs are those of package terraform.
+//
+// A run is begun once for a step of pave: its message names the step, so that whoever
+// comes after a crash goes on with it.
+package hcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-tfe"
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/provider/terraform"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+// Vault has the values that runs need.
+type Vault interface {
+	Get(ctx context.Context, id string) (pave.Secret, error)
+}
+
+// Driver makes resources of one kind.
+type Driver struct {
+	Kind  string
+	Vault Vault
+	Files func(digest string) (fs.FS, error) // of a module that was kept
+	HTTP  *http.Client                       // decides where may be called
+	Poll  time.Duration                      // between two looks at a run; 0: 2 s
+}
+
+var (
+	_ resource.Driver  = (*Driver)(nil)
+	_ resource.Planner = (*Driver)(nil)
+	_ resource.Differ  = (*Driver)(nil)
+	_ resource.Looker  = (*Driver)(nil)
+)
+
+// workspacePrefix begins the names of workspaces; the resource's id follows.
+const workspacePrefix = "pave-"
+
+// Observe tells what the last run of the workspace came to, and what its state gives out.
+func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.State, error) {
+	if r.ID == "" {
+		return resource.State{}, d.nothing(r)
+	}
+	c, err := d.connect(ctx, r)
+	if err != nil {
+		return resource.State{}, err
+	}
+	ws, err := c.workspace(ctx)
+	if err != nil {
+		return resource.State{}, err
+	}
+	if run := ws.CurrentRun; run != nil && run.Status != tfe.RunApplied && run.Status != tfe.RunPlannedAndFinished {
+		return resource.State{Reason: fmt.Sprintf("run %s of HCP Terraform is %s: %s", run.ID, run.Status, c.page(run.ID))}, nil
+	}
+	st, err := c.state(ctx, ws)
+	if pave.CodeOf(err) == pave.NotFound {
+		return resource.State{Reason: "nothing was applied yet in workspace " + ws.Name}, nil
+	}
+	return st, err
+}
+
+func (d *Driver) nothing(r resource.Resource) error {
+	return pave.Errorf(pave.NotFound, "HCP Terraform has made no %s %s", r.Ref.Kind, r.ExternalID)
+}
+
+// Apply plans, waits for policies, sees that the plan does nothing that was not shown,
+// and confirms that very run.
+func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
+	c, err := d.connect(ctx, r)
+	if err != nil {
+		return resource.State{}, err
+	}
+	ws, err := c.ensure(ctx)
+	if err != nil {
+		return resource.State{}, err
+	}
+	run, err := c.begin(ctx, ws, false, false)
+	if err != nil {
+		return resource.State{}, err
+	}
+	err = c.finish(ctx, run, func(lines []string) error { return terraform.Refuse(lines, r) })
+	if err != nil {
+		return resource.State{}, err
+	}
+	return c.state(ctx, ws)
+}
+
+// Plan says what Apply would do, by a run that can only plan; for what is not there yet
+// in a workspace of its own, which is removed.
+func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error) {
+	r.Job = ""
+	fresh := r.ID == ""
+	if fresh {
+		r.ID = "plan-" + strings.ToLower(pave.NewID("x")[2:])
+	}
+	c, err := d.connect(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := c.ensure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		defer func() {
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			defer cancel()
+			_ = c.api.Workspaces.DeleteByID(end, ws.ID) // it holds nothing
+		}()
+	}
+	run, err := c.begin(ctx, ws, true, false)
+	if err != nil {
+		return nil, err
+	}
+	if run, err = c.await(ctx, run.ID); err != nil {
+		return nil, err
+	}
+	return c.lines(ctx, run)
+}
+
+// Diff says how much the state holds. What is in it HCP Terraform does not know.
+func (d *Driver) Diff(ctx context.Context, r resource.Resource) (resource.Difference, error) {
+	c, err := d.connect(ctx, r)
+	if err != nil {
+		return resource.Difference{}, err
+	}
+	ws, err := c.workspace(ctx)
+	if pave.CodeOf(err) == pave.NotFound {
+		return resource.Difference{}, nil
+	}
+	if err != nil || ws.ResourceCount == 0 {
+		return resource.Difference{}, err
+	}
+	return resource.Difference{Lost: fmt.Sprintf("%d things of workspace %s, with all that is in them: terraform destroy", ws.ResourceCount, ws.Name)}, nil
+}
+
+// Delete destroys what the workspace holds, and removes it.
+func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
+	c, err := d.connect(ctx, r)
+	if err != nil {
+		return err
+	}
+	ws, err := c.workspace(ctx)
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if ws.ResourceCount > 0 || ws.CurrentRun != nil && !ended(ws.CurrentRun.Status) {
+		if err := c.variables(ctx, ws); err != nil { // a provider may need them to destroy
+			return err
+		}
+		run, err := c.begin(ctx, ws, false, true)
+		if err != nil {
+			return err
+		}
+		if err := c.finish(ctx, run, func([]string) error { return nil }); err != nil {
+			return err
+		}
+	}
+	err = c.api.Workspaces.DeleteByID(ctx, ws.ID)
+	if errors.Is(err, tfe.ErrResourceNotFound) {
+		return nil
+	}
+	return c.failed("remove the workspace "+ws.Name, err)
+}
+
+// Look names the page of the workspace.
+func (d *Driver) Look(r resource.Resource) []string {
+	o, err := terraform.OrderOf(r)
+	if err != nil || o.Module.Backend == nil {
+		return nil
+	}
+	return []string{o.Module.Backend.Config["url"] + "/app/" + o.Module.Backend.Config["org"] + "/workspaces/" + workspacePrefix + r.ID}
+}
