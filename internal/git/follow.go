@@ -25,8 +25,9 @@ const maxHaves = 256
 // elsewhere: new commits are brought, branches that are gone there go here too, and
 // one that was moved back is moved back. It reports whether anything was otherwise.
 // The main branch stays where the host has none yet. Requests go through client, as
-// those of Fetch do; the errors are Fetch's.
-func Follow(ctx context.Context, client *http.Client, url, dir string) (changed bool, err error) {
+// those of Fetch do; the errors are Fetch's. Before a branch is moved, right has the last
+// word: it knows whether this is still the repository that is meant.
+func Follow(ctx context.Context, client *http.Client, url, dir string, right func(context.Context) error) (changed bool, err error) {
 	ep, err := endpoint(url)
 	if err != nil {
 		return false, err
@@ -55,6 +56,9 @@ func Follow(ctx context.Context, client *http.Client, url, dir string) (changed 
 		if err := bring(ctx, session, refs, here, missing, dir); err != nil {
 			return false, fetchError(ctx, url, err)
 		}
+	}
+	if err := right(ctx); err != nil {
+		return false, err
 	}
 	if err := unlock(dir, time.Now()); err != nil {
 		return false, pave.Errorf(pave.Unavailable, "follow %s: %w", url, err)

@@ -26,7 +26,7 @@ func (d *Driver) SetAside(ctx context.Context, r resource.Resource) error {
 	}
 	// What was pushed last is kept here too. A host that does not give it out keeps it.
 	if url, client, err := o.Git(ctx, repo.Name); err == nil && !aside {
-		_, _ = git.Follow(ctx, client, url, d.dir(r))
+		_, _ = git.Follow(ctx, client, url, d.dir(r), o.still)
 	}
 	if err := o.putAside(ctx, repo); err != nil {
 		return err

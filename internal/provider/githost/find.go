@@ -27,6 +27,13 @@ func (o one) find(ctx context.Context) (repo Repository, aside bool, err error) 
 	return repo, true, err
 }
 
+// still is Conflict where the name is of another repository by now: anybody in the
+// organisation may take that of one that is gone, and what lies there is not to be run.
+func (o one) still(ctx context.Context) error {
+	_, _, err := o.find(ctx)
+	return err
+}
+
 func (o one) foreign(repo Repository) error {
 	return pave.Errorf(pave.Conflict, "repository %s exists on %s and is not of this service", o.r.ExternalID, o.Vendor.Name()).
 		WithHint("rename %s, choose another name, or take it over: pave adopt", repo.Page)
