@@ -59,6 +59,14 @@ func TestPushAndFollow(t *testing.T) {
 		must(t, mirror, "fsck", "--strict", "--connectivity-only")
 	}
 	same("after a push")
+	must(t, work, "push", "-q", "origin", ":idea")
+	must(t, work, "push", "-q", "origin", "main:idea/two")
+	follow(true)
+	same("after a branch became a folder of branches")
+	must(t, work, "push", "-q", "origin", ":idea/two")
+	must(t, work, "push", "-q", "origin", "main:idea")
+	follow(true)
+	same("and a branch again")
 	err := Push(t.Context(), as("writer"), h.base, mirror, MainBranch)
 	if err != nil {
 		t.Errorf("Push of what is there: %v", err)
