@@ -48,12 +48,14 @@ type lab struct {
 	gitProxy *faultproxy.Proxy
 	vault    *vaulttest.Server
 	vaultWay *faultproxy.Proxy
+	hookWay  *faultproxy.Proxy // of the host's messages
 }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{t: t, Home: world.New(t)}
 	l.Patience = 5 * time.Minute
+	l.hookWay = faultproxy.New(t, l.Stat().URL)
 	l.newHost()
 	l.vault = vaulttest.New(t)
 	l.vaultWay = faultproxy.New(t, l.vault.URL)
@@ -77,7 +79,7 @@ func (l *lab) newHost() {
 func (l *lab) bind(token string) {
 	l.t.Helper()
 	l.pave("bind", "default", "repository", "gitea", "--url", l.gitProxy.URL, "--org", l.git.Org, "--set", "allow=127.0.0.1",
-		"--set", "protect=false", "--set", "callback="+l.Stat().URL, "--secret-file", "token="+l.file(token))
+		"--set", "protect=false", "--set", "callback="+l.hookWay.URL, "--secret-file", "token="+l.file(token))
 }
 
 func (l *lab) file(text string) string {
