@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { world.Main(m) }
 
 const (
 	team   = "shopkeepers"
+	makes  = "POST /api/v1/orgs/acme/repos" // the call that makes a repository
 	policy = `
 path "secret/data/teams/*"     { capabilities = ["create", "read", "update", "patch"] }
 path "secret/metadata/teams/*" { capabilities = ["read", "list", "patch", "delete"] }

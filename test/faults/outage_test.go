@@ -24,7 +24,7 @@ func TestOutage(t *testing.T) {
 	before := l.measure(0)
 
 	l.bind(l.git.Token)
-	l.gitProxy.On("* /api/v1/repos/*", 0, faultproxy.Refuse()) // so that they come no further
+	l.gitProxy.On(makes, 0, faultproxy.Refuse()) // so that they come no further
 	var runs []string
 	for i := range 3 {
 		run, err := l.Create(l.Fixture(name(i), team, "none"))
@@ -33,7 +33,7 @@ func TestOutage(t *testing.T) {
 		}
 		runs = append(runs, run)
 	}
-	l.await("the host is called", func() bool { return len(l.gitProxy.Calls("POST /api/v1/orgs/*")) >= 3 })
+	l.await("the host is called", func() bool { return len(l.gitProxy.Calls(makes)) >= 3 })
 	l.gitProxy.Clear()
 	l.gitProxy.On("*", 0, faultproxy.Refuse())
 	began := time.Now()

@@ -20,12 +20,12 @@ func TestTokenRevoked(t *testing.T) {
 	t.Parallel()
 	real(t)
 	l := newLab(t)
-	l.gitProxy.On("* /api/v1/repos/*", 0, faultproxy.Refuse())
+	l.gitProxy.On(makes, 0, faultproxy.Refuse())
 	run, err := l.Create(l.Fixture("shop", team, "none"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.await("the host is called", func() bool { return len(l.gitProxy.Calls("POST /api/v1/orgs/*")) > 0 })
+	l.await("the host is called", func() bool { return len(l.gitProxy.Calls(makes)) > 0 })
 	l.git.Grant(l.git.Token, gitea.User{Login: "ann", Scopes: []string{}}) // it may do nothing any more
 	l.gitProxy.On("*", 0, faultproxy.Status(http.StatusUnauthorized, ""))
 	ended, err := l.Ended(run)
