@@ -82,7 +82,7 @@ func (a *app) readSecrets(r *pave.BindRequest, secret string, files map[string]s
 	for name, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return pave.BadField("secret-file", file, "cannot be read", "--secret-file PGPASSWORD=./admin.password")
+			return pave.BadField("secret-file", file, "cannot be read", "--secret-file "+oneLine(name)+"=./FILE")
 		}
 		r.Secrets[name] = pave.NewSecret(strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"))
 	}
@@ -94,6 +94,10 @@ func (a *app) readSecrets(r *pave.BindRequest, secret string, files map[string]s
 			WithHint("--secret %s < FILE, or --secret-file %[1]s=FILE", oneLine(name))
 	}
 	value, err := a.readSecret(secret, "NAME")
+	if pave.CodeOf(err) == pave.Invalid {
+		return usagef("the value of secret %s is empty or too long: it comes from stdin or a prompt", oneLine(secret)).
+			WithHint("--secret %s < FILE, or --secret-file %[1]s=FILE", oneLine(secret))
+	}
 	if err != nil {
 		return err
 	}

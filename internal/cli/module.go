@@ -60,7 +60,7 @@ func (a *app) addModule() *cobra.Command {
 		Args: exactly("the source of a module"),
 	}
 	m := a.moduleFlags(cmd)
-	kind := cmd.Flags().String("kind", "", "`KIND` of resource that it makes: database or cache; that of a module that ships is known")
+	kind := cmd.Flags().String("kind", "", "`KIND` of resource that it makes: database, cache, queue, bucket or role; that of a module that ships is known")
 	env := cmd.Flags().String("env", "", "bind it for an `ENVIRONMENT`, or default for all that have no binding of their own")
 	complete(cmd, "env", environmentNames)
 	v := viewFlags(cmd, pave.ModuleReading{})

@@ -45,6 +45,10 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 		providers := slices.Sorted(maps.Keys(p.Resources.Drivers[kind]))
 		return pave.Bound{}, pave.BadField("provider", r.Provider, "makes no "+kind, "one of "+strings.Join(providers, ", "))
 	}
+	if first := pave.LocalProvider(kind); pave.OnThisMachine(kind, r.Provider) && r.Provider != first {
+		return pave.Bound{}, pave.BadField("provider", r.Provider, "is not bound: on this machine the engine of a service says who makes it",
+			"pave bind "+env+" "+kind+" "+first+" stands for this machine; pave add "+kind+" --engine ENGINE chooses")
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
 		if !slices.Contains(bindSettings, name) {
 			return pave.Bound{}, pave.BadField("setting", name, "is no setting of a binding", "one of "+strings.Join(bindSettings, ", "))

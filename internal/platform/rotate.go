@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
@@ -30,6 +31,9 @@ func (p *Platform) resolveRotate(ctx context.Context, r pave.Rotate) (transition
 	if env != "" {
 		envs = []pave.Name{env}
 	}
+	if err := p.rotatable(ctx, tr.service, r.Kind, envs); err != nil {
+		return tr, err
+	}
 	tr.to.Resources = slices.Clone(tr.to.Resources)
 	for i, b := range tr.to.Resources {
 		if b.Kind != r.Kind {
@@ -47,6 +51,24 @@ func (p *Platform) resolveRotate(ctx context.Context, r pave.Rotate) (transition
 	tr.notes = []string{"the old credentials are good until no process has them, and are revoked then",
 		fmt.Sprintf("a rotation is not undone: another one makes credentials anew (pave rotate %s %s)", tr.service.Name, r.Kind)}
 	return tr, nil
+}
+
+// rotatable refuses what makes no further credentials: it would be said and not done.
+func (p *Platform) rotatable(ctx context.Context, svc pave.Service, kind string, envs []pave.Name) error {
+	for _, env := range envs {
+		rec, err := p.Resources.Live(ctx, p.DB, svc.ID, pave.Ref{Kind: kind, Env: env, Service: svc.Name, Name: string(svc.Name)})
+		if pave.CodeOf(err) == pave.NotFound {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, _, ok := resource.Of[resource.Rotator](p.Resources, rec); !ok {
+			return pave.Errorf(pave.Invalid, "the %s of %s in %s is made by %s, which pave cannot ask for other credentials", kind, svc.Name, env, rec.Provider).
+				WithHint("change them there, for a module by an input of it; then pave heal %s", svc.Name)
+		}
+	}
+	return nil
 }
 
 // rotated reports whether a run made new credentials.

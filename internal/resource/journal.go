@@ -20,7 +20,7 @@ type Record struct {
 	Provider   string
 	ExternalID string
 	State      pave.ResourceState
-	Spec       json.RawMessage // as last applied; null before
+	Spec       json.RawMessage // as last applied; as planned before
 	Outputs    map[string]string
 	SecretKeys []string
 	Version    string
@@ -136,7 +136,8 @@ func scan(row interface{ Scan(...any) error }) (Record, error) {
 }
 
 // Ensure returns the live record for a node of a service, or gives it an id and
-// a name outside, frozen from here on. It is called in the transaction that
+// a name outside, frozen from here on, and the spec it is to have: what a run that stops
+// leaves half made is found by it, and taken back. It is called in the transaction that
 // starts the run.
 func (j *Journal) Ensure(ctx context.Context, tx *store.Tx, service string, n Node, run, actor string) (Record, error) {
 	r, err := j.Live(ctx, tx, service, n.Ref)
@@ -148,12 +149,12 @@ func (j *Journal) Ensure(ctx context.Context, tx *store.Tx, service string, n No
 		return r, err
 	}
 	r = Record{ID: pave.NewID("res"), Service: service, Ref: n.Ref, Provider: n.Provider,
-		ExternalID: external, State: pave.ResourcePlanned, Spec: json.RawMessage("null"),
+		ExternalID: external, State: pave.ResourcePlanned, Spec: n.Spec,
 		Run: run, Actor: actor, Created: time.Now()}
 	_, err = tx.Exec(ctx, `INSERT INTO resources (id, service, ref, kind, provider, external_id, state, spec,
 		outputs, secrets, secret_keys, version, ready, reason, observed, run, actor, created, kept_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 'null', '{}', '', '[]', '', 0, '', 0, $8, $9, $10, 0)`,
-		r.ID, service, n.Ref.String(), n.Ref.Kind, n.Provider, r.ExternalID, string(r.State), run, actor,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', '', '[]', '', 0, '', 0, $9, $10, $11, 0)`,
+		r.ID, service, n.Ref.String(), n.Ref.Kind, n.Provider, r.ExternalID, string(r.State), string(n.Spec), run, actor,
 		store.Micros(r.Created))
 	return r, err
 }

@@ -68,6 +68,18 @@ func TestRepositoryOnHost(t *testing.T) {
 	if out := run(t, h, "audit", "--json", "action,object"); !strings.Contains(out, "organisation:gitea/acme") {
 		t.Errorf("the import is not in the audit log: %s", out)
 	}
+	// What stops half way on the host is taken back there.
+	id, err := h.Create(h.Fixture("solo", "nobodies", "none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := h.Ended(id); err != nil || !strings.Contains(r.Reason, "no team nobodies") {
+		t.Errorf("without its team: %+v, %v", r.Reason, err)
+	}
+	run(t, h, "undo", id, "--yes")
+	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
+		t.Errorf("taken back, the host has %v", names)
+	}
 	run(t, h, "delete", "service", "shop", "--yes")
 	if names := g.Names(); len(names) != 1 || !strings.HasPrefix(names[0], "shop-aside-") {
 		t.Errorf("deleted, the host has %v", names)

@@ -159,7 +159,7 @@ func (o one) grant(g Granter) part {
 
 func (o one) noTeam() error {
 	return pave.Errorf(pave.Invalid, "the organisation has no team %s on %s", o.w.team, o.Vendor.Name()).
-		WithHint("make it there, or name another: pave bind default repository %s --set teams=%s=TEAM (or teams=none)", o.Vendor.Name(), o.w.spec.Team)
+		WithHint("make it there, then pave retry the run; or pave undo the run, pave bind default repository %s --set teams=%s=TEAM (or teams=none), and create again", o.Vendor.Name(), o.w.spec.Team)
 }
 
 func (o one) environments(e Environer) part {

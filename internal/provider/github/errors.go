@@ -37,7 +37,7 @@ func problem(what string, err error) error {
 		return pave.Errorf(pave.Unavailable, "%s: what answered does not speak GitHub's API: %w", what, err).
 			WithHint("see that url is right, and what is between: pave get environments")
 	}
-	return pave.Errorf(pave.Unavailable, "%s: %w", what, err).WithHint("it is tried again; pave doctor shows the network")
+	return pave.Errorf(pave.Unavailable, "%s: %w", what, err).WithHint("try again in a moment; pave doctor asks it")
 }
 
 // answered is an answer of GitHub's that is an error.

@@ -25,6 +25,9 @@ func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secr
 	if err != nil {
 		return pave.Module{}, nil, nil, err
 	}
+	if is := from.info.Kind; is != "" && is != kind {
+		return pave.Module{}, nil, nil, pave.BadField("module", r.Source, "makes a "+is, "pave bind ENVIRONMENT "+is+" terraform --module "+r.Source)
+	}
 	backend, r, err := backendOf(r)
 	if err != nil {
 		return pave.Module{}, nil, nil, err
