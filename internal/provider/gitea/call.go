@@ -108,7 +108,7 @@ func (a *api) refused(resp *http.Response, data []byte) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized:
 		return pave.Errorf(pave.Denied, "%s does not know the token: %s", a.base.Host, said).
-			WithHint("make a new one under Settings, Applications, and bind it: pave bind")
+			WithHint("make a new one under Settings, Applications: pave bind default repository gitea --secret token, with --url and --org as before; then pave retry")
 	case code == http.StatusForbidden:
 		return pave.Errorf(pave.Denied, "%s refuses %s", a.base.Host, what).WithHint("pave doctor names what the token lacks")
 	case code == http.StatusNotFound:

@@ -49,7 +49,7 @@ func answered(what string, said *api.ErrorResponse) error {
 	}
 	switch {
 	case status == http.StatusUnauthorized:
-		return pave.Errorf(pave.Denied, "%s", text).WithHint("the token or key is no longer good: pave bind default repository github --secret token")
+		return pave.Errorf(pave.Denied, "%s", text).WithHint("the token or key is no longer good: pave bind default repository github --secret token, with --org as before; then pave retry")
 	case status == http.StatusForbidden, status == http.StatusUnavailableForLegalReasons:
 		hint := "the binding lacks a permission; the list is in docs/github.md"
 		if needs := said.Response.Header.Get("X-Accepted-Github-Permissions"); needs != "" {

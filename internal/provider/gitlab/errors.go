@@ -46,7 +46,7 @@ func (h *Host) refused(what string, r *gitlab.ErrorResponse) error {
 	code, hint := pave.Unavailable, ""
 	switch s := r.StatusCode; {
 	case s == http.StatusUnauthorized:
-		code, hint = pave.Denied, "the token is wrong or expired: make a new one and bind it: pave bind"
+		code, hint = pave.Denied, "the token is wrong or expired, make a new one: pave bind default repository gitlab --secret token, with --url and --org as before; then pave retry"
 	case s == http.StatusForbidden:
 		code, hint = pave.Denied, "pave doctor names what the token lacks"
 	case s == http.StatusMethodNotAllowed, s >= 300 && s < 400 && h.inside(r): // of a project that has another name now
