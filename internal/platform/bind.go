@@ -120,14 +120,18 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 	if err != nil {
 		return err
 	}
+	was := bindings[at][kind]
+	if was.Module != nil && was.Provider == r.Provider && r.Backend == "" && m.Backend == nil {
+		m.Backend = was.Module.Backend
+	}
+	if err := againForModule(was.Module, m, r.Secrets); err != nil {
+		return err
+	}
 	for name, value := range r.Secrets {
 		secrets[name] = pave.NewID("sec")
 		if err := p.Vault.Put(ctx, secrets[name], value); err != nil {
 			return err
 		}
-	}
-	if before := bindings[at][kind]; before.Module != nil && before.Provider == r.Provider && r.Backend == "" && m.Backend == nil {
-		m.Backend = before.Module.Backend
 	}
 	m.Secrets = secrets
 	out.Binding.Module, out.Inputs, out.Outputs = &m, inputs, outputs

@@ -102,10 +102,8 @@ func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequ
 	maps.Copy(settings, r.Settings)
 	maps.Copy(settings, r.Set)
 	from, to := addressOf(d.Fields(), before.Settings), addressOf(d.Fields(), settings)
-	for _, name := range slices.Sorted(maps.Keys(before.Secrets)) {
-		if _, again := r.Secrets[name]; from != to && !again {
-			return pave.BadField("secret", name, "was given for "+from+" and is not sent to "+to, "give it again: --secret "+name+"; or pave unbind first")
-		}
+	if err := again(slices.Sorted(maps.Keys(before.Secrets)), r.Secrets, from, to); err != nil {
+		return err
 	}
 	opened, err := resource.Bound{Settings: settings, Secrets: before.Secrets}.Open(ctx, p.Vault)
 	if err != nil && pave.CodeOf(err) != pave.NotFound {
@@ -147,6 +145,38 @@ func addressOf(fields []pave.BindingField, settings map[string]string) string {
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// again refuses to send what was given for one address to another one.
+func again(kept []string, given map[string]pave.Secret, from, to string) error {
+	for _, name := range kept {
+		if _, ok := given[name]; !ok && from != to {
+			return pave.BadField("secret", name, "was given for "+cmp.Or(from, "this machine")+" and is not sent to "+to, "give it again: --secret "+name+"; or pave unbind first")
+		}
+	}
+	return nil
+}
+
+// againForModule does so for what a module is run with: HCP Terraform is told all of it, a
+// backend by HTTP what it is signed in to with.
+func againForModule(before *pave.Module, now pave.Module, given map[string]pave.Secret) error {
+	if before == nil || now.Backend == nil {
+		return nil
+	}
+	kept := slices.Sorted(maps.Keys(before.Secrets))
+	if now.Backend.Type == "http" {
+		kept = slices.DeleteFunc(kept, func(name string) bool { return !strings.HasPrefix(name, "TF_HTTP_") })
+	}
+	for _, key := range map[string][]string{"hcp-terraform": {"url"}, "http": {"address", "lock_address", "unlock_address"}}[now.Backend.Type] {
+		from := ""
+		if before.Backend != nil && before.Backend.Type == now.Backend.Type {
+			from = before.Backend.Config[key]
+		}
+		if err := again(kept, given, from, now.Backend.Config[key]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // digestOf is a short name for a text.

@@ -2,6 +2,8 @@ package platform
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -18,7 +20,7 @@ import (
 const (
 	// followEvery is how often a repository on a host is looked at where no message came.
 	followEvery = time.Minute
-	// keepDeliveries is how long the ids of messages are remembered. An older message
+	// keepDeliveries is how long messages are remembered. An older message
 	// does no harm: it makes pave look, and nothing more.
 	keepDeliveries = 30 * 24 * time.Hour
 )
@@ -84,7 +86,7 @@ func (p *Platform) Delivered(ctx context.Context, id string, header http.Header,
 	if err != nil {
 		return run, false, err
 	}
-	if err := p.takeDelivery(ctx, id, delivery); err != nil {
+	if err := p.takeDelivery(ctx, id, delivery, body); err != nil {
 		return run, false, err
 	}
 	svc, err := p.serviceByID(ctx, p.DB, rec.Service)
@@ -97,13 +99,15 @@ func (p *Platform) Delivered(ctx context.Context, id string, header http.Header,
 	return p.Received(ctx, string(svc.Name))
 }
 
-// takeDelivery remembers a message; Conflict where it was taken before.
-func (p *Platform) takeDelivery(ctx context.Context, resource, id string) error {
+// takeDelivery remembers a message by what was signed; Conflict where it was taken before.
+// The id of the delivery is in a header, which whoever repeats a message may change.
+func (p *Platform) takeDelivery(ctx context.Context, resource, id string, body []byte) error {
 	if id == "" || len(id) > 200 {
 		return pave.Errorf(pave.Invalid, "the message has no id of a delivery")
 	}
+	sum := sha256.Sum256(body)
 	n, err := p.DB.Exec(ctx, `INSERT INTO host_messages (resource, id, received) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-		resource, id, store.Micros(time.Now()))
+		resource, hex.EncodeToString(sum[:]), store.Micros(time.Now()))
 	if err == nil && n == 0 {
 		err = pave.Errorf(pave.Conflict, "the message %.60q was taken before", id)
 	}
