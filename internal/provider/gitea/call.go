@@ -159,7 +159,7 @@ func unreached(host string, err error) error {
 	if errors.As(err, &u) {
 		err = u.Err // its address may hold more than people should read
 	}
-	return pave.Errorf(pave.Unavailable, "%s does not answer: %w", host, err).WithHint("pave retry, once it does")
+	return pave.Errorf(pave.Unavailable, "%s does not answer: %w", host, err).WithHint("it is tried again by itself; once the run has stopped: pave retry")
 }
 
 // pages asks for one page after the other until there is no more, or more says no.
