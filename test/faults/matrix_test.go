@@ -140,12 +140,14 @@ var (
 	instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]+Z`)
 	network = regexp.MustCompile(`(does not answer|is not reached|push to \S+): .*`)
 	shopN   = regexp.MustCompile(`shop\d\d`)
+	other   = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	runID   = regexp.MustCompile(`run_[0-9A-Za-z]+`)
 )
 
 // plain takes out of a sentence what another day has otherwise.
 func plain(s, host string) string {
 	s = strings.ReplaceAll(s, host, "HOST")
+	s = other.ReplaceAllString(s, "OTHER")
 	s = instant.ReplaceAllString(s, "TIME")
 	s = network.ReplaceAllString(s, "$1")
 	s = runID.ReplaceAllString(s, "RUN")
