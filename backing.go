@@ -76,11 +76,14 @@ func FindEngine(kind, name string) (Engine, error) {
 		if e.Name == name || slices.Contains(e.Also, name) {
 			return e, nil
 		}
-		names = append(names, e.Name)
+		names = append(append(names, e.Name), e.Also...)
 	}
 	choices := append([]string{"none"}, names...)
 	hint := "one of " + strings.Join(append([]string{"none"}, EnginesOf(kind)...), ", ")
 	if near := DidYouMean(name, choices); near != "" {
+		if e, err := FindEngine(kind, near); err == nil { // what is meant has another name here
+			near = e.Name
+		}
 		hint = "did you mean " + near + "?"
 	}
 	for _, e := range Backings {

@@ -61,6 +61,8 @@ type BindingField struct {
 	Secret      bool     `json:"secret,omitempty"` // sealed; never in a plan, log or answer
 	Default     string   `json:"default,omitempty"`
 	OneOf       []string `json:"one_of,omitempty"`
+	// Address: the secrets are sent there. With another one they have to be given again.
+	Address bool `json:"-"`
 }
 
 // A Provider makes resources of a kind.

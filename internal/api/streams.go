@@ -216,17 +216,23 @@ func (s *server) discovery(w http.ResponseWriter, _ *http.Request) error {
 // would say is found at the next look.
 const maxMessage = 4 << 20
 
-// reading bounds how many such messages are in memory at once: anybody may send one.
+// smallMessage is how large nearly all of them are.
+const smallMessage = 128 << 10
+
+// reading bounds how many messages that are not small are in memory at once: anybody may
+// send one, and who sends it slowly holds up such ones alone.
 var reading = make(chan struct{}, 8)
 
 // delivered takes a message of the host of a repository. The signature is over the
 // bytes as they came.
 func (s *server) delivered(w http.ResponseWriter, r *http.Request) error {
-	select {
-	case reading <- struct{}{}:
-		defer func() { <-reading }()
-	case <-r.Context().Done():
-		return r.Context().Err()
+	if r.ContentLength < 0 || r.ContentLength > smallMessage {
+		select {
+		case reading <- struct{}{}:
+			defer func() { <-reading }()
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Second))
 	body, err := io.ReadAll(r.Body)

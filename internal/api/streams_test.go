@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -154,4 +155,39 @@ func keyOf(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprint(v.Seq, v.Source, v.Text)
+}
+
+// delivering takes messages of hosts.
+type delivering struct{ fake }
+
+func (delivering) Delivered(context.Context, string, http.Header, []byte) (run pave.Run, started bool, err error) {
+	return run, true, nil
+}
+
+// Who sends messages slowly, as anybody may, does not hold up those of hosts.
+func TestSlowMessages(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(open(t, delivering{}))
+	defer srv.Close()
+	for i := range 3 * cap(reading) {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		size := []int{1000, maxMessage}[i%2]
+		fmt.Fprintf(conn, "POST /v1/hooks/repositories/res_1 HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n{", srv.Listener.Addr(), size)
+	}
+	for deadline := time.Now().Add(5 * time.Second); len(reading) < cap(reading) && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	begin := time.Now()
+	resp, err := http.Post(srv.URL+"/v1/hooks/repositories/res_1", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if took := time.Since(begin); resp.StatusCode != http.StatusOK || took > 8*time.Second {
+		t.Errorf("answered %s after %v", resp.Status, took)
+	}
 }

@@ -25,8 +25,9 @@ const maxHaves = 256
 // elsewhere: new commits are brought, branches that are gone there go here too, and
 // one that was moved back is moved back. It reports whether anything was otherwise.
 // The main branch stays where the host has none yet. Requests go through client, as
-// those of Fetch do; the errors are Fetch's.
-func Follow(ctx context.Context, client *http.Client, url, dir string) (changed bool, err error) {
+// those of Fetch do; the errors are Fetch's. Before a branch is moved, right has the last
+// word: it knows whether this is still the repository that is meant.
+func Follow(ctx context.Context, client *http.Client, url, dir string, right func(context.Context) error) (changed bool, err error) {
 	ep, err := endpoint(url)
 	if err != nil {
 		return false, err
@@ -56,18 +57,39 @@ func Follow(ctx context.Context, client *http.Client, url, dir string) (changed 
 			return false, fetchError(ctx, url, err)
 		}
 	}
+	if err := right(ctx); err != nil {
+		return false, err
+	}
 	if err := unlock(dir, time.Now()); err != nil {
 		return false, pave.Errorf(pave.Unavailable, "follow %s: %w", url, err)
 	}
-	_, err = Run(ctx, Options{Dir: dir, Stdin: strings.NewReader(strings.Join(moves, ""))}, "update-ref", "--stdin")
+	err = move(ctx, dir, moves)
 	if pave.CodeOf(err) == pave.Internal { // somebody else moved one in this moment
 		err = pave.Errorf(pave.Unavailable, "follow %s: %w", url, err)
 	}
 	return err == nil, err
 }
 
-// difference is what has to be told update-ref so that the branches here are those
-// there, and the commits that are not here.
+// move carries out what update-ref is told. Branches that are gone go first: one may be
+// in the way of another, as idea is of idea/two.
+func move(ctx context.Context, dir string, moves []string) error {
+	at := slices.IndexFunc(moves, func(m string) bool { return !strings.HasPrefix(m, "delete ") })
+	if at < 0 {
+		at = len(moves)
+	}
+	for _, part := range [][]string{moves[:at], moves[at:]} {
+		if len(part) == 0 {
+			continue
+		}
+		if _, err := Run(ctx, Options{Dir: dir, Stdin: strings.NewReader(strings.Join(part, ""))}, "update-ref", "--stdin"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// difference is what has to be told update-ref, deletions first, so that the branches
+// here are those there, and the commits that are not here.
 func difference(here map[string]string, there map[string]plumbing.Hash, dir string) (moves []string, missing []plumbing.Hash) {
 	for name, id := range there {
 		if !strings.HasPrefix(name, branches) || here[name] == id.String() {

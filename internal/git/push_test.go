@@ -1,6 +1,7 @@
 package git
 
 import (
+	"context"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -17,9 +18,11 @@ func TestPushAndFollow(t *testing.T) {
 	mirror, _ := create(t, sample()) // another commit of the same files
 	must(t, h.repo, "update-ref", "-d", "refs/heads/main")
 	as := func(user string) *http.Client { return &http.Client{Transport: basic(user)} }
+	foreign := pave.Errorf(pave.Conflict, "another repository")
+	right := func(context.Context) error { return nil }
 	follow := func(want bool) {
 		t.Helper()
-		if changed, err := Follow(t.Context(), as("reader"), h.base, mirror); err != nil || changed != want {
+		if changed, err := Follow(t.Context(), as("reader"), h.base, mirror, right); err != nil || changed != want {
 			t.Fatalf("Follow: %v, %v, want %v", changed, err, want)
 		}
 	}
@@ -40,6 +43,11 @@ func TestPushAndFollow(t *testing.T) {
 	commit(t, work, "one", 4000)
 	must(t, work, "branch", "idea")
 	must(t, work, "push", "-q", "origin", "main", "idea")
+	right = func(context.Context) error { return foreign }
+	if changed, err := Follow(t.Context(), as("reader"), h.base, mirror, right); changed || pave.CodeOf(err) != pave.Conflict || must(t, mirror, "rev-parse", "main") != first {
+		t.Errorf("Follow of what is not meant: %v, %v, main is at %s", changed, err, must(t, mirror, "rev-parse", "main"))
+	}
+	right = func(context.Context) error { return nil }
 	follow(true)
 	follow(false)
 	same := func(what string) {
@@ -51,6 +59,14 @@ func TestPushAndFollow(t *testing.T) {
 		must(t, mirror, "fsck", "--strict", "--connectivity-only")
 	}
 	same("after a push")
+	must(t, work, "push", "-q", "origin", ":idea")
+	must(t, work, "push", "-q", "origin", "main:idea/two")
+	follow(true)
+	same("after a branch became a folder of branches")
+	must(t, work, "push", "-q", "origin", ":idea/two")
+	must(t, work, "push", "-q", "origin", "main:idea")
+	follow(true)
+	same("and a branch again")
 	err := Push(t.Context(), as("writer"), h.base, mirror, MainBranch)
 	if err != nil {
 		t.Errorf("Push of what is there: %v", err)

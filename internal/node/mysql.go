@@ -147,6 +147,10 @@ var mysqlSettings = []string{
 	"--open-files-limit=4096",
 	"--event-scheduler=ON", // it ends visits
 	"--local-infile=OFF",
+	// Tables lie in the data folder and nowhere else: by DATA DIRECTORY in a folder of its own
+	// and a link in its place, a service would have the server drop files of another one.
+	"--innodb-file-per-table=OFF",
+	"--symbolic-links=OFF",
 	"--character-set-server=utf8mb4",
 	"--collation-server=utf8mb4_unicode_ci",
 	"--default-time-zone=+00:00",

@@ -76,6 +76,17 @@ func TestMySQL(t *testing.T) {
 	if err := mysqlDo(t, strings.Replace(admin, me.Username+"@", "app:pvcnry-my-1@", 1), "SELECT 1"); err == nil {
 		t.Error("a user of TCP came in by the socket")
 	}
+	elsewhere := t.TempDir()
+	if err := os.Chmod(elsewhere, 0o777); err != nil { // as a service would
+		t.Fatal(err)
+	}
+	for _, engine := range []string{"InnoDB", "Aria", "MyISAM"} {
+		app := fmt.Sprintf(tcp, "app:pvcnry-my-1", st.Port) + "app"
+		_ = mysqlDo(t, app, fmt.Sprintf("CREATE TABLE e_%s (n int) ENGINE=%[1]s DATA DIRECTORY='%s'", engine, elsewhere))
+		if entries, err := os.ReadDir(elsewhere); err != nil || len(entries) > 0 {
+			t.Errorf("a service has the server write to a folder of its own with %s: %v, %v", engine, entries, err)
+		}
+	}
 	again, err := b.PutServer(t.Context(), Server{ID: "mysql", Kind: "mysql"})
 	if err != nil || again.PID != st.PID {
 		t.Errorf("put again: %+v, %v, want the same process", again, err)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -117,7 +118,10 @@ func (r *rabbitmq) prepare(who account) (launch, error) {
 	if err != nil {
 		return launch{}, err
 	}
-	for name, text := range map[string]string{"rabbitmq.conf": r.config(), "enabled_plugins": "[rabbitmq_management].\n", "definitions.json": definitions} {
+	// Whoever knows the cookie may do everything in the server. The one that Erlang makes is
+	// drawn from few enough that a program of this machine can try them all.
+	for name, text := range map[string]string{"rabbitmq.conf": r.config(), "enabled_plugins": "[rabbitmq_management].\n", "definitions.json": definitions,
+		".erlang.cookie": rand.Text()} {
 		if err := writeFile(filepath.Join(r.dir, name), []byte(text), 0o600, uid); err != nil {
 			return launch{}, err
 		}
@@ -131,7 +135,7 @@ func (r *rabbitmq) prepare(who account) (launch, error) {
 // settings are what RabbitMQ reads from its environment: folders and ports of its own.
 func (r *rabbitmq) settings() map[string]string {
 	return map[string]string{
-		"HOME": r.data(), // the cookie by which Erlang's programs know each other is made there
+		"HOME": r.dir, // where the cookie is
 		"PATH": strings.Join(programDirs(), ":"), "LC_ALL": "C.UTF-8",
 		"ERL_EPMD_PORT": fmt.Sprint(r.names), "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_FLAGS": "-start_epmd false",
 		"RABBITMQ_CONF_ENV_FILE": "/dev/null", "RABBITMQ_NODENAME": "pave@localhost", "RABBITMQ_DIST_PORT": fmt.Sprint(r.distribution),

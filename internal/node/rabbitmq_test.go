@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,6 +56,11 @@ func TestRabbitMQ(t *testing.T) {
 		}
 	}
 	onLoopback(t)
+	dir := filepath.Join(b.opts.Home, "servers", "rabbitmq")
+	cookie, err := os.ReadFile(filepath.Join(dir, ".erlang.cookie"))
+	if _, made := os.Stat(filepath.Join(dir, "data", ".erlang.cookie")); len(cookie) < 26 || err != nil || made == nil {
+		t.Errorf("the cookie has %d letters, %v; Erlang made one of its own: %v", len(cookie), err, made == nil)
+	}
 	_ = syscall.Kill(st.PID, syscall.SIGKILL)
 	next := await(t, b, "rabbitmq", st.PID)
 	if next.Port != st.Port || overview(t, next.Admin, "pave", "pvcnry-rabbit-1") != 200 {

@@ -1,7 +1,10 @@
 package platform
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -98,6 +101,12 @@ func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequ
 	maps.Copy(settings, before.Settings)
 	maps.Copy(settings, r.Settings)
 	maps.Copy(settings, r.Set)
+	from, to := addressOf(d.Fields(), before.Settings), addressOf(d.Fields(), settings)
+	for _, name := range slices.Sorted(maps.Keys(before.Secrets)) {
+		if _, again := r.Secrets[name]; from != to && !again {
+			return pave.BadField("secret", name, "was given for "+from+" and is not sent to "+to, "give it again: --secret "+name+"; or pave unbind first")
+		}
+	}
 	opened, err := resource.Bound{Settings: settings, Secrets: before.Secrets}.Open(ctx, p.Vault)
 	if err != nil && pave.CodeOf(err) != pave.NotFound {
 		return err
@@ -117,13 +126,33 @@ func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequ
 		b.Secrets = map[string]string{}
 	}
 	for name, value := range r.Secrets {
-		// The same id each time: what is signed in with it gets the newest value.
-		b.Secrets[name] = strings.Join([]string{"binding", string(at), b.Kind, b.Provider, name}, ":")
+		// The same id each time: what is signed in with it gets the newest value. What was
+		// made at another address signs in there, and with the value for there.
+		if b.Secrets[name] == "" || from != to {
+			b.Secrets[name] = strings.Join([]string{"binding", string(at), b.Kind, b.Provider, name, digestOf(to)}, ":")
+		}
 		if err := p.Vault.Put(ctx, b.Secrets[name], value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addressOf is where the secrets of a binding are sent.
+func addressOf(fields []pave.BindingField, settings map[string]string) string {
+	var out []string
+	for _, f := range fields {
+		if f.Address {
+			out = append(out, strings.TrimRight(cmp.Or(strings.TrimSpace(settings[f.Name]), f.Default), "/"))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// digestOf is a short name for a text.
+func digestOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
 }
 
 // checkFields says what a binding lacks, or has that its provider does not know.

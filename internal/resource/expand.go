@@ -124,7 +124,7 @@ func (x *expansion) repository() {
 		Inputs: x.w.Inputs, Database: x.w.Engine(pave.KindDatabase), Cache: x.w.Engine(pave.KindCache),
 		Queue: x.w.Engine(pave.KindQueue), Bucket: x.w.Engine(pave.KindBucket), Environments: x.w.Environments}
 	if a := x.w.Adopted; a != nil {
-		spec.Source, spec.Commit = a.Source, a.Commit
+		spec.Source, spec.Commit, spec.Address = a.Source, a.Commit, a.Address
 	}
 	x.add(x.ref(pave.KindRepository, "", string(x.s.Name)), func(map[string]string) any { return spec })
 }

@@ -34,6 +34,8 @@ type RepositorySpec struct {
 	// head: it begins with that history.
 	Source string `json:"source,omitempty"`
 	Commit string `json:"commit,omitempty"`
+	// Address is where that was: a git host may have it already.
+	Address string `json:"address,omitempty"`
 }
 
 // IdentitySpec is a workload identity.

@@ -222,9 +222,9 @@ func (b *bench) hook(r *receiver, team string, events ...string) pave.NewWebhook
 
 func (b *bench) until(what string, ok func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			b.t.Fatalf("%s: not after 20 s", what)
+			b.t.Fatalf("%s: not after 60 s", what)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +58,7 @@ func TestRepositoryOnHost(t *testing.T) {
 	if out := run(t, h, "import", "gitea"); !strings.Contains(out, "1 repositories of acme are known, 1 of them hold a service") {
 		t.Errorf("import says %s", out)
 	}
+	tokenStays(t, h)
 	patience := h.Patience
 	h.Patience = time.Second // it tries again as long
 	if _, err := h.Commit("shop", map[string]string{"other.txt": "here"}); err == nil || !strings.Contains(err.Error(), "push") {
@@ -72,6 +75,18 @@ func TestRepositoryOnHost(t *testing.T) {
 	run(t, h, "restore", "shop", "--yes")
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("brought back, the host has %v", names)
+	}
+}
+
+// tokenStays binds to another address without giving the token again: it is not sent there.
+func tokenStays(t *testing.T, h *world.Home) {
+	t.Helper()
+	calls := make(chan string, 100)
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { calls <- r.Header.Get("Authorization") }))
+	defer other.Close()
+	out, err := h.Command(t.Context(), "bind", "default", "repository", "gitea", "--url", other.URL)
+	if err == nil || !strings.Contains(out+err.Error(), "--secret token") || len(calls) > 0 {
+		t.Errorf("bound to another address: %s, %v; %d calls came there", out, err, len(calls))
 	}
 }
 

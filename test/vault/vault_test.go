@@ -1,5 +1,5 @@
 // Package vault_test has the secrets of services in Vault, kills the server of pave at every
-// point of their steps, and takes Vault away in the midst of runs. make test-real runs it.
+// point of their steps, and takes Vault away in the midst of runs. make test-vault runs it.
 package vault_test
 
 import (
@@ -41,7 +41,7 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	if os.Getenv("PAVE_TEST_REAL") == "" {
-		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
+		t.Skip("PAVE_TEST_REAL=1 (make test-vault) runs this")
 	}
 	vault, end := vaulttest.Real(t)
 	t.Cleanup(end)

@@ -33,7 +33,7 @@ func (*Vendor) Name() string { return "gitea" }
 // Fields are what a binding needs beside the settings of every git host.
 func (*Vendor) Fields() []pave.BindingField {
 	return []pave.BindingField{
-		{Name: "url", Required: true, Description: "address of the server, such as https://git.example.com"},
+		{Name: "url", Address: true, Required: true, Description: "address of the server, such as https://git.example.com"},
 		{Name: "token", Required: true, Secret: true,
 			Description: "token of a user of the organisation, with write:repository, write:organization and read:user"},
 	}

@@ -26,9 +26,13 @@ func (d *Driver) SetAside(ctx context.Context, r resource.Resource) error {
 	}
 	// What was pushed last is kept here too. A host that does not give it out keeps it.
 	if url, client, err := o.Git(ctx, repo.Name); err == nil && !aside {
-		_, _ = git.Follow(ctx, client, url, d.dir(r))
+		_, _ = git.Follow(ctx, client, url, d.dir(r), o.still)
 	}
-	if err := o.putAside(ctx, repo); err != nil {
+	put := o.putAside
+	if o.adopts(repo) {
+		put = o.letGo
+	}
+	if err := put(ctx, repo); err != nil {
 		return err
 	}
 	return d.Mirror.SetAside(ctx, r)
@@ -65,7 +69,10 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 		if pave.CodeOf(err) == pave.NotFound || err == nil && !ours(repo, r.ID) {
 			continue
 		}
-		if err == nil {
+		switch {
+		case err == nil && o.adopts(repo):
+			err = o.letGo(ctx, repo)
+		case err == nil:
 			err = o.Host.Delete(ctx, name)
 		}
 		switch pave.CodeOf(err) {
@@ -194,7 +201,8 @@ func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := o.find(ctx); pave.CodeOf(err) != pave.NotFound {
+	there, _, err := o.find(ctx)
+	if pave.CodeOf(err) != pave.NotFound {
 		return nil, err
 	}
 	url, _, err := o.Git(ctx, r.ExternalID)
@@ -202,6 +210,9 @@ func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error
 		return nil, err
 	}
 	out := []string{fmt.Sprintf("%s repository %s", o.w.visibility, url)}
+	if o.adopts(there) {
+		out[0] = "takes over " + there.Page + ", which keeps its history, people and visibility"
+	}
 	for _, p := range o.parts(&Repository{Visibility: o.w.visibility, DefaultBranch: mainBranch}) {
 		switch {
 		case strings.HasPrefix(p.name, "grant"):

@@ -215,7 +215,7 @@ func (o one) contents(ctx context.Context) error {
 		return o.push(ctx, client, url)
 	}
 	if err == nil {
-		_, err = git.Follow(ctx, client, url, o.dir(o.r))
+		_, err = git.Follow(ctx, client, url, o.dir(o.r), o.still)
 	}
 	return err
 }

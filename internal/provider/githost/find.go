@@ -15,6 +15,8 @@ func cutBranch(ref string) (string, bool) { return strings.CutPrefix(ref, "refs/
 func (o one) find(ctx context.Context) (repo Repository, aside bool, err error) {
 	repo, err = o.Get(ctx, o.r.ExternalID)
 	switch {
+	case err == nil && !ours(repo, o.r.ID) && o.adopts(repo):
+		return repo, false, pave.Errorf(pave.NotFound, "repository %s is not taken over yet", o.r.ExternalID)
 	case err == nil && !ours(repo, o.r.ID):
 		return repo, false, o.foreign(repo)
 	case pave.CodeOf(err) != pave.NotFound || o.r.ID == "":
@@ -27,6 +29,13 @@ func (o one) find(ctx context.Context) (repo Repository, aside bool, err error) 
 	return repo, true, err
 }
 
+// still is Conflict where the name is of another repository by now: anybody in the
+// organisation may take that of one that is gone, and what lies there is not to be run.
+func (o one) still(ctx context.Context) error {
+	_, _, err := o.find(ctx)
+	return err
+}
+
 func (o one) foreign(repo Repository) error {
 	return pave.Errorf(pave.Conflict, "repository %s exists on %s and is not of this service", o.r.ExternalID, o.Vendor.Name()).
 		WithHint("rename %s, choose another name, or take it over: pave adopt", repo.Page)
@@ -35,6 +44,9 @@ func (o one) foreign(repo Repository) error {
 // create makes the repository with the marker in its description. Where the name was
 // taken meanwhile, by another call of ours, that one is taken.
 func (o one) create(ctx context.Context) (Repository, error) {
+	if repo, err := o.Get(ctx, o.r.ExternalID); err == nil && o.adopts(repo) {
+		return o.takeOver(repo)
+	}
 	_, err := o.Create(ctx, Repository{Name: o.r.ExternalID, Description: line(o.w.spec.Description) + mark(o.r.ID),
 		Visibility: o.w.visibility, DefaultBranch: mainBranch})
 	if err != nil && pave.CodeOf(err) != pave.Conflict {

@@ -79,6 +79,9 @@ func (o one) set(ctx context.Context, repo *Repository, c Change) error {
 // parts are what Apply makes good and Drift looks at.
 func (o one) parts(repo *Repository) []part {
 	out := []part{o.archived(repo), o.visible(repo), o.branch(repo)}
+	if o.adopts(*repo) { // who may see it is what its people decided
+		out = []part{o.archived(repo), o.branch(repo)}
+	}
 	if g, ok := o.Host.(Granter); ok && o.w.team != "" {
 		out = append(out, o.grant(g))
 	}

@@ -30,10 +30,11 @@ const (
 // values are the environment of one resource on its host.
 type values struct {
 	Valuer
-	host Host
-	name string // of the repository
-	env  string
-	want []string // names of secrets
+	host       Host
+	name       string // of the repository
+	repository string // the id of its resource, where it is known
+	env        string
+	want       []string // names of secrets
 }
 
 // of opens the environment of a resource. Its name outside is REPOSITORY/ENVIRONMENT
@@ -57,7 +58,7 @@ func (p Pipelines) of(ctx context.Context, r resource.Resource) (v values, ok bo
 	}
 	v = values{Valuer: valuer, host: host, env: string(spec.Env), want: slices.Sorted(maps.Keys(spec.Values))}
 	if in, there := r.Input(pave.KindRepository); there {
-		v.name = in.ExternalID
+		v.name, v.repository = in.ExternalID, in.ID
 		return v, true, nil
 	}
 	v.name, _, ok = strings.Cut(r.ExternalID, "/")
@@ -98,6 +99,17 @@ func (v values) mine(has map[string]string, id string) error {
 	return nil
 }
 
+// mayGive is Conflict where the name is of another repository by now: its pipelines are
+// somebody else's, and would read what they are given.
+func (v values) mayGive(ctx context.Context) error {
+	repo, err := v.host.Get(ctx, v.name)
+	if err == nil && !ours(repo, v.repository) {
+		err = pave.Errorf(pave.Conflict, "repository %s is not the one of this service: its pipelines are given nothing", v.name).
+			WithHint("look at %s; rename it where somebody else made it", repo.Page)
+	}
+	return err
+}
+
 func (v values) state() resource.State {
 	return resource.State{ExternalID: v.name + "/" + v.env, Ready: true, Outputs: map[string]string{"names": strings.Join(v.want, ",")},
 		Summary: strings.Join(v.want, ", ") + " in " + v.env}
@@ -114,6 +126,9 @@ func (v values) lacks(ctx context.Context) (string, error) {
 func (p Pipelines) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
 	v, ok, err := p.of(ctx, r)
 	if err != nil || !ok {
+		return resource.State{}, err
+	}
+	if err := v.mayGive(ctx); err != nil {
 		return resource.State{}, err
 	}
 	if e, ok := v.host.(Environer); ok {

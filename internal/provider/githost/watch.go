@@ -21,7 +21,7 @@ func (d *Driver) Follow(ctx context.Context, r resource.Resource) (changed bool,
 	if err != nil {
 		return false, err
 	}
-	return git.Follow(ctx, client, url, d.dir(r))
+	return git.Follow(ctx, client, url, d.dir(r), o.still)
 }
 
 // Webhook checks the call of a host about a resource, and says which delivery it is and
@@ -103,6 +103,9 @@ func (d *Driver) Propose(ctx context.Context, r resource.Resource, p Proposal) (
 	}
 	branch, err := git.ParseRef(p.Branch)
 	if err != nil {
+		return p, err
+	}
+	if err := o.still(ctx); err != nil {
 		return p, err
 	}
 	url, client, err := o.Git(ctx, r.ExternalID)

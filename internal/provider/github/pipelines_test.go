@@ -50,7 +50,7 @@ func TestPipelinesContract(t *testing.T) {
 			}
 		},
 		Change: func(r resource.Resource) resource.Resource {
-			repository := resource.Resource{ID: r.ID, ExternalID: r.Inputs[0].ExternalID, Ref: r.Inputs[0].Ref}
+			repository := resource.Resource{ID: r.Inputs[0].ID, ExternalID: r.Inputs[0].ExternalID, Ref: r.Inputs[0].Ref}
 			changed := rig.given(t, repository, "DATABASE_URL=postgres://y")
 			changed.ID = r.ID
 			return changed

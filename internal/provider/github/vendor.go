@@ -46,7 +46,7 @@ func (v *Vendor) Name() string { return "github" }
 // Fields are where the host is, and how to sign in there.
 func (v *Vendor) Fields() []pave.BindingField {
 	return []pave.BindingField{
-		{Name: "url", Default: publicURL, Description: "address of GitHub; that of an Enterprise server is https://HOST"},
+		{Name: "url", Address: true, Default: publicURL, Description: "address of GitHub; that of an Enterprise server is https://HOST"},
 		{Name: "app_id", Description: "id of a GitHub App, in the place of a token"},
 		{Name: "installation_id", Description: "id of the installation of the App in the organisation"},
 		{Name: "token", Secret: true, Description: "personal access token, fine-grained or classic"},

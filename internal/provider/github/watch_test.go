@@ -95,6 +95,32 @@ func TestFollowAndPropose(t *testing.T) {
 	}
 }
 
+// Who takes the name of a repository that is gone gets no code run, no branch pushed and no
+// secret.
+func TestNameTaken(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t)
+	r := rig.fresh()
+	first := rig.apply(t, r).Version
+	rig.push(t, r.ExternalID, "main", "package theirs\n")
+	rig.hub.Edit(r.ExternalID, func(seen *hub.Seen) { seen.Description, seen.Topics = "ours now", []string{"go"} })
+	if changed, err := rig.Follow(t.Context(), r); changed || pave.CodeOf(err) != pave.Conflict {
+		t.Errorf("Follow: %v, %v", changed, err)
+	}
+	mirror := filepath.Join(rig.Mirror.Dir, r.ExternalID+".git")
+	if here := run(t, mirror, "rev-parse", "main"); strings.TrimSpace(here) != first {
+		t.Errorf("main is at %s, it was at %s", here, first)
+	}
+	run(t, mirror, "branch", "pave/template-2", "main")
+	if _, err := rig.Propose(t.Context(), r, githost.Proposal{Title: "x", Branch: "pave/template-2"}); pave.CodeOf(err) != pave.Conflict {
+		t.Errorf("Propose: %v", err)
+	}
+	_, err := rig.pipelines().Apply(t.Context(), rig.given(t, r, "DATABASE_URL=postgres://x"))
+	if seen, _ := rig.hub.See(r.ExternalID); pave.CodeOf(err) != pave.Conflict || len(seen.EnvSecrets["production"]) > 0 {
+		t.Errorf("its pipelines were given %v: %v", seen.EnvSecrets, err)
+	}
+}
+
 func TestStatusAndRuns(t *testing.T) {
 	t.Parallel()
 	rig := newRig(t)

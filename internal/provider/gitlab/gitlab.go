@@ -39,7 +39,7 @@ func (*Vendor) Name() string { return "gitlab" }
 // Fields are what a binding needs beside the settings of every git host.
 func (*Vendor) Fields() []pave.BindingField {
 	return []pave.BindingField{
-		{Name: "url", Default: "https://gitlab.com", Description: "address of the server"},
+		{Name: "url", Address: true, Default: "https://gitlab.com", Description: "address of the server"},
 		{Name: "token", Required: true, Secret: true,
 			Description: "personal or group access token with the scope api and the role Owner, or Maintainer, who may not delete"},
 	}

@@ -13,7 +13,7 @@ import (
 // Fields are what a binding may say.
 func (d *Driver) Fields() []pave.BindingField {
 	return []pave.BindingField{
-		{Name: "address", Description: "of the server, https://vault.example.com:8200", Required: true},
+		{Name: "address", Address: true, Description: "of the server, https://vault.example.com:8200", Required: true},
 		{Name: "auth", Description: "how to sign in", Default: "approle", OneOf: []string{"approle", "kubernetes", "token"}},
 		{Name: "role", Description: "the role id of an AppRole, or the role of a service account"},
 		{Name: "secret_id", Description: "of an AppRole", Secret: true},
