@@ -28,6 +28,10 @@ const (
 	checksEvery   = 10 * time.Second
 )
 
+// patientWithHost is how long a step waits for a host that does not answer: about three
+// minutes, with some ten calls in each.
+var patientWithHost = workflow.Retry{Attempts: 30, Base: 200 * time.Millisecond, Max: 10 * time.Second}
+
 type checksInput struct {
 	Resource string `json:"resource"`
 	Commit   string `json:"commit"`

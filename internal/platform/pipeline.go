@@ -100,7 +100,7 @@ func (p *Platform) pipelineStart(ctx context.Context, svc pave.Service, w pave.W
 	steps, last := p.Pipeline.Steps(src)
 	needs := []string{last}
 	if p.waitsForChecks(rec) {
-		steps = append(steps, workflow.StepSpec{Key: "checks", Title: "Checks", Handler: stepChecks, Input: checksInput{rec.ID, commit}})
+		steps = append(steps, workflow.StepSpec{Key: "checks", Title: "Checks", Handler: stepChecks, Input: checksInput{rec.ID, commit}, Retry: patientWithHost})
 		needs = append(needs, "checks")
 	}
 	steps = append(steps, workflow.StepSpec{Key: "release", Title: "Release", Handler: stepRelease, Needs: needs,

@@ -88,8 +88,8 @@ func JobOf(run, step string) string {
 }
 
 // patient is how long a step waits for a provider that does not answer before its
-// run stops with that reason: about three minutes, and never less than one and a half.
-var patient = workflow.Retry{Attempts: 40, Base: 200 * time.Millisecond, Max: 10 * time.Second}
+// run stops with that reason: about two minutes, and hardly ever less than one.
+var patient = workflow.Retry{Attempts: 30, Base: 200 * time.Millisecond, Max: 10 * time.Second}
 
 // target reads a step's input and finds its record and driver.
 func (c *Controller) target(ctx context.Context, input json.RawMessage) (in stepInput, r Record, d Driver, err error) {

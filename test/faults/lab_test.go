@@ -174,7 +174,7 @@ func (l *lab) told(id string) (reason, hint string) {
 		return err.Error(), ""
 	}
 	for _, s := range run.Steps {
-		if s.State == pave.StepDone || s.State == pave.StepPending {
+		if s.State == pave.StepDone || s.State == pave.StepPending || s.State == pave.StepSkipped {
 			continue
 		}
 		if s.Child != "" {

@@ -120,7 +120,7 @@ func (l *lab) meet(op operation, c class) (e end) {
 		case r.State == pave.RunDone:
 			e = end{word: "done"}
 		case r.State.Ended():
-			e = end{"stops", r.Reason, r.Hint}
+			e = end{"stops", reason, hint}
 		case strings.Contains(reason, host) && (calls > 1 || strings.HasPrefix(c.name, "no answer")):
 			e = end{"waits", reason, hint}
 		}
@@ -138,14 +138,16 @@ func (l *lab) meet(op operation, c class) (e end) {
 
 var (
 	instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]+Z`)
-	network = regexp.MustCompile(`(does not answer): .*`)
+	network = regexp.MustCompile(`(does not answer|is not reached|push to \S+): .*`)
 	shopN   = regexp.MustCompile(`shop\d\d`)
-	runID   = regexp.MustCompile(`run_[0-9a-z]+`)
+	other   = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	runID   = regexp.MustCompile(`run_[0-9A-Za-z]+`)
 )
 
 // plain takes out of a sentence what another day has otherwise.
 func plain(s, host string) string {
 	s = strings.ReplaceAll(s, host, "HOST")
+	s = other.ReplaceAllString(s, "OTHER")
 	s = instant.ReplaceAllString(s, "TIME")
 	s = network.ReplaceAllString(s, "$1")
 	s = runID.ReplaceAllString(s, "RUN")

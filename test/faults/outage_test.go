@@ -15,8 +15,7 @@ const outage = time.Minute
 // The git host is gone for a minute in the midst of three creates: each run says what it
 // waits for, calls without hurry, and comes to its end by itself soon after. What others
 // do with providers of their own goes on as before.
-func TestOutage(t *testing.T) {
-	t.Parallel()
+func TestOutage(t *testing.T) { // alone: it measures
 	real(t)
 	l := newLab(t)
 	l.pave("bind", "default", "repository", "git")
@@ -65,7 +64,7 @@ func TestOutage(t *testing.T) {
 	}
 	took := time.Since(back)
 	t.Logf("all done %s after it was back", took.Round(100*time.Millisecond))
-	if took > 2*time.Minute {
+	if took > time.Minute {
 		t.Errorf("it took %s to go on", took)
 	}
 	l.ratio("create", before.creates, during.creates)
@@ -104,8 +103,8 @@ func (l *lab) measure(round int) (f figures) {
 		f.creates = append(f.creates, time.Since(at))
 		for range 50 {
 			at := time.Now()
-			if status, _, err := l.Get("warm", "staging", "/"); status == 0 {
-				l.t.Errorf("warm does not answer: %v", err)
+			if status, _, err := l.Get("warm", "staging", "/"); status == 0 || status >= 500 {
+				l.t.Errorf("warm answers %d, %v", status, err)
 			}
 			f.requests = append(f.requests, time.Since(at))
 		}

@@ -32,12 +32,13 @@ func TestTokenRevoked(t *testing.T) {
 	if err != nil || ended.State != pave.RunStopped {
 		t.Fatalf("the run is %s, %v", ended.State, err)
 	}
-	if want := "pave bind default repository gitea"; !strings.Contains(ended.Hint, want) || !strings.Contains(ended.Hint, "--secret token") {
-		t.Errorf("it stopped: %s; its hint %q does not say %s ... --secret token", ended.Reason, ended.Hint, want)
+	want := "pave bind default repository gitea --secret token"
+	if reason, hint := l.told(run); !strings.Contains(reason, "does not know the token") || !strings.Contains(hint, want) {
+		t.Errorf("it stopped: %s; its hint %q does not say %s", reason, hint, want)
 	}
-	t.Logf("it stopped: %s (%s)", ended.Reason, ended.Hint)
-	if out := l.pave("list", "runs"); !strings.Contains(out, "needs attention") && !strings.Contains(out, "stopped") {
-		t.Errorf("pave list runs does not show that it stopped: %s", out)
+	out, err := l.Command(t.Context(), "watch", run)
+	if err == nil || !strings.Contains(out, want) {
+		t.Errorf("pave watch does not say %s: %v: %s", want, err, out)
 	}
 	l.gitProxy.Clear()
 	l.git.Grant("pvcnry-new-token", gitea.User{Login: "ann", Create: true})

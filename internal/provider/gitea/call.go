@@ -120,7 +120,7 @@ func (a *api) refused(resp *http.Response, data []byte) error {
 	case code < 400:
 		return a.elsewhere(resp, what)
 	}
-	return pave.Errorf(pave.Unavailable, "%s answered %d to %s", a.base.Host, resp.StatusCode, what)
+	return pave.Errorf(pave.Unavailable, "%s answered %d to %s", a.base.Host, resp.StatusCode, what).WithHint(again)
 }
 
 // elsewhere is the error of a redirect. None is followed: that of a repository leads to
@@ -149,17 +149,23 @@ func reason(data []byte) string {
 	return string(text)
 }
 
+// again is what there is to do where a server does not answer, or says that it cannot.
+const again = "it is tried again by itself; once the run has stopped: pave retry"
+
 // unreached is the error of a call that has no answer.
 func unreached(host string, err error) error {
 	var known *pave.Error
-	if errors.As(err, &known) {
+	switch {
+	case errors.As(err, &known) && !strings.Contains(known.Error(), host):
+		return pave.Errorf(pave.CodeOf(known), "%s: %w", host, known).WithHint("%s", pave.HintOf(known))
+	case known != nil:
 		return known
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err // its address may hold more than people should read
 	}
-	return pave.Errorf(pave.Unavailable, "%s does not answer: %w", host, err).WithHint("try again once it does; pave doctor asks it")
+	return pave.Errorf(pave.Unavailable, "%s does not answer: %w", host, err).WithHint(again)
 }
 
 // pages asks for one page after the other until there is no more, or more says no.

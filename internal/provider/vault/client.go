@@ -170,8 +170,11 @@ func (s *session) unreached(err error) error {
 		return pave.Errorf(pave.Denied, "%s shows a certificate that is not trusted: %w", host, cause(err)).
 			WithHint("pave bind ... --set ca_file=FILE, with the authority of the server in PEM")
 	}
-	return pave.Errorf(pave.Unavailable, "%s is not reached: %w", host, cause(err))
+	return pave.Errorf(pave.Unavailable, "%s is not reached: %w", host, cause(err)).WithHint(again)
 }
+
+// again is what there is to do where Vault does not answer, or says that it cannot now.
+const again = "it is tried again by itself; once the run has stopped: pave retry"
 
 // An answer is one that says no.
 type answer struct {
@@ -240,7 +243,7 @@ func (a *answer) judged() error {
 	case a.mismatch():
 		code = pave.Conflict
 	case a.status == http.StatusTooManyRequests, a.status == http.StatusPreconditionFailed, a.status == 472, a.status == 473, a.status >= 500:
-		code = pave.Unavailable
+		code, hint = pave.Unavailable, again
 		if strings.Contains(text, "sealed") {
 			hint = "an operator of Vault unseals it: vault operator unseal"
 		}
