@@ -22,7 +22,7 @@ func (a *app) bind() *cobra.Command {
 		Example: examples("pave bind default repository github --org myorg --secret token < github.token", "pave bind staging database terraform --module ./modules/postgres --set connections=20 --secret PGPASSWORD < admin.password",
 			"pave bind default database terraform --module ./modules/rds --fill identifier=name --map host=endpoint",
 			"pave bind production database terraform --module pave:aws-rds-postgresql --set vpc_id=vpc-0a1b --set 'subnet_ids=[\"subnet-0a\",\"subnet-0b\"]'"),
-		Args: exactly("an environment", "a kind", "a provider"),
+		Args: exactly("an environment", "a kind", "a provider"), ValidArgsFunction: a.completeArg(bindingNames, boundKinds, providerNames),
 	}
 	var org, address string
 	m := a.moduleFlags(cmd)
@@ -64,7 +64,7 @@ func (a *app) unbind() *cobra.Command {
 		Long: "Take a binding back: the environment has that of all others again, or all others what pave begins\n" +
 			"with. What was made stays with the provider that made it.",
 		Example: examples("pave unbind staging database", "pave unbind default cache"),
-		Args:    exactly("an environment", "a kind"),
+		Args:    exactly("an environment", "a kind"), ValidArgsFunction: a.completeArg(bindingNames, boundKinds),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := a.api().Unbind(cmd.Context(), args[0], args[1])
 			if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,14 +43,40 @@ func (a *app) completion() *cobra.Command {
 // names gives what may be completed.
 type names func(ctx context.Context, a *app) ([]string, error)
 
-// completeArg completes the first argument of a command.
-func (a *app) completeArg(from names) cobra.CompletionFunc {
+// completeArg completes the arguments of a command, each by what it may be.
+func (a *app) completeArg(from ...names) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
+		if len(args) >= len(from) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return a.complete(cmd, from, start)
+		return a.complete(cmd, from[len(args)], start)
 	}
+}
+
+// bindingNames are the environments that may be bound.
+func bindingNames(ctx context.Context, a *app) ([]string, error) {
+	envs, err := environmentNames(ctx, a)
+	return append([]string{"default"}, envs...), err
+}
+
+// boundKinds are the kinds that may be bound, and providerNames who makes them.
+func boundKinds(ctx context.Context, a *app) ([]string, error) {
+	return ofProviders(ctx, a, func(p pave.Provider) string { return p.Kind })
+}
+
+func providerNames(ctx context.Context, a *app) ([]string, error) {
+	return ofProviders(ctx, a, func(p pave.Provider) string { return p.Name })
+}
+
+func ofProviders(ctx context.Context, a *app, part func(pave.Provider) string) ([]string, error) {
+	all, err := a.api().Providers(ctx)
+	var out []string
+	for _, p := range all {
+		if word := part(p); !slices.Contains(out, word) {
+			out = append(out, word)
+		}
+	}
+	return out, err
 }
 
 // complete registers what may follow a flag. The app comes by the context of the

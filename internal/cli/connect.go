@@ -77,7 +77,7 @@ func (a *app) connect() *cobra.Command {
 			}
 			return nil
 		},
-		ValidArgsFunction: a.completeArg(serviceNames),
+		ValidArgsFunction: a.completeArg(serviceNames, fixed(pave.BackingKinds...)),
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.Environment, "env", "", "`ENVIRONMENT`; the lowest-ranked of the service without")

@@ -45,7 +45,7 @@ func (a *app) imports() *cobra.Command {
 			t.rows = append(t.rows, []any{oneLine(r.Name), dash(oneLine(r.Language)), oneLine(r.Branch), visibility, pushed})
 		}
 		a.writeTable(t)
-		fmt.Fprintf(a.out, "%d repositories of %s are known, %d of them hold a service of pave.\n", len(out.Repositories), oneLine(out.Org), len(out.Services))
+		fmt.Fprintf(a.out, "%s: repositories known: %d, with a service of pave: %d\n", oneLine(out.Org), len(out.Repositories), len(out.Services))
 		if out.Gone > 0 {
 			fmt.Fprintf(a.out, "%d known before are not there any more.\n", out.Gone)
 		}

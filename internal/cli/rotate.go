@@ -16,7 +16,7 @@ func (a *app) rotate(planOnly bool) *cobra.Command {
 			"A rotation is not undone, another one is made; what was changed before it can be.",
 		examples: []string{"rotate payment-processor database", "rotate payment-processor cache --env production"},
 		args:     exactly("the name of a service", "database, cache, queue or bucket"), env: "every environment of the service",
-		complete: a.completeArg(serviceNames),
+		complete: a.completeArg(serviceNames, fixed(pave.BackingKinds...)),
 		request: func(_ context.Context, to target, args []string) (pave.Request, error) {
 			return pave.Rotate{Service: to.service, Kind: args[0], Environment: to.env}, nil
 		},

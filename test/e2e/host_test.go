@@ -55,7 +55,7 @@ func TestRepositoryOnHost(t *testing.T) {
 	if out := run(t, h, "list", "entities", "--service", "shop", "--json", "facts"); !strings.Contains(out, "check.ci") {
 		t.Errorf("what the host ran is not known: %s", out)
 	}
-	if out := run(t, h, "import", "gitea"); !strings.Contains(out, "1 repositories of acme are known, 1 of them hold a service") {
+	if out := run(t, h, "import", "gitea"); !strings.Contains(out, "acme: repositories known: 1, with a service of pave: 1") {
 		t.Errorf("import says %s", out)
 	}
 	tokenStays(t, h)
