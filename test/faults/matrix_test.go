@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -69,7 +70,7 @@ func TestMatrix(t *testing.T) {
 		}
 		short.WriteString("\n")
 		if first := ends[0]; first.word != "done" {
-			fmt.Fprintf(&long, "| %s | %s | %s |\n", c.name, first.reason, first.hint)
+			fmt.Fprintf(&long, "| %s | %s | %s |\n", c.name, first.reason, cmp.Or(first.hint, "nothing: it goes on by itself"))
 		}
 	}
 	if n := strangers.Load(); n > 0 {
