@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/test/faultproxy"
 	"github.com/pave-platform/pave/test/githost/gitea"
 	"github.com/pave-platform/pave/test/world"
 )
@@ -69,13 +71,20 @@ func TestRepositoryOnHost(t *testing.T) {
 		t.Errorf("the import is not in the audit log: %s", out)
 	}
 	// What stops half way on the host is taken back there.
-	id, err := h.Create(h.Fixture("solo", "nobodies", "none"))
+	if _, err := h.Create(h.Fixture("solo", "nobodies", "none")); err == nil || !strings.Contains(err.Error(), "no team nobodies") {
+		t.Errorf("without its team: %v", err)
+	}
+	refuses := faultproxy.New(t, g.URL)
+	refuses.On("PUT /api/v1/repos/*", 100, faultproxy.Status(http.StatusForbidden, ""))
+	bind(t, h, "gitea", refuses.URL, g.Org, g.Token, "protect=false")
+	id, err := h.Create(h.Fixture("solo", "shopkeepers", "none"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := h.Ended(id); err != nil || !strings.Contains(r.Reason, "no team nobodies") {
-		t.Errorf("without its team: %+v, %v", r.Reason, err)
+	if r, err := h.Ended(id); err != nil || r.State != pave.RunStopped {
+		t.Errorf("refused half way: %s %s, %v", r.State, r.Reason, err)
 	}
+	refuses.Clear()
 	run(t, h, "undo", id, "--yes")
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("taken back, the host has %v", names)

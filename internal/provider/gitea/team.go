@@ -47,19 +47,31 @@ func (h *Host) Grants(ctx context.Context, name string) (map[string]string, erro
 // Grant gives a team the repository. What the team may do there is the team's own: it
 // is Invalid to ask for more.
 func (h *Host) Grant(ctx context.Context, name, wanted, role string) error {
-	t, err := h.team(ctx, wanted)
+	t, err := h.fitting(ctx, wanted, role)
 	if err != nil {
 		return err
-	}
-	if ranks[t.role()] < ranks[role] {
-		return pave.Errorf(pave.Invalid, "team %s of %s may %s at most, not %s: here a team has one permission for all its repositories",
-			t.Name, h.org, or(t.role(), "see nothing"), role).WithHint("change the team's permission, or name another team: --set teams=%s=NAME", wanted)
 	}
 	has, err := h.Grants(ctx, name)
 	if err != nil || has[t.Name] != "" {
 		return err
 	}
 	return h.call(ctx, http.MethodPut, h.repo(name, "teams", t.Name), nil, nil)
+}
+
+// CheckTeam looks for a team that has the role.
+func (h *Host) CheckTeam(ctx context.Context, wanted, role string) error {
+	_, err := h.fitting(ctx, wanted, role)
+	return err
+}
+
+// fitting finds a team whose permission is that of the role, or more.
+func (h *Host) fitting(ctx context.Context, wanted, role string) (team, error) {
+	t, err := h.team(ctx, wanted)
+	if err == nil && ranks[t.role()] < ranks[role] {
+		err = pave.Errorf(pave.Invalid, "team %s of %s may %s at most, not %s: here a team has one permission for all its repositories",
+			t.Name, h.org, or(t.role(), "see nothing"), role).WithHint("change the team's permission, or name another team: --set teams=%s=NAME", wanted)
+	}
+	return t, err
 }
 
 // team finds a team of the organisation by its name.

@@ -205,6 +205,9 @@ func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error
 	if pave.CodeOf(err) != pave.NotFound {
 		return nil, err
 	}
+	if err := o.knowsTeam(ctx); err != nil {
+		return nil, err
+	}
 	url, _, err := o.Git(ctx, r.ExternalID)
 	if err != nil {
 		return nil, err

@@ -76,6 +76,9 @@ type (
 	Granter interface {
 		// Grants are the roles of teams at a repository: read, write or admin.
 		Grants(ctx context.Context, name string) (map[string]string, error)
+		// CheckTeam says whether a team could be given a role: NotFound where the
+		// organisation has no such team.
+		CheckTeam(ctx context.Context, team, role string) error
 		// Grant gives a team a role. NotFound where the organisation has no such team.
 		Grant(ctx context.Context, name, team, role string) error
 	}

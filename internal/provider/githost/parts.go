@@ -157,6 +157,20 @@ func (o one) grant(g Granter) part {
 	}}
 }
 
+// knowsTeam says before anything is made that the team of the service is not there.
+func (o one) knowsTeam(ctx context.Context) error {
+	g, ok := o.Host.(Granter)
+	if !ok || o.w.team == "" {
+		return nil
+	}
+	err := g.CheckTeam(ctx, o.w.team, o.w.role)
+	if pave.CodeOf(err) == pave.NotFound {
+		return pave.Errorf(pave.Invalid, "the organisation has no team %s on %s", o.w.team, o.Vendor.Name()).
+			WithHint("make it there, or name another: pave bind default repository %s --set teams=%s=TEAM (or teams=none)", o.Vendor.Name(), o.w.spec.Team)
+	}
+	return err
+}
+
 func (o one) noTeam() error {
 	return pave.Errorf(pave.Invalid, "the organisation has no team %s on %s", o.w.team, o.Vendor.Name()).
 		WithHint("make it there, then pave retry the run; or pave undo the run, pave bind default repository %s --set teams=%s=TEAM (or teams=none), and create again", o.Vendor.Name(), o.w.spec.Team)

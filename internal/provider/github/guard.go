@@ -125,14 +125,20 @@ func (h *host) Grants(ctx context.Context, name string) (map[string]string, erro
 // Grant gives a team a role.
 func (h *host) Grant(ctx context.Context, name, team, role string) error {
 	// GitHub says of a missing repository and of a missing team the same.
-	if _, _, err := h.Teams.GetTeamBySlug(ctx, h.org, url.PathEscape(team)); err != nil {
-		return problem("look at team "+team, err)
+	if err := h.CheckTeam(ctx, team, role); err != nil {
+		return err
 	}
 	_, err := h.Teams.AddTeamRepoBySlug(ctx, h.org, url.PathEscape(team), h.org, name, &api.TeamAddTeamRepoOptions{Permission: roles[role]})
 	if err = problem("give team "+team+" access to "+name, err); pave.CodeOf(err) == pave.NotFound {
 		err = pave.Errorf(pave.Unavailable, "give team %s access to %s: %w", team, name, err)
 	}
 	return err
+}
+
+// CheckTeam looks for a team; any team may have any role.
+func (h *host) CheckTeam(ctx context.Context, team, _ string) error {
+	_, _, err := h.Teams.GetTeamBySlug(ctx, h.org, url.PathEscape(team))
+	return problem("look at team "+team, err)
 }
 
 // Owners is where GitHub looks for the owners of the code.

@@ -65,15 +65,17 @@ func (h *Host) Grants(ctx context.Context, name string) (map[string]string, erro
 	return out, nil
 }
 
+// CheckTeam looks for a group that a project can be shared with.
+func (h *Host) CheckTeam(ctx context.Context, team, _ string) error {
+	_, err := h.sharable(ctx, team)
+	return err
+}
+
 // Grant shares the project with a group.
 func (h *Host) Grant(ctx context.Context, name, team, wanted string) error {
-	g, err := h.team(ctx, team)
+	g, err := h.sharable(ctx, team)
 	if err != nil {
 		return err
-	}
-	if strings.HasPrefix(h.org+"/", g.FullPath+"/") {
-		return pave.Errorf(pave.Invalid, "group %s holds %s: its members have what they may there already", g.FullPath, h.org).
-			WithHint("name a group beside it, --set teams=%s=PATH, or none: --set teams=none", team)
 	}
 	has, err := h.Grants(ctx, name)
 	if err != nil {
@@ -98,6 +100,16 @@ func (h *Host) Grant(ctx context.Context, name, team, wanted string) error {
 		err = pave.Errorf(pave.Unavailable, "%s does not show that %s is shared with %s", h.base.Host, h.path(name), g.FullPath)
 	}
 	return err
+}
+
+// sharable finds the group of a team that a project can be shared with.
+func (h *Host) sharable(ctx context.Context, team string) (*gitlab.Group, error) {
+	g, err := h.team(ctx, team)
+	if err == nil && strings.HasPrefix(h.org+"/", g.FullPath+"/") {
+		err = pave.Errorf(pave.Invalid, "group %s holds %s: its members have what they may there already", g.FullPath, h.org).
+			WithHint("name a group beside it, --set teams=%s=PATH, or none: --set teams=none", team)
+	}
+	return g, err
 }
 
 // team finds the group of a team.
