@@ -134,7 +134,7 @@ func (c Config) reviveFile() string { return c.path("restored") }
 
 // revive makes what services had again, after a restore.
 func (s *instance) revive(ctx context.Context) {
-	for pause := time.Second; ; pause = min(pause*5/4, 30*time.Second) {
+	for pause := time.Second; ; pause = min(pause*5/4, 3*time.Second) {
 		info, err := os.Stat(s.cfg.reviveFile())
 		if errors.Is(err, fs.ErrNotExist) {
 			return

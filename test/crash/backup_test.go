@@ -264,7 +264,10 @@ func replaces(t *testing.T, h *world.Home, file, keys string) {
 
 // settled waits until services are back and no run goes on.
 func settled(h *world.Home) error {
-	deadline := time.Now().Add(h.Patience)
+	// A run that was in flight tries for two minutes what the restored world has not; what
+	// it stopped at is mended after it.
+	within := h.Patience + 4*time.Minute
+	deadline := time.Now().Add(within)
 	for {
 		var active []string
 		for _, state := range []string{"queued", "running"} {
@@ -280,7 +283,7 @@ func settled(h *world.Home) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("after %s these go on: %v", h.Patience, active)
+			return fmt.Errorf("after %s these go on: %v", within, active)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
