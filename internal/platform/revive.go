@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -27,7 +28,12 @@ func (p *Platform) Revive(ctx context.Context, since time.Time) (done bool, err 
 			done, errs = false, append(errs, err)
 			continue
 		}
-		began, err := p.healAlone(ctx, svc, nil)
+		// Once: what a heal leaves is what the run that stopped was about to make.
+		healed, err := p.healedSince(ctx, svc, since)
+		began := false
+		if err == nil && !healed {
+			began, err = p.healAlone(ctx, svc, nil)
+		}
 		if err == nil && !began {
 			began, err = p.retryStopped(ctx, svc, since)
 		}
@@ -35,6 +41,14 @@ func (p *Platform) Revive(ctx context.Context, since time.Time) (done bool, err 
 		errs = append(errs, err)
 	}
 	return done, errors.Join(errs...)
+}
+
+// healedSince reports whether a service was healed since a time.
+func (p *Platform) healedSince(ctx context.Context, svc pave.Service, since time.Time) (bool, error) {
+	runs, err := p.Engine.List(ctx, workflow.Filter{Service: svc.ID, Kind: pave.RunApply, Limit: 50})
+	return slices.ContainsFunc(runs, func(r pave.Run) bool {
+		return r.Title == healTitle(svc.Name) && r.State == pave.RunDone && r.Created.After(since)
+	}), err
 }
 
 // retryStopped tries runs of a service again that stopped since a time and were never

@@ -264,9 +264,8 @@ func replaces(t *testing.T, h *world.Home, file, keys string) {
 
 // settled waits until services are back and no run goes on.
 func settled(h *world.Home) error {
-	// A run that was in flight tries for two minutes what the restored world has not; what
-	// it stopped at is mended after it.
-	within := h.Patience + 4*time.Minute
+	// A run that was in flight may try for two minutes what the restored world has not.
+	within := h.Patience + 2*time.Minute
 	deadline := time.Now().Add(within)
 	for {
 		var active []string
