@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help setup setup-test build demo test test-real test-vault test-gitea soak kills bench check fmt fuzz clean
+.PHONY: help setup setup-test build demo test test-real test-faults test-vault test-gitea soak kills bench check fmt fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,8 +36,10 @@ test-real: setup setup-test ## the rest of the crash matrix, real builds of ever
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run Leaks ./internal/server
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 10m -count=1 -run OnGitHub ./test/e2e
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run 'TestScripts/^rabbitmq$$' ./test/scripts
-	PAVE_TEST_REAL=1 go test -vet=off -timeout 30m -count=1 ./test/faults
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 55m -count=1 ./internal/provider/terraform ./internal/provider/github ./internal/provider/gitlab ./internal/provider/gitea ./modules ./test/terraform ./test/crash ./test/docs ./test/oracle/... ./test/templates
+
+test-faults: setup setup-test ## the whole matrix of faults of outside systems (some 9 minutes); outside of CI
+	PAVE_TEST_REAL=1 go test -vet=off -timeout 30m -count=1 ./test/faults
 
 test-vault: setup setup-test ## against a real Vault server, which is built first (some 5 minutes); outside of CI
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 55m -count=1 ./internal/provider/vault ./test/vault

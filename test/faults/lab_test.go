@@ -37,7 +37,7 @@ path "secret/destroy/teams/*"  { capabilities = ["update"] }`
 func real(t *testing.T) {
 	t.Helper()
 	if os.Getenv("PAVE_TEST_REAL") == "" {
-		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
+		t.Skip("PAVE_TEST_REAL=1 (make test-faults) runs this")
 	}
 }
 
