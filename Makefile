@@ -51,7 +51,7 @@ soak: ## 2 creates a second for 10 minutes (SOAK=1m for less): no failure, no gr
 	SOAK=$(or $(SOAK),10m) go test -vet=off -timeout 4h -count=1 -v -run Soak ./test/soak
 
 kills: ## random kills for hours, each round with a seed of its own; outside of CI
-	PAVE_TEST_REAL=1 go test -timeout 4h -count=20 -v -run Random ./test/crash
+	PAVE_TEST_REAL=1 PAVE_TEST_STORES=1 go test -timeout 4h -count=20 -v -run "Random|Create" ./test/crash
 
 bench: setup build ## create against a script that does the same by hand; engine, start, memory, size
 	@scripts/bench

@@ -25,7 +25,7 @@ type transition struct {
 // take up a service again where they can, since to make one takes longest.
 func createDB() transition {
 	return transition{name: "create", begin: fresh, do: func(l *lab, name string) error {
-		if os.Getenv("PAVE_TEST_REAL") == "" {
+		if os.Getenv("PAVE_TEST_STORES") == "" { // make kills sets it
 			return l.create(name, "postgresql", "redis") // a third of the steps
 		}
 		spec := l.Fixture(name, teamName(l.r), "postgresql")
