@@ -1,6 +1,7 @@
 // Package embedded has the servers that are part of our own program: NATS for queues and
 // an S3 server for buckets. The node runs each as a program of its own, one for each
-// resource, as a user of its own, and speaks to it by package control.
+// resource, and speaks to it by package control. Where it is root those of one kind share a
+// user, which nothing else runs as.
 package embedded
 
 import (
