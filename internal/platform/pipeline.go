@@ -3,8 +3,11 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -159,8 +162,26 @@ func (p *Platform) releaseStep(ctx context.Context, t *workflow.Task) (workflow.
 	}
 	r, err := p.Releases.Add(ctx, pave.Release{Service: in.Service, Commit: in.Commit, Command: in.Command,
 		Ready: in.Ready, Run: t.Run.ID}, tree)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = pave.Errorf(pave.Conflict, "what was built of %.7s is not here any more", in.Commit).WithHint("pave retry %s builds it again", t.Run.ID)
+	}
 	return workflow.Result{Output: map[string]any{"release": r.ID, "number": r.Number},
 		Summary: fmt.Sprintf("release %d of %.7s", r.Number, r.Commit)}, err
+}
+
+// Unbuilt reports whether the folder of a pipeline is gone before there was a release of
+// it: by a restore, or since it is not kept for ever. The pipeline then begins anew.
+func Unbuilt(r pave.Run, builds string) bool {
+	if r.Kind != pave.RunPipeline {
+		return false
+	}
+	for _, s := range r.Steps {
+		if s.Key == "release" && s.State == pave.StepDone {
+			return false
+		}
+	}
+	_, err := os.Stat(filepath.Join(builds, r.ID))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // Received starts the pipeline of a repository whose head is not the last commit

@@ -40,7 +40,8 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		return nil, err
 	}
 	s := &instance{cfg: c, log: log, access: access.New(db), node: node.Dial(c.socket()),
-		engine: workflow.New(db, workflow.Options{Logger: log, Lease: lease, Elected: func() { c.clean(log) }})}
+		engine: workflow.New(db, workflow.Options{Logger: log, Lease: lease, Elected: func() { c.clean(log) },
+			Lost: func(r pave.Run) bool { return platform.Unbuilt(r, c.path("builds")) }})}
 	token, err := c.signIn(ctx, s.access)
 	if err != nil {
 		return nil, err

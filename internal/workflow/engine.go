@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/store"
 )
 
@@ -35,6 +36,9 @@ type Options struct {
 	Grace   time.Duration    // how long Run waits for interrupted handlers; default 15 s
 	Clock   func() time.Time // default time.Now
 	Elected func()           // called each time this process has become the executor, before it runs handlers
+	// Lost is asked when a run is tried again, with the steps that it has: whether what the
+	// ones that are done had made is gone, so that all of them have to run again.
+	Lost func(pave.Run) bool
 }
 
 func (o Options) withDefaults() Options {

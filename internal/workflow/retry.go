@@ -80,7 +80,7 @@ func (w *work) retry(ctx context.Context, r *runRow, actor string) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range stepsToRetry(steps) {
+	for _, s := range stepsToRetry(steps, w.lost(r, steps)) {
 		s.State, s.failures, s.resumed, s.awaits = pave.StepPending, 0, false, ""
 		s.Summary, s.Reason, s.Hint, s.Output = "", "", "", nil
 		s.signal, s.payload, s.deadline = "", nil, time.Time{}
@@ -95,9 +95,25 @@ func (w *work) retry(ctx context.Context, r *runRow, actor string) error {
 	return w.advance(ctx, r)
 }
 
+// lost asks whether what the done steps of a run had made is gone.
+func (w *work) lost(r *runRow, steps []*stepRow) bool {
+	if w.e.o.Lost == nil {
+		return false
+	}
+	run := r.Run
+	run.Steps = nil
+	for _, s := range steps {
+		run.Steps = append(run.Steps, s.Step)
+	}
+	return w.e.o.Lost(run)
+}
+
 // stepsToRetry returns the steps that did not get done, and the clean-up steps
-// that come after one of them.
-func stepsToRetry(steps []*stepRow) []*stepRow {
+// that come after one of them; with whole it is all steps.
+func stepsToRetry(steps []*stepRow, whole bool) []*stepRow {
+	if whole {
+		return steps
+	}
 	again := map[string]bool{}
 	for grown := true; grown; {
 		grown = false

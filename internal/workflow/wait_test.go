@@ -247,6 +247,44 @@ func TestRetryRun(t *testing.T) {
 	})
 }
 
+// A run whose done steps left nothing begins anew when it is tried again.
+func TestRetryLost(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		var built, lost atomic.Bool
+		var builds atomic.Int64
+		r := start(t, open(), workflow.Options{Lost: func(run pave.Run) bool {
+			return lost.Load() && stepOf(run, "build").State == pave.StepDone
+		}}, handlers{
+			"build": func(context.Context, *workflow.Task) (workflow.Result, error) {
+				built.Store(builds.Add(1) > 1)
+				return workflow.Result{}, nil
+			},
+			"release": func(context.Context, *workflow.Task) (workflow.Result, error) {
+				if !built.Load() {
+					return workflow.Result{}, pave.Errorf(pave.Conflict, "nothing was built")
+				}
+				return workflow.Result{}, nil
+			},
+		})
+		id := r.begin(run(step("build"), step("release", "build"))).ID
+		r.ended(id, pave.RunStopped)
+		for attempt, want := range []struct {
+			lost   bool
+			state  pave.RunState
+			builds int64
+		}{{false, pave.RunStopped, 1}, {true, pave.RunDone, 2}} {
+			lost.Store(want.lost)
+			if err := r.Retry(context.Background(), id, "usr_2"); err != nil {
+				t.Fatal(err)
+			}
+			if r.ended(id, want.state); builds.Load() != want.builds {
+				t.Errorf("attempt %d: built %d times, want %d", attempt+2, builds.Load(), want.builds)
+			}
+		}
+	})
+}
+
 func TestPrune(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
