@@ -148,6 +148,7 @@ func (a *app) carry(ctx context.Context, run pave.Run, ch *change) error {
 	}
 	if run.State == pave.RunDone && !run.Ended.IsZero() {
 		a.say("nothing new to do: run %s did this already, on %s", shortID(run.ID), run.Ended.Format(time.DateTime))
+		a.await(ctx, run)
 	}
 	run, err := a.follow(ctx, run.ID, ch.view)
 	var stop *stoppedRun
@@ -155,6 +156,31 @@ func (a *app) carry(ctx context.Context, run pave.Run, ch *change) error {
 		return a.undoStopped(ctx, run, ch, stop)
 	}
 	return err
+}
+
+// comesBack is how long a platform that was just started may take to bring a service back.
+const comesBack = 20 * time.Second
+
+// await waits for the service of a run that was done before: this command may have
+// started the platform, and the address answers when a create returns.
+func (a *app) await(ctx context.Context, run pave.Run) {
+	name, gone, err := a.serviceOf(ctx, run)
+	if err != nil || name == "" || !gone.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, comesBack)
+	defer cancel()
+	for {
+		st, err := a.api().Status(ctx, name)
+		if err != nil || st.Status != "starting" && st.Status != "down" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // undoStopped takes a run back that stopped; the command has failed all the same.
