@@ -59,15 +59,19 @@ func (b *bench) delete(what string, r resource.Resource) {
 	}
 }
 
+// patient is how long a call is tried again; the engine goes on for about two minutes. A
+// git that was killed leaves a lock that counts for 15 s.
+const patient = 40 * time.Second
+
 // retry calls again while the error is Unavailable, as the engine does.
 func retry[T any](b *bench, f func() (T, error)) (out T, err error) {
-	for range 40 {
-		if out, err = f(); pave.CodeOf(err) != pave.Unavailable {
+	end := time.Now().Add(patient)
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		if out, err = f(); pave.CodeOf(err) != pave.Unavailable || time.Now().After(end) {
 			return out, err
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(pause)
 	}
-	return out, err
 }
 
 func (b *bench) absent(what string, r resource.Resource) {
