@@ -205,7 +205,7 @@ func TestPushAndChanges(t *testing.T) {
 		if diff := cmp.Diff([]githost.Proposal{p}, open); diff != "" || err != nil {
 			t.Errorf("open are: %v %s", err, diff)
 		}
-		st := githost.Status{Name: "pave/pipeline", State: "pending", Text: "Testing", URL: "http://127.0.0.1/runs/1"}
+		st := pave.CommitStatus{Context: "pave/pipeline", State: "pending", Description: "Testing", URL: "http://127.0.0.1/runs/1"}
 		for range 2 {
 			if err := h.Tell(ctx, "web", main, st); err != nil {
 				t.Fatal(err)

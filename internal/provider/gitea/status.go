@@ -14,7 +14,7 @@ import (
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Tell shows on a commit what is known of it, unless it shows that already.
-func (h *Host) Tell(ctx context.Context, name, commit string, s githost.Status) error {
+func (h *Host) Tell(ctx context.Context, name, commit string, s pave.CommitStatus) error {
 	var all struct {
 		Statuses []struct {
 			Context     string `json:"context"`
@@ -27,11 +27,11 @@ func (h *Host) Tell(ctx context.Context, name, commit string, s githost.Status) 
 		return err
 	}
 	for _, is := range all.Statuses {
-		if is.Context == s.Name && is.Status == s.State && is.Description == s.Text && is.TargetURL == s.URL {
+		if is.Context == s.Context && is.Status == s.State && is.Description == s.Description && is.TargetURL == s.URL {
 			return nil
 		}
 	}
-	in := map[string]string{"context": s.Name, "state": s.State, "description": s.Text, "target_url": s.URL}
+	in := map[string]string{"context": s.Context, "state": s.State, "description": s.Description, "target_url": s.URL}
 	return h.call(ctx, http.MethodPost, h.repo(name, "statuses", commit), in, nil)
 }
 

@@ -123,7 +123,7 @@ type (
 	}
 	// A Teller shows on a commit what pave knows of it.
 	Teller interface {
-		Tell(ctx context.Context, name, commit string, s Status) error
+		Tell(ctx context.Context, name, commit string, s pave.CommitStatus) error
 	}
 	// A Runner runs pipelines of its own, which are read back.
 	Runner interface {
@@ -153,14 +153,6 @@ type Hook struct {
 	URL    string
 	Active bool
 	Events []string // of the words push, change and run; nil are all three
-}
-
-// A Status is shown on a commit under its Name.
-type Status struct {
-	Name  string // such as pave/pipeline
-	State string // pending, success, failure or error
-	Text  string // one line
-	URL   string // where more of it is
 }
 
 // A Run is a pipeline run of the host.

@@ -50,7 +50,7 @@ func (d *Driver) Tell(ctx context.Context, r resource.Resource, commit string, s
 		return err
 	}
 	if t, ok := o.Host.(Teller); ok {
-		return t.Tell(ctx, r.ExternalID, commit, Status{Name: s.Context, State: s.State, Text: s.Description, URL: s.URL})
+		return t.Tell(ctx, r.ExternalID, commit, s)
 	}
 	return nil
 }

@@ -97,8 +97,8 @@ func (h *host) Verify(header http.Header, body []byte, secret pave.Secret) (deli
 }
 
 // Tell sets a commit status.
-func (h *host) Tell(ctx context.Context, name, commit string, s githost.Status) error {
-	body := api.RepoStatus{State: &s.State, Context: &s.Name, Description: new(cut(s.Text, 140))}
+func (h *host) Tell(ctx context.Context, name, commit string, s pave.CommitStatus) error {
+	body := api.RepoStatus{State: &s.State, Context: &s.Context, Description: new(cut(s.Description, 140))}
 	if s.URL != "" {
 		body.TargetURL = &s.URL
 	}

@@ -204,11 +204,11 @@ func TestChangesAndStatuses(t *testing.T) {
 		t.Errorf("proposed again: %v %s", err, diff)
 	}
 	for _, state := range []string{"pending", "pending", "success", "success", "failure", "error"} {
-		if err := h.Tell(ctx, "web", main, githost.Status{Name: "pave/pipeline", State: state, Text: strings.Repeat("é", 300), URL: s.URL}); err != nil {
+		if err := h.Tell(ctx, "web", main, pave.CommitStatus{Context: "pave/pipeline", State: state, Description: strings.Repeat("é", 300), URL: s.URL}); err != nil {
 			t.Fatalf("%s: %v", state, err)
 		}
 	}
-	wantCode(t, "Tell of no commit", h.Tell(ctx, "web", strings.Repeat("a", 40), githost.Status{Name: "x", State: "success"}), pave.NotFound)
+	wantCode(t, "Tell of no commit", h.Tell(ctx, "web", strings.Repeat("a", 40), pave.CommitStatus{Context: "x", State: "success"}), pave.NotFound)
 	s.AddPipeline("acme/payments/web", main, "push", "failed")
 	s.AddPipeline("acme/payments/web", main, "external", "success") // what Tell made
 	s.AddPipeline("acme/payments/web", strings.Repeat("b", 40), "push", "success")

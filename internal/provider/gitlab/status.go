@@ -19,20 +19,20 @@ const maxText = 255 // characters of a status
 
 // Tell shows on a commit what is known of it, unless it shows that already. A state that
 // is there cannot be set again.
-func (h *Host) Tell(ctx context.Context, name, commit string, s githost.Status) error {
+func (h *Host) Tell(ctx context.Context, name, commit string, s pave.CommitStatus) error {
 	what := "status of " + h.path(name)
-	text := []rune(s.Text)
-	s.Text = string(text[:min(len(text), maxText)])
-	has, _, err := h.api.Commits.GetCommitStatuses(h.path(name), commit, &gitlab.GetCommitStatusesOptions{ListOptions: firstPage(), Name: &s.Name}, with(ctx))
+	text := []rune(s.Description)
+	s.Description = string(text[:min(len(text), maxText)])
+	has, _, err := h.api.Commits.GetCommitStatuses(h.path(name), commit, &gitlab.GetCommitStatusesOptions{ListOptions: firstPage(), Name: &s.Context}, with(ctx))
 	if err != nil {
 		return h.failed(what, err)
 	}
 	for _, is := range has {
-		if is.Name == s.Name && is.Status == string(states[s.State]) {
+		if is.Name == s.Context && is.Status == string(states[s.State]) {
 			return nil
 		}
 	}
-	opt := &gitlab.SetCommitStatusOptions{State: states[s.State], Name: &s.Name, Description: &s.Text}
+	opt := &gitlab.SetCommitStatusOptions{State: states[s.State], Name: &s.Context, Description: &s.Description}
 	if s.URL != "" {
 		opt.TargetURL = &s.URL
 	}
