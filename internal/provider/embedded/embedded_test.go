@@ -65,7 +65,7 @@ func contract(t *testing.T, g *rig, d *Driver, c client) {
 		New:    func(*testing.T) (resource.Driver, func() resource.Resource) { return d, d.fresh },
 		Change: func(r resource.Resource) resource.Resource { return with(d, r, 1) },
 		Foreign: func(t *testing.T, r resource.Resource) func() string {
-			dir := filepath.Join(g.home, "servers", d.serverID(r.ExternalID))
+			dir := filepath.Join(g.node.Home, "servers", d.serverID(r.ExternalID))
 			if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +124,7 @@ func walls(t *testing.T, g *rig, d *Driver, c client) {
 	if _, err := d.Apply(t.Context(), public); pave.CodeOf(err) != pave.Invalid || pave.HintOf(err) == "" {
 		t.Errorf("a public one: %v", err)
 	}
-	noPassword(t, g.home, mine.Secrets["password"].Reveal(), theirs.Secrets["password"].Reveal())
+	noPassword(t, g.node.Home, mine.Secrets["password"].Reveal(), theirs.Secrets["password"].Reveal())
 }
 
 func lost(t *testing.T, _ *rig, d *Driver, c client) {
@@ -255,7 +255,7 @@ func halfDone(t *testing.T, g *rig, d *Driver, c client) {
 	if err := d.SetAside(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	folder := func(name string) string { return filepath.Join(g.home, "servers", name) }
+	folder := func(name string) string { return filepath.Join(g.node.Home, "servers", name) }
 	aside := folder(d.serverID(resource.AsideName(r.ExternalID, r.ID)))
 	if err := os.Rename(aside, folder(d.serverID(r.ExternalID))); err != nil { // wanted no more, not renamed
 		t.Fatal(err)
@@ -283,8 +283,8 @@ func TestChaos(t *testing.T) {
 		u, written := before.Secrets["url"], 0
 		for round, kill := range []func(){
 			func() { _ = syscall.Kill(g.pid(t, k.d, r), syscall.SIGKILL) },
-			func() { g.killNode(t) },
-			func() { _ = syscall.Kill(g.pid(t, k.d, r), syscall.SIGKILL); g.killNode(t) },
+			func() { g.node.Kill(t) },
+			func() { _ = syscall.Kill(g.pid(t, k.d, r), syscall.SIGKILL); g.node.Kill(t) },
 			func() { _ = syscall.Kill(g.pid(t, k.d, r), syscall.SIGTERM) },
 		} {
 			for range 20 {

@@ -2,13 +2,9 @@ package embedded
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -19,100 +15,39 @@ import (
 
 	"github.com/pave-platform/pave"
 	servers "github.com/pave-platform/pave/internal/embedded"
-	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/internal/node/nodetest"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
 // TestMain is also the node that tests start, and the servers that it starts.
 func TestMain(m *testing.M) {
-	fail := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if home := os.Getenv("EMBEDDED_TEST_NODE"); home != "" {
-		fail(runNode(home))
-	}
 	if len(os.Args) == 4 && os.Args[1] == "node" && os.Args[2] == "serve" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		fail(servers.Serve(ctx, os.Args[3]))
+		if err := servers.Serve(ctx, os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	}
-	os.Exit(m.Run())
+	nodetest.Main(m)
 }
-
-func runNode(home string) error {
-	n, err := node.New(node.Options{Home: home, KeyFile: home + "-key/node.key", Socket: socket(home), RouterAddr: "127.0.0.1:0",
-		Version: "test", Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-	if err != nil {
-		return err
-	}
-	return n.Run(context.Background())
-}
-
-func socket(home string) string { return filepath.Join(home, "run", "node.sock") }
 
 // canary is in every password: it must never be found where passwords do not belong.
 const canary = "pvcnry-embedded-"
 
-func derive(purpose, id string) pave.Secret {
-	sum := sha256.Sum256([]byte(purpose + "\x00" + id))
-	return pave.NewSecret(canary + hex.EncodeToString(sum[:]))
-}
+var derive = nodetest.Derive(canary)
 
 // A rig is both drivers over a node of their own.
 type rig struct {
 	nats, s3 *Driver
-	node     *node.Client
-	home     string
-	cmd      *exec.Cmd
+	node     *nodetest.Node
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	// Not t.TempDir: its parent is 0700, which the servers' users cannot pass.
-	dir, err := os.MkdirTemp("", "pave-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	_ = os.Chmod(dir, 0o711)
-	g := &rig{home: filepath.Join(dir, "home")}
-	g.node = node.Dial(socket(g.home))
-	g.nats, g.s3 = NATS(g.node, derive), S3(g.node, derive)
-	g.start(t)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
-		defer cancel()
-		if err := g.node.Shutdown(ctx); err != nil {
-			t.Error(err)
-			_ = g.cmd.Process.Kill()
-		}
-		_ = g.cmd.Wait()
-	})
-	return g
-}
-
-func (g *rig) start(t *testing.T) {
-	t.Helper()
-	g.cmd = exec.Command("/proc/self/exe")
-	g.cmd.Env = append(os.Environ(), "EMBEDDED_TEST_NODE="+g.home)
-	g.cmd.Stderr = t.Output()
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := g.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the node answers", func() bool { _, err := g.node.Info(t.Context()); return err == nil })
-}
-
-// killNode ends the node with SIGKILL and starts the next one.
-func (g *rig) killNode(t *testing.T) {
-	t.Helper()
-	_ = g.cmd.Process.Kill()
-	_ = g.cmd.Wait()
-	g.start(t)
+	n := nodetest.Start(t)
+	return &rig{NATS(n.Client, derive), S3(n.Client, derive), n}
 }
 
 // pid is the process that serves a resource.
@@ -159,11 +94,7 @@ func ready(t *testing.T, d *Driver, r resource.Resource) resource.State {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
+	nodetest.Eventually(t, 60*time.Second, what, ok)
 }
 
 // noPassword reads all files of a node: its logs, what it wants, configurations and data

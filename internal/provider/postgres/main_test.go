@@ -2,16 +2,9 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,78 +12,26 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/node"
+	"github.com/pave-platform/pave/internal/node/nodetest"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
 // TestMain is also the node that tests start.
-func TestMain(m *testing.M) {
-	if home := os.Getenv("POSTGRES_TEST_NODE"); home != "" {
-		if err := runNode(home); err != nil {
-			fmt.Fprintln(os.Stderr, "node:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
-func runNode(home string) error {
-	n, err := node.New(node.Options{Home: home, KeyFile: home + "-key/node.key", Socket: socket(home), RouterAddr: "127.0.0.1:0",
-		Version: "test", Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-	if err != nil {
-		return err
-	}
-	return n.Run(context.Background())
-}
-
-func socket(home string) string { return filepath.Join(home, "run", "node.sock") }
+func TestMain(m *testing.M) { nodetest.Main(m) }
 
 // canary is in every password: it must never be found where passwords do not
 // belong.
 const canary = "pvcnry-postgres-"
 
-func derive(purpose, id string) pave.Secret {
-	sum := sha256.Sum256([]byte(purpose + "\x00" + id))
-	return pave.NewSecret(canary + hex.EncodeToString(sum[:]))
-}
+var derive = nodetest.Derive(canary)
 
 // newDriver returns a driver over a node of its own, which runs no server yet.
 // Without PostgreSQL the test is skipped, but never in CI.
 func newDriver(t *testing.T) *Driver {
 	t.Helper()
-	if _, _, err := node.FindPostgres(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err, pave.HintOf(err))
-		}
-		t.Skip(err)
-	}
-	// Not t.TempDir: its parent is 0700, which the server's user cannot pass.
-	dir, err := os.MkdirTemp("", "pave-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	_ = os.Chmod(dir, 0o711)
-	home := filepath.Join(dir, "home")
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), "POSTGRES_TEST_NODE="+home)
-	cmd.Stderr = t.Output()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c := node.Dial(socket(home))
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
-		defer cancel()
-		if err := c.Shutdown(ctx); err != nil {
-			t.Error(err)
-			_ = cmd.Process.Kill()
-		}
-		_ = cmd.Wait()
-	})
-	eventually(t, "the node answers", func() bool { _, err := c.Info(t.Context()); return err == nil })
-	return &Driver{Node: c, Derive: derive}
+	_, _, err := node.FindPostgres()
+	nodetest.Need(t, err)
+	return &Driver{Node: nodetest.Start(t).Client, Derive: derive}
 }
 
 // newServer returns a driver whose server is up, and writes every statement into
@@ -136,11 +77,7 @@ func ready(t *testing.T, d *Driver, r resource.Resource) resource.State {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(40 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
+	nodetest.Eventually(t, 40*time.Second, what, ok)
 }
 
 // admin runs statements as superuser and returns the first column of the last

@@ -27,7 +27,7 @@ import (
 func TestCaches(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
-	t.Cleanup(func() { noPassword(t, g.home) })
+	t.Cleanup(func() { noPassword(t, g.node.Home) })
 	t.Run("contract", func(t *testing.T) { t.Parallel(); contract(t, g) })
 	t.Run("walls between services", func(t *testing.T) { t.Parallel(); walls(t, g.Driver) })
 	t.Run("half done", func(t *testing.T) { t.Parallel(); halfDone(t, g) })
@@ -47,7 +47,7 @@ func contract(t *testing.T, g *rig) {
 			return r
 		},
 		Foreign: func(t *testing.T, r resource.Resource) func() string {
-			dir := filepath.Join(g.home, "servers", serverID(r.ExternalID))
+			dir := filepath.Join(g.node.Home, "servers", serverID(r.ExternalID))
 			if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func halfDone(t *testing.T, g *rig) {
 	r := fresh()
 	want := ready(t, g.Driver, r)
 	must(t, want.Secrets["url"], "SET", "k", "v")
-	folder := func(name string) string { return filepath.Join(g.home, "servers", name) }
+	folder := func(name string) string { return filepath.Join(g.node.Home, "servers", name) }
 	for what, leave := range map[string]func(){
 		"wanted no more, not renamed": func() {
 			aside := folder(serverID(resource.AsideName(r.ExternalID, r.ID)))
@@ -238,8 +238,8 @@ func TestChaos(t *testing.T) {
 	}
 	for round, kill := range []func(){
 		func() { _ = syscall.Kill(server().PID, syscall.SIGKILL) },
-		func() { g.killNode(t) },
-		func() { _ = syscall.Kill(server().PID, syscall.SIGKILL); g.killNode(t) },
+		func() { g.node.Kill(t) },
+		func() { _ = syscall.Kill(server().PID, syscall.SIGKILL); g.node.Kill(t) },
 		func() { _ = syscall.Kill(server().PID, syscall.SIGTERM) },
 	} {
 		load.more(t, 500)
@@ -256,7 +256,7 @@ func TestChaos(t *testing.T) {
 		if now := ready(t, g.Driver, r); now.Secrets["url"] != before.Secrets["url"] {
 			t.Errorf("round %d: it has another URL", round)
 		}
-		if procs := job.Find(func(p job.Proc) bool { return strings.HasPrefix(p.Dir(), g.home) && p.Env("PAVE_ITEM") != "" }); len(procs) != 1 {
+		if procs := job.Find(func(p job.Proc) bool { return strings.HasPrefix(p.Dir(), g.node.Home) && p.Env("PAVE_ITEM") != "" }); len(procs) != 1 {
 			t.Errorf("round %d: %d processes, want 1", round, len(procs))
 		}
 	}
