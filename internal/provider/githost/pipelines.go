@@ -125,7 +125,10 @@ func (v values) lacks(ctx context.Context) (string, error) {
 // them, so each is set again; those that are not wanted any more are taken back.
 func (p Pipelines) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
 	v, ok, err := p.of(ctx, r)
-	if err != nil || !ok {
+	if err == nil && !ok {
+		err = pave.Errorf(pave.Conflict, "%s: there is no repository to give anything to", r.Ref)
+	}
+	if err != nil {
 		return resource.State{}, err
 	}
 	if err := v.mayGive(ctx); err != nil {
@@ -155,6 +158,9 @@ func (p Pipelines) Apply(ctx context.Context, r resource.Resource) (resource.Sta
 	}
 	for _, in := range r.Inputs {
 		if key := in.Outputs["key"]; in.Ref.Kind == pave.KindSecret && slices.Contains(v.want, key) {
+			if in.Secrets["value"].IsZero() {
+				return resource.State{}, pave.Errorf(pave.Conflict, "%s: the secret %s has no value", r.Ref, key)
+			}
 			if err := v.SetSecret(ctx, v.name, v.env, key, in.Secrets["value"]); err != nil {
 				return resource.State{}, err
 			}

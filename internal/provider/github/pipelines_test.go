@@ -34,6 +34,26 @@ func (r *rig) given(t *testing.T, repository resource.Resource, pairs ...string)
 	return out
 }
 
+// What there is nothing of is not given: a host would keep an empty secret.
+func TestPipelinesGiveNothingEmpty(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t)
+	repository := rig.fresh()
+	rig.apply(t, repository)
+	empty := rig.given(t, repository, "API_KEY=x")
+	empty.Inputs[1].Secrets = nil
+	nowhere := rig.given(t, repository, "API_KEY=x")
+	nowhere.Inputs = nowhere.Inputs[1:]
+	for name, r := range map[string]resource.Resource{"no value": empty, "no repository": nowhere} {
+		if _, err := rig.pipelines().Apply(t.Context(), r); pave.CodeOf(err) != pave.Conflict {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if seen, _ := rig.hub.See(repository.ExternalID); len(seen.EnvSecrets["production"]) > 0 {
+		t.Errorf("given were %v", seen.EnvSecrets)
+	}
+}
+
 func TestPipelinesContract(t *testing.T) {
 	t.Parallel()
 	rig := newRig(t)
