@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +42,19 @@ const (
 	region      = "us-east-1"
 )
 
-func (b *bucketServer) version() string { return "1.8" } // of versitygw; it does not say itself
+// version is that of versitygw, which does not say itself: what the program was built with.
+func (b *bucketServer) version() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path == "github.com/versity/versitygw" {
+			return strings.TrimPrefix(m.Version, "v")
+		}
+	}
+	return ""
+}
 
 func (b *bucketServer) start(s control.Setup) (err error) {
 	b.data, b.bucket, b.keys = s.Data, s.Name, &keys{}
