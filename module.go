@@ -53,26 +53,6 @@ type ModuleOutput struct {
 	As          string `json:"as,omitempty"` // pave's word for it
 }
 
-// A BindingField is a setting or a secret that a provider is told by its binding.
-type BindingField struct {
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Required    bool     `json:"required,omitempty"`
-	Secret      bool     `json:"secret,omitempty"` // sealed; never in a plan, log or answer
-	Default     string   `json:"default,omitempty"`
-	OneOf       []string `json:"one_of,omitempty"`
-	// Address: the secrets are sent there. With another one they have to be given again.
-	Address bool `json:"-"`
-}
-
-// A Provider makes resources of a kind.
-type Provider struct {
-	Kind   string         `json:"kind"`
-	Name   string         `json:"name"`
-	Bound  []string       `json:"bound"` // environments, and default for all others
-	Fields []BindingField `json:"fields"`
-}
-
 // A ModuleInfo is a module that ships with pave.
 type ModuleInfo struct {
 	Name   string `json:"name"`
@@ -97,30 +77,4 @@ type ModuleReading struct {
 type Missing struct {
 	What string `json:"what"`
 	How  string `json:"how"` // flags of pave bind
-}
-
-// BindRequest says who makes resources of a kind in an environment from now on.
-type BindRequest struct {
-	Provider string            `json:"provider"`
-	Source   string            `json:"source,omitempty"`
-	Archive  []byte            `json:"archive,omitempty"` // the module, a zip of its folder
-	Set      map[string]string `json:"set,omitempty"`
-	Fill     map[string]string `json:"fill,omitempty"`
-	Outputs  map[string]string `json:"outputs,omitempty"`
-	Mirror   string            `json:"mirror,omitempty"`
-	// Backend is where states are kept: "local", "http" or "s3"; "" leaves it as it was.
-	Backend       string            `json:"backend,omitempty"`
-	BackendConfig map[string]string `json:"backend_config,omitempty"`
-	Import        map[string]string `json:"import,omitempty"` // [SERVICE/]ADDRESS to the id outside
-	Settings      map[string]string `json:"settings,omitempty"`
-	Secrets       map[string]Secret `json:"-"`
-}
-
-// Bound is what a binding came to.
-type Bound struct {
-	Environment string         `json:"environment"` // "default" for all that have none of their own
-	Binding     Binding        `json:"binding"`
-	Inputs      []ModuleInput  `json:"inputs,omitempty"`
-	Outputs     []ModuleOutput `json:"outputs,omitempty"`
-	Checks      []Check        `json:"checks,omitempty"` // what the system that is bound answered
 }

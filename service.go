@@ -48,18 +48,6 @@ type Environment struct {
 	Bindings        []Binding `json:"bindings"`
 }
 
-// A Binding says which provider makes resources of a kind in an environment.
-type Binding struct {
-	Kind     string            `json:"kind"`
-	Provider string            `json:"provider"`
-	Settings map[string]string `json:"settings,omitempty"`
-	Module   *Module           `json:"module,omitempty"`  // of the provider terraform
-	Secrets  map[string]string `json:"secrets,omitempty"` // ids of sealed values by name
-	// Told says that the provider's resources carry settings and secrets in their specs,
-	// since it works with a system that they name.
-	Told bool `json:"-"`
-}
-
 // An Override says of a repository what cannot be detected, or should be otherwise.
 // Flags win over the template, and both over .pave/pipeline.yaml.
 type Override struct {
