@@ -42,28 +42,46 @@ var termPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,39}$`)
 
 // sessions counts the commands that run.
 type sessions struct {
-	mu   sync.Mutex
-	by   map[string]int
-	runs map[*job.Process]bool
+	mu      sync.Mutex
+	by      map[string]int
+	runs    map[*job.Process]bool
+	stopped bool
+	// starting are those that begin and are not among them yet.
+	starting sync.WaitGroup
 }
 
-// hold notes a command that is to end with the node.
-func (s *sessions) hold(p *job.Process) (release func()) {
+// start runs a command that ends with the node.
+func (s *sessions) start(spec job.Spec) (p *job.Process, release func(), err error) {
+	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
+		return nil, nil, errStopping()
+	}
+	s.starting.Add(1)
+	s.mu.Unlock()
+	defer s.starting.Done()
+	if p, err = job.Start(spec); err != nil {
+		return nil, nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.runs == nil {
 		s.runs = map[*job.Process]bool{}
 	}
 	s.runs[p] = true
-	return func() {
+	return p, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.runs, p)
-	}
+	}, nil
 }
 
-// stop ends all commands.
+// stop ends all commands, and none starts from now on.
 func (s *sessions) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	s.starting.Wait()
 	s.mu.Lock()
 	all := slices.Collect(maps.Keys(s.runs))
 	s.mu.Unlock()
@@ -133,13 +151,13 @@ func (n *Node) serveExec(w http.ResponseWriter, r *http.Request) {
 	}
 	defer ends.close()
 	spec.Files = ends.files
-	p, err := job.Start(spec)
+	p, release, err := n.sessions.start(spec)
 	ends.closeTheirs()
 	if err != nil {
 		refuse(err)
 		return
 	}
-	defer n.sessions.hold(p)()
+	defer release()
 	w.Header().Set("Content-Type", "application/octet-stream")
 	out := &frameWriter{w: w, flush: control.Flush, broken: make(chan struct{})}
 	_ = control.Flush() // the caller learns that it runs; a broken connection shows below

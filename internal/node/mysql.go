@@ -99,6 +99,10 @@ func checkMySQL(_ *Server, dir string) error {
 func (m *mysql) run() string     { return filepath.Join(m.dir, "run") }
 func (m *mysql) pidFile() string { return filepath.Join(m.run(), "mysql.pid") }
 
+// tmp is where the server keeps tables of a moment. It is nobody else's: a server that starts
+// removes what lies there from before, and would take those of another one that runs.
+func (m *mysql) tmp() string { return filepath.Join(m.dir, "tmp") }
+
 // ends is the one signal by which MariaDB ends what it does and writes what it has.
 func (m *mysql) ends() []syscall.Signal { return []syscall.Signal{syscall.SIGTERM} }
 
@@ -112,8 +116,10 @@ func (m *mysql) prepare(who account) (launch, error) {
 	if err := os.MkdirAll(m.dir, 0o711); err != nil {
 		return launch{}, diskError(m.dir, err)
 	}
-	if err := privateDir(m.run(), who.uid, who.gid); err != nil {
-		return launch{}, err
+	for _, dir := range []string{m.run(), m.tmp()} {
+		if err := privateDir(dir, who.uid, who.gid); err != nil {
+			return launch{}, err
+		}
 	}
 	if _, err := os.Stat(m.data()); err != nil {
 		if err := m.install(path, who); err != nil {
@@ -125,7 +131,7 @@ func (m *mysql) prepare(who account) (launch, error) {
 	}
 	_ = os.Remove(m.pidFile()) // of one that ended without a word
 	argv := append([]string{path, "--no-defaults", "--datadir=" + m.data(), "--port=" + strconv.Itoa(m.spec.Port),
-		"--socket=" + filepath.Join(m.run(), mysqlSocket), "--pid-file=" + m.pidFile()}, mysqlSettings...)
+		"--socket=" + filepath.Join(m.run(), mysqlSocket), "--pid-file=" + m.pidFile(), "--tmpdir=" + m.tmp()}, mysqlSettings...)
 	return launch{command: argv, version: version, serves: m.serves}, nil
 }
 
@@ -173,7 +179,7 @@ func (m *mysql) install(server string, who account) error {
 	env["PATH"] = filepath.Dir(server) + ":" + strings.Join(programDirs(), ":")
 	res, err := job.Run(ctx, job.Spec{
 		Dir: m.dir, UID: who.uid, GID: who.gid, Env: env, Output: m.output(tail),
-		Command: []string{findProgram("mariadb-install-db"), "--no-defaults", "--datadir=" + fresh, "--skip-test-db", "--skip-name-resolve",
+		Command: []string{findProgram("mariadb-install-db"), "--no-defaults", "--datadir=" + fresh, "--tmpdir=" + m.tmp(), "--skip-test-db", "--skip-name-resolve",
 			"--auth-root-authentication-method=socket", "--auth-root-socket-user=" + who.name, "--innodb-log-file-size=32M", "--innodb-buffer-pool-size=32M"},
 	})
 	if err != nil {
