@@ -23,7 +23,7 @@ var arrows = map[string]string{
 	"internal/access":                "internal/store", // HTTP to a provider goes by the client that the server gives
 	"internal/once":                  "internal/seal internal/store",
 	"internal/webhook":               "internal/access internal/httpc internal/seal internal/store",
-	"internal/platform":              "internal/resource internal/workflow internal/release internal/library internal/template internal/pipeline internal/node internal/catalog internal/access internal/store",
+	"internal/platform":              "internal/resource internal/workflow internal/release internal/library internal/template internal/pipeline internal/node internal/catalog internal/catalog/entityfile internal/access internal/store",
 	"internal/backup":                "internal/git internal/store",
 	"internal/library":               "internal/template internal/source internal/store",
 	"internal/hook":                  "internal/template",
@@ -33,6 +33,7 @@ var arrows = map[string]string{
 	"internal/workflow":              "internal/store",
 	"internal/release":               "internal/store",
 	"internal/catalog":               "internal/store",
+	"internal/catalog/entityfile":    "",
 	"internal/pipeline":              "internal/job internal/git internal/workflow",
 	"internal/node":                  "internal/job internal/seal internal/embedded/control",
 	"internal/embedded":              "internal/embedded/control",
