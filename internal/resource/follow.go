@@ -42,6 +42,9 @@ type (
 	// An Importer knows what an organisation has on a host; "" is that of the binding.
 	Importer interface {
 		Repositories(ctx context.Context, b Opened, org string) ([]pave.HostRepository, error)
+		// File is one of a branch of such a repository, of 1 MiB at most. NotFound where
+		// there is none.
+		File(ctx context.Context, b Opened, org, repository, branch, path string) ([]byte, error)
 	}
 )
 

@@ -57,25 +57,34 @@ func (a *api) call(ctx context.Context, method, path string, in, out any) error 
 		}
 		body = bytes.NewReader(data)
 	}
+	resp, data, err := a.send(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	return a.read(resp, data, out)
+}
+
+// send does one request with JSON in its body, if there is one, and reads the answer.
+func (a *api) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, a.base.String()+"/"+path, body)
 	if err != nil {
-		return pave.Errorf(pave.Internal, "%s %s: %w", method, path, err)
+		return nil, nil, pave.Errorf(pave.Internal, "%s %s: %w", method, path, err)
 	}
 	r.Header.Set("Authorization", "token "+a.token.Reveal())
 	r.Header.Set("Accept", "application/json")
-	if in != nil {
+	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := a.client.Do(r)
 	if err != nil {
-		return unreached(a.base.Host, err)
+		return nil, nil, unreached(a.base.Host, err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return unreached(a.base.Host, err)
+		return nil, nil, unreached(a.base.Host, err)
 	}
-	return a.read(resp, data, out)
+	return resp, data, nil
 }
 
 // read judges an answer and fills out. What is no JSON is no success either, where there

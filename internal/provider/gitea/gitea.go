@@ -107,6 +107,7 @@ var (
 	_ githost.Teller    = (*Host)(nil)
 	_ githost.Runner    = (*Host)(nil)
 	_ githost.Reviewer  = (*Host)(nil)
+	_ githost.Filer     = (*Host)(nil)
 )
 
 // Git is the address of a repository and a client that signs in there.

@@ -211,6 +211,13 @@ func TestPushAndChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for at, want := range map[[2]string]string{{"main", "README.md"}: "# shop\n", {"feature/cart", "README.md"}: "# shop\n",
+			{"main", "none.md"}: "", {"none", "README.md"}: ""} {
+			data, err := h.File(ctx, "web", at[0], at[1])
+			if string(data) != want || (err == nil) != (want != "") || err != nil && pave.CodeOf(err) != pave.NotFound {
+				t.Errorf("%s is %q, %v", at, data, err)
+			}
+		}
 		runs, err := h.Runs(ctx, "web", main)
 		if err != nil || len(runs) != 0 {
 			t.Errorf("runs %v, %v", runs, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -198,6 +199,21 @@ func (h *Host) Head(ctx context.Context, name, branch string) (string, error) {
 		}
 	}
 	return b.Commit.ID, err
+}
+
+// File is a file of a branch as it is.
+func (h *Host) File(ctx context.Context, name, branch, path string) ([]byte, error) {
+	at := h.repo(name, append([]string{"raw"}, strings.Split(path, "/")...)...) + "?" + url.Values{"ref": {branch}}.Encode()
+	resp, data, err := h.send(ctx, http.MethodGet, at, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp.StatusCode != http.StatusOK:
+		return nil, h.refused(resp, data)
+	case len(data) > githost.MaxFile:
+		return nil, pave.Errorf(pave.Invalid, "%s is larger than 1 MiB", path)
+	}
+	return data, nil
 }
 
 func sameSet(a, b []string) bool {

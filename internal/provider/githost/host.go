@@ -2,6 +2,7 @@ package githost
 
 import (
 	"context"
+	"io"
 	"iter"
 	"net/http"
 	"time"
@@ -132,6 +133,11 @@ type (
 		// Jobs are those of a run.
 		Jobs(ctx context.Context, name, run string) ([]Job, error)
 	}
+	// A Filer gives out a file of a branch, of at most MaxFile bytes. NotFound where there
+	// is none of that path, or no such branch; Invalid where it is larger.
+	Filer interface {
+		File(ctx context.Context, name, branch, path string) ([]byte, error)
+	}
 	// A Reviewer has changes that wait for a review: pull or merge requests.
 	Reviewer interface {
 		// Changes are those that are open, the newest first.
@@ -140,6 +146,18 @@ type (
 		Propose(ctx context.Context, name string, p pave.Proposal) (pave.Proposal, error)
 	}
 )
+
+// MaxFile bounds what a Filer reads.
+const MaxFile = 1 << 20
+
+// ReadFile reads what a Filer gives out, to its bound.
+func ReadFile(r io.Reader, path string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
+	if err == nil && len(data) > MaxFile {
+		return nil, pave.Errorf(pave.Invalid, "%s is larger than 1 MiB", path)
+	}
+	return data, err
+}
 
 // A Protection is what guards a branch.
 type Protection struct {

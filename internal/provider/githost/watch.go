@@ -2,6 +2,8 @@ package githost
 
 import (
 	"context"
+	"io/fs"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -119,4 +121,25 @@ func (d *Driver) Repositories(ctx context.Context, b resource.Opened, org string
 			Language: r.Language, Topics: r.Topics, Visibility: r.Visibility, Archived: r.Archived, Pushed: r.Pushed})
 	}
 	return out, nil
+}
+
+// File reads a file of a repository that an organisation has, "" being that of the
+// binding. NotFound where there is none.
+func (d *Driver) File(ctx context.Context, b resource.Opened, org, repository, branch, path string) ([]byte, error) {
+	if !fs.ValidPath(path) {
+		return nil, pave.BadField("path", path, "is no path within a repository", "a path from its root on, such as docs/catalog-info.yaml")
+	}
+	if org != "" && org != b.Settings["org"] {
+		b.Settings = maps.Clone(b.Settings)
+		b.Settings["org"] = org
+	}
+	_, host, err := d.bound(b)
+	if err != nil {
+		return nil, err
+	}
+	f, ok := host.(Filer)
+	if !ok {
+		return nil, d.lacks("files that can be read one by one")
+	}
+	return f.File(ctx, repository, branch, path)
 }

@@ -95,13 +95,17 @@ func everything(t *testing.T, rig *rig) {
 	rig.push(t, r.ExternalID, "idea", "package idea\n")
 	must(rig.Propose(ctx, r, pave.Proposal{Title: "One", Text: "text", Branch: "idea"}))
 	must(rig.Proposals(ctx, r))
+	host := rig.host(t)
+	must(host.(githost.Filer).File(ctx, r.ExternalID, "main", "README.md"))
+	if _, err := host.(githost.Filer).File(ctx, r.ExternalID, "main", "docs/none.md"); pave.CodeOf(err) != pave.NotFound {
+		t.Errorf("no such file: %v", err)
+	}
 	must(rig.Drift(ctx, r))
 	must(rig.Diff(ctx, r))
 	must(rig.List(ctx))
 	must(nil, rig.SetAside(ctx, r))
 	rig.apply(t, rig.fresh())
 	rig.apply(t, r)
-	host := rig.host(t)
 	if _, err := host.Create(ctx, githost.Repository{Name: r.ExternalID, Visibility: "private"}); pave.CodeOf(err) != pave.Conflict {
 		t.Errorf("a name that is taken: %v", err)
 	}
@@ -237,7 +241,7 @@ var placeholder = regexp.MustCompile(`\\\{([a-z_]+)\\\}`)
 func (l *listener) find(path string) (found string, params map[string]string, item *openapi3.PathItem) {
 	for _, p := range l.doc.Paths.InMatchingOrder() {
 		pattern := placeholder.ReplaceAllString(regexp.QuoteMeta(p), `(?P<$1>[^/]+)`)
-		if strings.HasSuffix(p, "{ref}") {
+		if strings.HasSuffix(p, "{ref}") || strings.HasSuffix(p, "/contents/{path}") {
 			pattern = strings.TrimSuffix(pattern, "[^/]+)") + ".+)"
 		}
 		re := regexp.MustCompile("^" + pattern + "$")

@@ -3,7 +3,9 @@ package github
 import (
 	"context"
 	"iter"
+	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +39,7 @@ var (
 	_ githost.Teller    = (*host)(nil)
 	_ githost.Runner    = (*host)(nil)
 	_ githost.Reviewer  = (*host)(nil)
+	_ githost.Filer     = (*host)(nil)
 )
 
 const (
@@ -143,6 +146,31 @@ func (h *host) Head(ctx context.Context, name, branch string) (string, error) {
 		return "", err
 	}
 	return ref.GetObject().GetSHA(), nil
+}
+
+// File is a file of a branch as it is. A folder of that path is answered with a list.
+func (h *host) File(ctx context.Context, name, branch, path string) ([]byte, error) {
+	what := "read " + path + " of " + name
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	at := "repos/" + h.org + "/" + name + "/contents/" + strings.Join(parts, "/") + "?" + url.Values{"ref": {branch}}.Encode()
+	req, err := h.NewRequest(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, pave.Errorf(pave.Invalid, "%s: %w", what, err)
+	}
+	req.Header.Set("Accept", "application/vnd.github.raw+json")
+	resp, err := h.BareDo(req)
+	if err != nil {
+		return nil, problem(what, err)
+	}
+	defer resp.Body.Close()
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/json" {
+		return nil, pave.Errorf(pave.NotFound, "%s: it is no file", what)
+	}
+	data, err := githost.ReadFile(resp.Body, path)
+	return data, problem(what, err)
 }
 
 // pages calls a listing until it has no next page.

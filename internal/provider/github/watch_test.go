@@ -275,6 +275,42 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
+func TestFile(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t)
+	rig.hub.Add("shop", "of the shop")
+	rig.push(t, "shop", "main", "package main\n")
+	rig.pushFile(t, "shop", "main", "large.txt", strings.Repeat("x", githost.MaxFile+1))
+	b, err := rig.bound.Open(t.Context(), rig.vault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[[4]string]string{
+		{"", "shop", "main", "main.go"}:       "package main\n",
+		{hub.Org, "shop", "main", "main.go"}:  "package main\n",
+		{"", "shop", "main", "none/x y.go"}:   "not_found",
+		{"", "shop", "main", "../main.go"}:    "invalid",
+		{"", "shop", "none", "main.go"}:       "not_found",
+		{"", "none", "main", "main.go"}:       "not_found",
+		{"others", "shop", "main", "main.go"}: "not_found",
+		{"", "shop", "main", "large.txt"}:     "invalid",
+	} {
+		for range 2 { // the second is asked conditionally
+			data, err := rig.File(t.Context(), b, at[0], at[1], at[2], at[3])
+			got := string(data)
+			if err != nil {
+				got = string(pave.CodeOf(err))
+			}
+			if got != want {
+				t.Errorf("%v: %.60q, want %s: %v", at, got, want, err)
+			}
+		}
+	}
+	if calls := strings.Count(strings.Join(rig.hub.Calls, "\n"), "/contents/main.go"); calls != 7 { // what is there is one that counts
+		t.Errorf("%d calls: %v", calls, rig.hub.Calls)
+	}
+}
+
 // A repository that somebody archived, renamed or took over is never written to.
 func TestForeignInOurPlace(t *testing.T) {
 	t.Parallel()

@@ -133,6 +133,7 @@ var (
 	_ githost.Teller    = (*Host)(nil)
 	_ githost.Runner    = (*Host)(nil)
 	_ githost.Reviewer  = (*Host)(nil)
+	_ githost.Filer     = (*Host)(nil)
 )
 
 // Git is the address of a project and a client that signs in there.

@@ -158,7 +158,14 @@ func committed(t *testing.T) (dir, main, branch string) {
 		return strings.TrimSpace(string(out))
 	}
 	run("init", "--quiet", "--initial-branch=main")
-	run("commit", "--quiet", "--allow-empty", "-m", "Start")
+	if err := os.MkdirAll(filepath.Join(dir, "docs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "docs/a b.md"), []byte("# shop\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run("add", ".")
+	run("commit", "--quiet", "-m", "Start")
 	main = run("rev-parse", "HEAD")
 	run("checkout", "--quiet", "-b", "feature/cart")
 	run("commit", "--quiet", "--allow-empty", "-m", "Cart")
@@ -202,6 +209,12 @@ func TestChangesAndStatuses(t *testing.T) {
 	again, err := h.Propose(ctx, "web", want)
 	if diff := cmp.Diff(p, again); diff != "" || err != nil {
 		t.Errorf("proposed again: %v %s", err, diff)
+	}
+	for at, want := range map[[2]string]string{{"main", "docs/a b.md"}: "# shop\n", {"main", "docs/none.md"}: "", {"none", "README.md"}: ""} {
+		data, err := h.File(ctx, "web", at[0], at[1])
+		if string(data) != want || (err == nil) != (want != "") || err != nil && pave.CodeOf(err) != pave.NotFound {
+			t.Errorf("%s is %q, %v", at, data, err)
+		}
 	}
 	for _, state := range []string{"pending", "pending", "success", "success", "failure", "error"} {
 		if err := h.Tell(ctx, "web", main, pave.CommitStatus{Context: "pave/pipeline", State: state, Description: strings.Repeat("é", 300), URL: s.URL}); err != nil {

@@ -197,6 +197,18 @@ func (h *Host) Head(ctx context.Context, name, branch string) (string, error) {
 	return b.Commit.ID, nil
 }
 
+// File is a file of a branch as it is.
+func (h *Host) File(ctx context.Context, name, branch, path string) ([]byte, error) {
+	what := path + " of " + h.path(name)
+	body, _, err := h.api.RepositoryFiles.GetRawFileReader(h.path(name), path, &gitlab.GetRawFileOptions{Ref: &branch}, with(ctx))
+	if err != nil {
+		return nil, h.failed(what, err)
+	}
+	defer body.Close()
+	data, err := githost.ReadFile(body, path)
+	return data, h.failed(what, err)
+}
+
 // pages asks for one page after the other.
 func pages[T any](first gitlab.ListOptions, get func(gitlab.ListOptions) ([]T, *gitlab.Response, error)) ([]T, error) {
 	var all []T

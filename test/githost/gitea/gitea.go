@@ -165,6 +165,12 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request, path []string) {
 		w.WriteHeader(status)
 		return
 	}
+	if raw, ok := out.([]byte); ok {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write(raw) // the caller may be gone
+		return
+	}
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(out) // the caller may be gone

@@ -27,6 +27,8 @@ func (s *Server) part(w http.ResponseWriter, req *http.Request, r *repo, path []
 			return http.StatusOK, branchJSON(s.URL, rest, id), nil
 		}
 		return 0, nil, notFound
+	case "raw":
+		return r.file(req.URL.Query().Get("ref"), rest)
 	case "branch_protections":
 		return s.rules(req.Method, r, rest, body)
 	case "teams":

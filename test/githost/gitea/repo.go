@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"regexp"
@@ -173,6 +174,19 @@ func (r *repo) heads() map[string]string {
 		heads[name] = id
 	}
 	return heads
+}
+
+// file is one of a branch, as it is.
+func (r *repo) file(branch, path string) (int, any, error) {
+	tree, err := git.FS(context.Background(), r.dir, r.heads()[branch])
+	if err != nil {
+		return 0, nil, notFound
+	}
+	data, err := fs.ReadFile(tree, path)
+	if err != nil {
+		return 0, nil, notFound
+	}
+	return http.StatusOK, data, nil
 }
 
 func (r *repo) json(s *Server) map[string]any {

@@ -3,6 +3,7 @@ package github
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"regexp"
 	"slices"
@@ -68,6 +69,7 @@ func (s *Server) routes() *http.ServeMux {
 	})
 	s.on(mux, "PUT /repos/{org}/{name}/topics", "administration", s.putTopics)
 	s.on(mux, "GET /repos/{org}/{name}/git/ref/{ref...}", "contents", s.getRef)
+	s.on(mux, "GET /repos/{org}/{name}/contents/{path...}", "contents", s.getFile)
 	s.on(mux, "GET /repos/{org}/{name}/commits", "contents", func(*http.Request, *repository) answer { return reply(200, []any{}) })
 	s.guards(mux)
 	s.actions(mux)
@@ -242,6 +244,24 @@ func (s *Server) putTopics(r *http.Request, repo *repository) answer {
 	}
 	repo.topics = append([]string{}, in.Names...)
 	return reply(http.StatusOK, map[string]any{"names": repo.topics})
+}
+
+// getFile is a file of a branch as it is, where the call asks for that.
+func (s *Server) getFile(r *http.Request, repo *repository) answer {
+	here, err := git.CopyOf(repo.dir)
+	if err != nil || r.Header.Get("Accept") != "application/vnd.github.raw+json" {
+		return refusal(http.StatusUnsupportedMediaType, "The test's server has files as they are alone.")
+	}
+	branch := r.URL.Query().Get("ref")
+	tree, err := git.FS(r.Context(), repo.dir, here.Refs["refs/heads/"+branch])
+	if err != nil {
+		return refusal(http.StatusNotFound, "No commit found for the ref "+branch)
+	}
+	data, err := fs.ReadFile(tree, r.PathValue("path"))
+	if err != nil {
+		return notFound
+	}
+	return answer{http.StatusOK, http.Header{"Content-Type": {"application/vnd.github.raw+json; charset=utf-8"}}, data}
 }
 
 func (s *Server) getRef(r *http.Request, repo *repository) answer {

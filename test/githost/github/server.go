@@ -223,11 +223,15 @@ func (s *Server) handle(mux *http.ServeMux, pattern, permission string, do func(
 		for k, v := range a.header {
 			w.Header()[k] = v
 		}
-		if a.body != nil {
+		raw, isRaw := a.body.([]byte)
+		if a.body != nil && !isRaw {
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		}
 		w.WriteHeader(a.status)
-		if a.body != nil {
+		switch {
+		case isRaw:
+			_, _ = w.Write(raw)
+		case a.body != nil:
 			_ = json.NewEncoder(w).Encode(a.body)
 		}
 	})

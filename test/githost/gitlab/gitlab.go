@@ -223,6 +223,12 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request, path []string) {
 		}
 	}
 	w.Header().Set("RateLimit-Remaining", "1999")
+	if raw, ok := out.([]byte); ok {
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(status)
+		_, _ = w.Write(raw) // the caller may be gone
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if out != nil {

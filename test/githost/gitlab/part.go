@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"io/fs"
 	"net/http"
 	"slices"
 	"strconv"
@@ -211,7 +212,7 @@ func (s *Server) fill(p *project, v *api.ProjectVariable, value, description *st
 	return nil
 }
 
-// inRepository answers for branches and for the statuses of commits.
+// inRepository answers for branches, for files, and for the statuses of commits.
 func (s *Server) inRepository(c *call, p *project, path []string) (int, any, error) {
 	switch {
 	case len(path) == 2 && path[0] == "branches":
@@ -228,6 +229,16 @@ func (s *Server) inRepository(c *call, p *project, path []string) (int, any, err
 			}
 		}
 		return http.StatusOK, page(c, all), nil
+	case len(path) == 3 && path[0] == "files" && path[2] == "raw":
+		tree, err := git.FS(c.r.Context(), p.dir, p.heads()[c.r.URL.Query().Get("ref")])
+		if err != nil {
+			return 0, nil, notFound("Commit")
+		}
+		data, err := fs.ReadFile(tree, path[1])
+		if err != nil {
+			return 0, nil, notFound("File")
+		}
+		return http.StatusOK, data, nil
 	}
 	return 0, nil, notFound("")
 }
