@@ -5,6 +5,7 @@ package catalog
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -16,10 +17,11 @@ type Observation struct {
 	Kind, Name string // component, api, database ...
 	Service    string // service id
 	Owner      string // team
-	Source     string // repository, run, process, resource
+	Source     string // repository, run, process, resource, file
 	Facts      []Fact
 	Relations  []Relation
 	Err        string // why the source could not read it; facts stay as they were
+	Fault      string // what of it the source could not read; the facts are taken in
 }
 
 // Fact is one thing seen, with its evidence (a file at a commit, a run, a pid).
@@ -38,16 +40,19 @@ type Catalog struct{ db *store.DB }
 func New(db *store.DB) *Catalog { return &Catalog{db} }
 
 // Observe takes in what a source saw. Facts this source gave before and no longer
-// gives are dropped; facts of other sources stay. With Err the facts stay, and
-// the error shows on the entity.
+// gives are dropped; facts of other sources stay. With Err the facts stay. What is wrong
+// shows on the entity until the same source says otherwise.
 func (c *Catalog) Observe(ctx context.Context, o Observation) error {
 	now, ref := store.Micros(time.Now()), Ref(o.Kind, o.Name)
 	return c.db.Tx(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO entities (ref, kind, name, service, owner, seen, gone, error)
-			VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+			VALUES ($1, $2, $3, $4, $5, $6, 0, '')
 			ON CONFLICT (ref) DO UPDATE SET service = excluded.service, owner = excluded.owner,
-				seen = excluded.seen, gone = 0, error = excluded.error`,
-			ref, o.Kind, o.Name, o.Service, o.Owner, now, o.Err)
+				seen = excluded.seen, gone = 0`,
+			ref, o.Kind, o.Name, o.Service, o.Owner, now)
+		if err == nil {
+			err = note(ctx, tx, ref, o.Source, o.Err+o.Fault)
+		}
 		if err != nil || o.Err != "" {
 			return err
 		}
@@ -73,6 +78,25 @@ func (c *Catalog) Observe(ctx context.Context, o Observation) error {
 	})
 }
 
+// note keeps what is wrong with what a source says, "" being nothing.
+func note(ctx context.Context, tx *store.Tx, ref, source, text string) error {
+	n, err := tx.Exec(ctx, `DELETE FROM entity_errors WHERE entity = $1 AND source = $2`, ref, source)
+	if err != nil || n == 0 && text == "" {
+		return err
+	}
+	if text != "" {
+		if _, err := tx.Exec(ctx, `INSERT INTO entity_errors (entity, source, error) VALUES ($1, $2, $3)`, ref, source, text); err != nil {
+			return err
+		}
+	}
+	rows, err := tx.Query(ctx, `SELECT error FROM entity_errors WHERE entity = $1 ORDER BY source`, ref)
+	all, err := store.Collect(rows, err, func(row store.Scanner) (one string, err error) { return one, row.Scan(&one) })
+	if err == nil {
+		_, err = tx.Exec(ctx, `UPDATE entities SET error = $1 WHERE ref = $2`, strings.Join(all, "; "), ref)
+	}
+	return err
+}
+
 // forget drops what a source no longer says.
 func forget(ctx context.Context, tx *store.Tx, ref, source string, now int64) error {
 	for _, table := range []string{"facts", "relations"} {
@@ -94,7 +118,8 @@ func (c *Catalog) RenameTx(ctx context.Context, tx *store.Tx, service, from, to 
 	}
 	for _, kind := range kinds {
 		before, now := Ref(kind, from), Ref(kind, to)
-		for _, statement := range []string{`DELETE FROM entities WHERE ref = $1`, `DELETE FROM facts WHERE entity = $1`, `DELETE FROM relations WHERE entity = $1`} {
+		for _, statement := range []string{`DELETE FROM entities WHERE ref = $1`, `DELETE FROM facts WHERE entity = $1`,
+			`DELETE FROM relations WHERE entity = $1`, `DELETE FROM entity_errors WHERE entity = $1`} {
 			if _, err := tx.Exec(ctx, statement, now); err != nil { // of a service that is gone
 				return err
 			}
@@ -103,7 +128,7 @@ func (c *Catalog) RenameTx(ctx context.Context, tx *store.Tx, service, from, to 
 			return err
 		}
 		for _, statement := range []string{`UPDATE facts SET entity = $1 WHERE entity = $2`, `UPDATE relations SET entity = $1 WHERE entity = $2`,
-			`UPDATE relations SET target = $1 WHERE target = $2`} {
+			`UPDATE relations SET target = $1 WHERE target = $2`, `UPDATE entity_errors SET entity = $1 WHERE entity = $2`} {
 			if _, err := tx.Exec(ctx, statement, now, before); err != nil {
 				return err
 			}
@@ -116,6 +141,12 @@ func (c *Catalog) RenameTx(ctx context.Context, tx *store.Tx, service, from, to 
 // stay until the service is forgotten.
 func (c *Catalog) Gone(ctx context.Context, service string) (int64, error) {
 	return c.db.Exec(ctx, `UPDATE entities SET gone = $1 WHERE service = $2 AND gone = 0`, store.Micros(time.Now()), service)
+}
+
+// Lost marks one entity as gone.
+func (c *Catalog) Lost(ctx context.Context, ref string) error {
+	_, err := c.db.Exec(ctx, `UPDATE entities SET gone = $1 WHERE ref = $2 AND gone = 0`, store.Micros(time.Now()), ref)
+	return err
 }
 
 // Unseen marks the entities of a kind as gone whose names begin with prefix and that

@@ -46,10 +46,26 @@ func TestObserve(t *testing.T) {
 		if got, e := facts(); got["language"] != "node" || e.Error == "" {
 			t.Errorf("a broken input keeps the last good facts and shows its error: %v %q", got, e.Error)
 		}
+		observe(Observation{Source: "file", Facts: []Fact{{"title", "Shop", "catalog-info.yaml at 2"}}, Fault: "spec.owner is missing"})
+		if got, e := facts(); got["title"] != "Shop" || e.Error != "spec.owner is missing; go.mod: line 3: broken" {
+			t.Errorf("a part that is broken does not hide the rest: %v %q", got, e.Error)
+		}
+		observe(Observation{Source: "run", Facts: []Fact{{"release", "2", "run 2"}}})
+		observe(Observation{Source: "file"})
+		if _, e := facts(); e.Error != "go.mod: line 3: broken" {
+			t.Errorf("a source that is well clears its own errors alone: %q", e.Error)
+		}
 		observe(Observation{Source: "repository", Facts: []Fact{{"language", "go", "go.mod at 3"}}})
 		if _, e := facts(); e.Error != "" || e.Owner != "web" {
 			t.Errorf("a mended input clears it: %+v", e)
 		}
+		if err := c.Lost(ctx, "component:shop"); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := c.List(ctx, ""); err != nil || len(list) != 0 {
+			t.Errorf("what is lost is not listed: %v, %v", list, err)
+		}
+		observe(Observation{Source: "run"})
 		if n, err := c.Gone(ctx, "svc_1"); err != nil || n != 1 {
 			t.Errorf("gone: %d, %v", n, err)
 		}
