@@ -81,6 +81,12 @@ type HostRepository struct {
 type ImportRequest struct {
 	Provider string `json:"provider"`      // "github"
 	Org      string `json:"org,omitempty"` // "": that of the binding
+	// EntityFile is the file of each repository that describes entities of the catalog:
+	// catalog-info.yaml if empty, none where none is to be read.
+	EntityFile string `json:"entity_file,omitempty" maxLength:"200"`
+	// Allow are the kinds of entities that are taken in: Component, System, API, Resource,
+	// Location and Template if empty.
+	Allow []string `json:"allow,omitempty" maxItems:"20"`
 }
 
 // Imported is what an import came to.
@@ -90,4 +96,18 @@ type Imported struct {
 	Repositories []HostRepository `json:"repositories"`
 	Services     []Name           `json:"services"` // that are kept in one of them
 	Gone         int              `json:"gone"`     // known before and not there any more
+
+	EntityFile string        `json:"entity_file,omitempty"` // that is read
+	Allow      []string      `json:"allow,omitempty"`       // kinds of entities that are taken in
+	Read       int           `json:"read"`                  // files looked for now
+	Waiting    int           `json:"waiting"`               // that will be, by and by
+	Described  int           `json:"described"`             // repositories whose files describe entities
+	Entities   int           `json:"entities"`              // that they describe
+	Faults     []ImportFault `json:"faults,omitempty"`
+}
+
+// An ImportFault is what is wrong with the file of a repository.
+type ImportFault struct {
+	Repository string `json:"repository,omitempty"`
+	Error      string `json:"error"`
 }

@@ -25,53 +25,93 @@ func (p *Platform) Import(ctx context.Context, r pave.ImportRequest) (pave.Impor
 	if err := p.Access.May(ctx, access.Admin, access.Platform); err != nil {
 		return pave.Imported{}, err
 	}
+	if err := filesWanted(&r); err != nil {
+		return pave.Imported{}, err
+	}
 	out, err := p.organisation(ctx, r)
 	if err != nil {
 		return out, err
 	}
+	r.Org = out.Org
 	err = p.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := p.Access.AuditTx(ctx, tx, "import", "organisation:"+out.Provider+"/"+out.Org, ""); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO imports (provider, org, looked, error) VALUES ($1, $2, $3, '')
-			ON CONFLICT (provider, org) DO UPDATE SET looked = excluded.looked, error = ''`, out.Provider, out.Org, store.Micros(time.Now()))
+		allow := strings.Join(r.Allow, ",")
+		_, err := tx.Exec(ctx, `UPDATE entity_files SET done = -1 WHERE provider = $1 AND org = $2 AND EXISTS
+			(SELECT 1 FROM imports i WHERE i.provider = $3 AND i.org = $4 AND i.allow <> $5)`, r.Provider, r.Org, r.Provider, r.Org, allow)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO imports (provider, org, looked, error, entity_file, allow) VALUES ($1, $2, $3, '', $4, $5)
+			ON CONFLICT (provider, org) DO UPDATE SET looked = excluded.looked, error = '', entity_file = excluded.entity_file, allow = excluded.allow`,
+			r.Provider, r.Org, store.Micros(time.Now()), fileKept(r), allow)
 		return err
 	})
 	if err != nil {
 		return out, err
 	}
-	return out, p.observeOrganisation(ctx, &out)
+	if err := p.observeOrganisation(ctx, r, &out); err != nil {
+		return out, err
+	}
+	return out, p.readSome(ctx, r, &out)
+}
+
+// readSome reads files for as long as a command may wait for that.
+func (p *Platform) readSome(ctx context.Context, r pave.ImportRequest, out *pave.Imported) (err error) {
+	if r.EntityFile == noFile {
+		return nil
+	}
+	out.EntityFile, out.Allow = r.EntityFile, r.Allow
+	out.Read, err = p.readFiles(ctx, r, len(out.Repositories)+maxTargets, readAtOnce)
+	if err := p.filesSaid(ctx, out); err != nil {
+		return err
+	}
+	if err != nil {
+		out.Faults = append(out.Faults, pave.ImportFault{Error: "reading ended: " + err.Error()})
+	}
+	return nil
 }
 
 // organisation asks a host what an organisation has.
 func (p *Platform) organisation(ctx context.Context, r pave.ImportRequest) (pave.Imported, error) {
 	out := pave.Imported{Provider: r.Provider, Org: r.Org, Services: []pave.Name{}}
-	importer, ok := resource.As[resource.Importer](p.Resources.Drivers[pave.KindRepository][r.Provider])
-	if !ok {
-		return out, pave.BadField("provider", r.Provider, "has no organisations", "pave list providers, those of kind repository")
-	}
-	bindings, err := p.bindings(ctx)
-	if err != nil {
-		return out, err
-	}
-	b := bindings[""][pave.KindRepository]
-	if b.Provider != r.Provider {
-		return out, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
-			WithHint("pave bind default repository %s --org NAME --secret token", r.Provider)
-	}
-	opened, err := resource.Bound{Settings: b.Settings, Secrets: b.Secrets}.Open(ctx, p.Vault)
+	importer, opened, err := p.importer(ctx, r)
 	if err != nil {
 		return out, err
 	}
 	if out.Org == "" {
-		out.Org = b.Settings["org"]
+		out.Org = opened.Settings["org"]
 	}
 	out.Repositories, err = importer.Repositories(ctx, opened, out.Org)
 	return out, err
 }
 
-// observeOrganisation tells the catalog what an organisation has.
-func (p *Platform) observeOrganisation(ctx context.Context, in *pave.Imported) error {
+// importer is what knows the organisations of a host, and the binding that signs in there.
+func (p *Platform) importer(ctx context.Context, r pave.ImportRequest) (resource.Importer, resource.Opened, error) {
+	importer, ok := resource.As[resource.Importer](p.Resources.Drivers[pave.KindRepository][r.Provider])
+	if !ok {
+		return nil, resource.Opened{}, pave.BadField("provider", r.Provider, "has no organisations", "pave list providers, those of kind repository")
+	}
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return nil, resource.Opened{}, err
+	}
+	b := bindings[""][pave.KindRepository]
+	if b.Provider != r.Provider {
+		return nil, resource.Opened{}, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
+			WithHint("pave bind default repository %s --org NAME --secret token", r.Provider)
+	}
+	opened, err := resource.Bound{Settings: b.Settings, Secrets: b.Secrets}.Open(ctx, p.Vault)
+	return importer, opened, err
+}
+
+// observeOrganisation tells the catalog what an organisation has, and notes the files that
+// there may be.
+func (p *Platform) observeOrganisation(ctx context.Context, r pave.ImportRequest, in *pave.Imported) error {
+	if err := p.trackFiles(ctx, r, *in); err != nil {
+		return err
+	}
 	began := time.Now()
 	names, err := p.keptOn(ctx, in.Provider)
 	if err != nil {
@@ -130,10 +170,7 @@ func (p *Platform) keptOn(ctx context.Context, provider string) (map[string]pave
 // refreshImports looks at organisations again that were imported. What a host does not
 // answer keeps its last facts.
 func (p *Platform) refreshImports(ctx context.Context) error {
-	rows, err := p.DB.Query(ctx, `SELECT provider, org FROM imports WHERE looked < $1`, store.Micros(time.Now().Add(-importEvery)))
-	due, err := store.Collect(rows, err, func(row store.Scanner) (r pave.ImportRequest, err error) {
-		return r, row.Scan(&r.Provider, &r.Org)
-	})
+	due, err := p.imports(ctx, time.Now().Add(-importEvery))
 	if err != nil {
 		return err
 	}
@@ -141,7 +178,7 @@ func (p *Platform) refreshImports(ctx context.Context) error {
 	for _, r := range due {
 		found, err := p.organisation(ctx, r)
 		if err == nil {
-			err = p.observeOrganisation(ctx, &found)
+			err = p.observeOrganisation(ctx, r, &found)
 		}
 		said := ""
 		if err != nil {
@@ -154,4 +191,15 @@ func (p *Platform) refreshImports(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// imports are those that were looked at before a time.
+func (p *Platform) imports(ctx context.Context, before time.Time) ([]pave.ImportRequest, error) {
+	rows, err := p.DB.Query(ctx, `SELECT provider, org, entity_file, allow FROM imports WHERE looked < $1`, store.Micros(before))
+	return store.Collect(rows, err, func(row store.Scanner) (r pave.ImportRequest, err error) {
+		allow := ""
+		err = row.Scan(&r.Provider, &r.Org, &r.EntityFile, &allow)
+		r.Allow = strings.Split(allow, ",")
+		return r, err
+	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/catalog"
+	"github.com/pave-platform/pave/internal/catalog/entityfile"
 	"github.com/pave-platform/pave/internal/store"
 	"github.com/pave-platform/pave/internal/workflow"
 	"sigs.k8s.io/yaml"
@@ -172,7 +173,8 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 		repo.Relations = append(repo.Relations, catalog.Relation{Kind: "provides", Target: catalog.Ref("api", api.Name), Evidence: at(file)})
 		out = append(out, api)
 	}
-	return append(out, repo), nil
+	file, err := p.fromFile(ctx, base, rec, tree, at(entityfile.Name))
+	return append(out, repo, file), err
 }
 
 // fromOpenAPI reads an API description, if the file is there.

@@ -159,6 +159,7 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 			})
 			p.attempt(ctx, "prune", p.prune)
 			p.attempt(ctx, "look at organisations", p.refreshImports)
+			p.attempt(ctx, "read files of organisations", p.readEntityFiles)
 			p.attempt(ctx, "refresh templates", func(ctx context.Context) error { return p.Templates.Refresh(ctx, refreshTemplates) })
 		}
 		select {

@@ -14,6 +14,7 @@ CREATE TABLE entity_files (
   done       BIGINT NOT NULL, -- what pushed was when the file was read; -1 before
   looked     BIGINT NOT NULL, -- when that was tried last
   seen       BIGINT NOT NULL, -- when the host listed the repository
+  service    TEXT NOT NULL,   -- that lived in the repository then
   error      TEXT NOT NULL,
   PRIMARY KEY (provider, org, repository, path)
 );

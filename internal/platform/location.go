@@ -1,0 +1,103 @@
+package platform
+
+import (
+	"context"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/pave-platform/pave/internal/catalog"
+	"github.com/pave-platform/pave/internal/catalog/entityfile"
+	"github.com/pave-platform/pave/internal/store"
+)
+
+// follow notes the files that a Location names, so that they are read too: those of
+// repositories of the same organisation, of their default branch. Which it does not
+// follow it says, and why. named takes those it follows.
+func (in intake) follow(ctx context.Context, f entityFile, e entityfile.Entity, named map[string]bool) ([]catalog.Fact, error) {
+	var not []string
+	for _, target := range e.Targets {
+		to, why, err := in.target(ctx, f, target)
+		if err != nil {
+			return nil, err
+		}
+		if why == "" && len(named) >= maxTargets && !named[to.at()] {
+			why = "the file names more than 50"
+		}
+		if why != "" {
+			not = append(not, target+": "+why)
+			continue
+		}
+		named[to.at()] = true
+		_, err = in.DB.Exec(ctx, `INSERT INTO entity_files (`+fileColumns+`, done, looked, seen, service, error)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, -1, 0, $9, '', '') ON CONFLICT DO NOTHING`,
+			f.provider, f.org, to.repository, to.path, f.at(), to.branch, to.page, to.pushed, store.Micros(time.Now()))
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(not) == 0 {
+		return nil, nil
+	}
+	return []catalog.Fact{{Key: "not-followed", Value: cut(strings.Join(not, "; ")), Evidence: f.evidence()}}, nil
+}
+
+// target is the file that a Location means, or why it is not followed.
+func (in intake) target(ctx context.Context, f entityFile, target string) (to entityFile, why string, err error) {
+	if f.via != "" {
+		return to, "a Location named this file itself", nil
+	}
+	if !strings.Contains(target, "://") {
+		to = f
+		to.path = path.Join(path.Dir(f.path), target)
+		if !validFile(to.path) {
+			return to, "no file within the repository", nil
+		}
+		return to, "", nil
+	}
+	rows, err := in.DB.Query(ctx, `SELECT `+fileColumns+` FROM entity_files WHERE provider = $1 AND org = $2 AND via = ''
+		AND lower(substr(CAST($3 AS TEXT), 1, length(page) + 1)) = lower(page) || '/' ORDER BY length(page) DESC LIMIT 1`, f.provider, f.org, target)
+	found, err := store.Collect(rows, err, scanFile)
+	if err != nil || len(found) == 0 {
+		return to, "no repository of " + f.org, err
+	}
+	to = found[0]
+	rest, ok := inBranch(target[len(to.page)+1:], to.branch)
+	if !ok {
+		return to, "no file of the branch " + to.branch, nil
+	}
+	if to.path = rest; !validFile(rest) {
+		return to, "no file within the repository", nil
+	}
+	return to, "", nil
+}
+
+// inBranch is the path of a file in the address of its page, as GitHub, GitLab and Gitea
+// write it behind that of the repository.
+func inBranch(page, branch string) (file string, ok bool) {
+	page = strings.TrimPrefix(page, "-/")
+	for _, word := range []string{"blob/", "tree/", "raw/branch/", "raw/", "src/branch/"} {
+		if rest, found := strings.CutPrefix(page, word); found {
+			return strings.CutPrefix(rest, branch+"/")
+		}
+	}
+	return "", false
+}
+
+// forgetTargets drops the files that Locations of a file named before and do no longer.
+func (p *Platform) forgetTargets(ctx context.Context, f entityFile, named map[string]bool) error {
+	rows, err := p.DB.Query(ctx, `SELECT `+fileColumns+` FROM entity_files WHERE provider = $1 AND org = $2 AND via = $3`, f.provider, f.org, f.at())
+	files, err := store.Collect(rows, err, scanFile)
+	if err != nil {
+		return err
+	}
+	for _, old := range files {
+		if named[old.at()] {
+			continue
+		}
+		if err := p.dropFiles(ctx, `provider = $1 AND org = $2 AND repository = $3 AND path = $4`, old.provider, old.org, old.repository, old.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
