@@ -71,6 +71,8 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		case pave.Run:
 			a.describeRun(o)
 			return nil
+		case pave.Entity:
+			return a.describeEntity(cmd.Context(), o)
 		}
 		return a.describeAny(o, v.fields)
 	}

@@ -263,8 +263,12 @@ func everywhere(env pave.Name) string {
 }
 
 func entityColumns(e pave.Entity) []column {
+	well := "yes"
+	if e.Error != "" {
+		well = "no: pave describe entity"
+	}
 	return []column{{"ENTITY", e.Ref, false}, {"SERVICE", dash(e.Service), false}, {"OWNER", dash(e.Owner), false}, {"FACTS", len(e.Facts), false},
-		{"SEEN", e.Seen, false}, {"ERROR", e.Error, true}}
+		{"SEEN", e.Seen, false}, {"WELL", well, false}, {"ERROR", e.Error, true}}
 }
 
 func revisionColumns(r pave.Revision) []column {
