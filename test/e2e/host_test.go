@@ -38,7 +38,11 @@ func TestRepositoryOnHost(t *testing.T) {
 	remote := func() string {
 		return strings.Replace(g.URL, "http://", "http://pave:"+g.Token+"@", 1) + "/" + g.Org + "/shop.git"
 	}
-	commit, err := h.CommitTo(remote, map[string]string{"note.txt": "by the way"})
+	commit, err := h.CommitTo(remote, map[string]string{"note.txt": "by the way", "catalog-info.yaml": `apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: shop, description: Sells things}
+spec: {type: service, lifecycle: production, owner: shopkeepers, dependsOn: [component:ledger]}
+`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +63,7 @@ func TestRepositoryOnHost(t *testing.T) {
 		t.Errorf("what the host ran is not known: %s", out)
 	}
 	proposes(t, h, remote(), commit)
-	if out := run(t, h, "import", "gitea"); !strings.Contains(out, "acme: repositories known: 1, with a service of pave: 1") {
-		t.Errorf("import says %s", out)
-	}
+	knowsOrganisation(t, h, g)
 	tokenStays(t, h)
 	patience := h.Patience
 	h.Patience = time.Second // it tries again as long
@@ -98,6 +100,54 @@ func TestRepositoryOnHost(t *testing.T) {
 	run(t, h, "restore", "shop", "--yes")
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("brought back, the host has %v", names)
+	}
+}
+
+// knowsOrganisation lets the catalog know the organisation, with what its files say: one document of
+// which is bad.
+func knowsOrganisation(t *testing.T, h *world.Home, g *gitea.Server) {
+	t.Helper()
+	g.World().Do(t, "POST", "orgs/"+g.Org+"/repos", map[string]any{"name": "ledger", "default_branch": "main"})
+	remote := func() string {
+		return strings.Replace(g.URL, "http://", "http://pave:"+g.Token+"@", 1) + "/" + g.Org + "/ledger.git"
+	}
+	_, err := h.CommitTo(remote, map[string]string{"catalog-info.yaml": `apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: ledger, description: Keeps the books, tags: [go]}
+spec: {type: service, lifecycle: production, owner: money, dependsOn: [component:shop]}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Resuorce
+metadata: {name: ledger-db}
+`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := run(t, h, "import", "gitea")
+	for _, want := range []string{"acme: repositories known: 2, with a service of pave: 1", "catalog-info.yaml: looked for now: 2, entities known: 2 in 2 repositories\n",
+		`! ledger: catalog-info.yaml: document 2 (line 6): kind "Resuorce" is not known (did you mean Resource?)`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("import does not say %s: %s", want, out)
+		}
+	}
+	for ref, wants := range map[string][]string{
+		"component:gitea:acme/ledger":  {"Keeps the books", "/acme/ledger catalog-info.yaml at main", "money", "depends-on", "component:shop", "repository:gitea:acme/ledger"},
+		"component:shop":               {"Sells things", "catalog-info.yaml at ", "component:gitea:acme/ledger", "owned-by"},
+		"repository:gitea:acme/ledger": {`kind "Resuorce" is not known`, "holds"},
+	} {
+		out := run(t, h, "describe", "entity", ref)
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s has no %s: %s", ref, want, out)
+			}
+		}
+	}
+	g.World().Do(t, "DELETE", "repos/"+g.Org+"/ledger", nil)
+	if out := run(t, h, "import", "gitea", "--entity-file", "none"); !strings.Contains(out, "1 known before are not there any more") {
+		t.Errorf("import says %s", out)
+	}
+	if out := run(t, h, "list", "entities"); strings.Contains(out, "ledger ") || strings.Contains(out, "acme/ledger\t") {
+		t.Errorf("what is gone is known: %s", out)
 	}
 }
 
