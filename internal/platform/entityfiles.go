@@ -17,6 +17,8 @@ const (
 	// readAtOnce bounds how long an import reads files before it answers; the rest is
 	// read by Upkeep.
 	readAtOnce = 20 * time.Second
+	// answerWithin leaves out of that what a large organisation took to list.
+	answerWithin = 80 * time.Second
 	// readRound and roundFiles bound one round of Upkeep, one a minute: an hour of them
 	// stays under half of what GitHub allows a token.
 	readRound  = 10 * time.Second

@@ -28,6 +28,7 @@ func (p *Platform) Import(ctx context.Context, r pave.ImportRequest) (pave.Impor
 	if err := filesWanted(&r); err != nil {
 		return pave.Imported{}, err
 	}
+	answers := time.Now().Add(answerWithin)
 	out, err := p.organisation(ctx, r)
 	if err != nil {
 		return out, err
@@ -54,16 +55,16 @@ func (p *Platform) Import(ctx context.Context, r pave.ImportRequest) (pave.Impor
 	if err := p.observeOrganisation(ctx, r, &out); err != nil {
 		return out, err
 	}
-	return out, p.readSome(ctx, r, &out)
+	return out, p.readSome(ctx, r, &out, answers)
 }
 
 // readSome reads files for as long as a command may wait for that.
-func (p *Platform) readSome(ctx context.Context, r pave.ImportRequest, out *pave.Imported) (err error) {
+func (p *Platform) readSome(ctx context.Context, r pave.ImportRequest, out *pave.Imported, answers time.Time) (err error) {
 	if r.EntityFile == noFile {
 		return nil
 	}
 	out.EntityFile, out.Allow = r.EntityFile, r.Allow
-	out.Read, err = p.readFiles(ctx, r, len(out.Repositories)+maxTargets, readAtOnce)
+	out.Read, err = p.readFiles(ctx, r, len(out.Repositories)+maxTargets, min(readAtOnce, time.Until(answers)))
 	if err := p.filesSaid(ctx, out); err != nil {
 		return err
 	}
