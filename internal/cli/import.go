@@ -19,7 +19,7 @@ func (a *app) imports() *cobra.Command {
 			"at once, of the others by and by, and again after each push.",
 		Example: examples("pave import github", "pave import github --org myorg --json repositories",
 			"pave import gitlab --entity-file none", "pave import github --allow Component,API,Group,User"),
-		Args:    exactly("a provider, such as github"), ValidArgsFunction: a.completeArg(fixed("github", "gitlab", "gitea")),
+		Args: exactly("a provider, such as github"), ValidArgsFunction: a.completeArg(fixed("github", "gitlab", "gitea")),
 	}
 	r := pave.ImportRequest{}
 	cmd.Flags().StringVar(&r.Org, "org", "", "`NAME` of the organisation or group; that of the binding without")

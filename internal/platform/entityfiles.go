@@ -208,7 +208,15 @@ func (p *Platform) readEntityFiles(ctx context.Context) error {
 		if r.EntityFile == "" || time.Now().After(deadline) {
 			continue
 		}
-		if _, err := p.readFiles(ctx, r, roundFiles, time.Until(deadline)); err != nil {
+		due, err := p.dueFiles(ctx, r.Provider, r.Org, 1)
+		if err != nil {
+			return err
+		}
+		if len(due) == 0 {
+			continue
+		}
+		_, err = p.readFiles(ctx, r, roundFiles, time.Until(deadline))
+		if err != nil && pave.CodeOf(err) != pave.Invalid { // of a host that is not bound now the hourly look tells
 			errs = append(errs, pave.Errorf(pave.CodeOf(err), "read %s of %s/%s: %w", r.EntityFile, r.Provider, r.Org, err))
 		}
 	}

@@ -259,7 +259,8 @@ func (p *Platform) drop(ctx context.Context, f entityFile, told map[string]bool)
 
 // dropFiles forgets files, what they told of, and what their Locations named.
 func (p *Platform) dropFiles(ctx context.Context, where string, args ...any) error {
-	rows, err := p.DB.Query(ctx, `SELECT `+fileColumns+` FROM entity_files WHERE `+where, args...)
+	rows, err := p.DB.Query(ctx, `SELECT `+fileColumns+` FROM entity_files WHERE `+where+` AND (error <> '' OR EXISTS (SELECT 1 FROM entity_sources s
+		WHERE s.provider = entity_files.provider AND s.org = entity_files.org AND s.repository = entity_files.repository AND s.path = entity_files.path))`, args...)
 	files, err := store.Collect(rows, err, scanFile)
 	if err != nil {
 		return err
@@ -268,8 +269,7 @@ func (p *Platform) dropFiles(ctx context.Context, where string, args ...any) err
 		if err := p.drop(ctx, f, nil); err != nil {
 			return err
 		}
-		if _, err := p.DB.Exec(ctx, `DELETE FROM entity_files WHERE provider = $1 AND org = $2 AND repository = $3 AND path = $4`,
-			f.provider, f.org, f.repository, f.path); err != nil {
+		if err := p.noteFile(ctx, f, `error = $1`, ""); err != nil {
 			return err
 		}
 		if err := p.forgetTargets(ctx, f, nil); err != nil {
@@ -279,7 +279,8 @@ func (p *Platform) dropFiles(ctx context.Context, where string, args ...any) err
 			return err
 		}
 	}
-	return nil
+	_, err = p.DB.Exec(ctx, `DELETE FROM entity_files WHERE `+where, args...)
+	return err
 }
 
 // tellRepository tells the catalog what the files of a repository come to.
