@@ -65,6 +65,9 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		case pave.TemplateDetail:
 			a.describeTemplate(o)
 			return nil
+		case pave.Provider:
+			a.describeProvider(o)
+			return nil
 		case pave.ModuleReading:
 			a.printModule(o)
 			return nil
