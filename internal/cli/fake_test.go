@@ -42,6 +42,7 @@ type fake struct {
 	logs     []pave.LogLine
 	visit    pave.Connection // what connect gives
 	provider []pave.Provider
+	checks   []pave.Check
 	bound    pave.Bound
 	problems map[string]pave.Error // by call
 	server   *httptest.Server
@@ -104,6 +105,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		reply(map[string]any{"started": true, "run": f.runs[runID]})
+	case call == "GET /v1/doctor":
+		items(f.checks)
 	case call == "GET /v1/providers":
 		items(f.provider)
 	case parts[0] == "environments" && len(parts) == 4:
