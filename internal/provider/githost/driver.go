@@ -146,6 +146,9 @@ func (o one) state(ctx context.Context, repo Repository) (resource.State, error)
 	if err != nil {
 		return st, err
 	}
+	if st.Reason == "" {
+		st.Reason = git.Unfollowed(o.dir(o.r)) // it serves all the same
+	}
 	if repo.Archived {
 		st.Ready, st.Reason = false, "it is archived on "+o.Vendor.Name()
 	}
