@@ -193,9 +193,14 @@ func (o one) apply(ctx context.Context) (resource.State, error) {
 	}
 	switch {
 	case !there:
-		repo, err = o.create(ctx)
+		if err = o.remember(o.r, ""); err == nil {
+			repo, err = o.create(ctx)
+		}
 	case aside:
 		repo, err = o.bringBack(ctx, repo)
+	}
+	if err == nil {
+		err = o.remember(o.r, repo.ID)
 	}
 	if err != nil {
 		return resource.State{}, err
