@@ -68,6 +68,9 @@ func TestLive(t *testing.T) {
 				l.measures(t)
 				l.traces(t)
 				l.drains(t)
+				if o.queue == "rabbitmq" {
+					l.comesBack(t)
+				}
 				if name == "node-express" {
 					l.identifies(t)
 				}
