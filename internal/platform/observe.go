@@ -165,6 +165,10 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 		repo.Relations = append(repo.Relations, catalog.Relation{Kind: "provides", Target: catalog.Ref("api", api.Name), Evidence: at(file)})
 		out = append(out, api)
 	}
+	rec, err := p.repositoryOf(ctx, svc)
+	if err != nil {
+		return nil, err
+	}
 	file, err := p.fromFile(ctx, base, rec, tree, at(entityfile.Name))
 	return append(out, repo, file), err
 }
