@@ -84,7 +84,7 @@ func oneFault(f entityFile, err error) string {
 	if hint := pave.HintOf(err); hint != "" {
 		text += " (" + hint + ")"
 	}
-	return text
+	return cut(text)
 }
 
 func (p *Platform) noteFile(ctx context.Context, f entityFile, set string, args ...any) error {
@@ -202,6 +202,7 @@ func observed(e entityfile.Entity, evidence string, ref func(entityfile.Ref) str
 	return o
 }
 
+// cut makes of what a file says what every store can keep.
 func cut(s string) string {
 	if len(s) > maxValue {
 		s = strings.ToValidUTF8(s[:maxValue], "") + "..."

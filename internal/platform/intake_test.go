@@ -149,6 +149,11 @@ func TestIntake(t *testing.T) {
 		if got := refsOf(o.look()); got != "api:github:acme/shop-api system:github:acme/checkout" {
 			t.Errorf("known are %s", got)
 		}
+		o.files["ledger:catalog-info.yaml"] = document("Location", `"all", labels: {"a\0b": [1], "c\0d": "e\0f"}, annotations: {"g\0h": "i\0j"}, title: "k\0l", tags: ["m\0n"]`,
+			`targets: ["https://github.com/acme/shop/\0", "./\0"]`)
+		if all = o.look(); factOf(all["location:github:acme/all"], "label.cd") != "ef" || !strings.Contains(all["repository:github:acme/ledger"].Error, "metadata.labels.ab") {
+			t.Errorf("what no store keeps: %+v; %s", all["location:github:acme/all"], all["repository:github:acme/ledger"].Error)
+		}
 		o.wants.EntityFile = noFile
 		if all = o.look(); refsOf(all) != "" || all["repository:github:acme/ledger"].Error != "" || len(all) != 2 {
 			t.Errorf("with no file read, known are %v", all)

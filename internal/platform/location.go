@@ -47,6 +47,9 @@ func (in intake) target(ctx context.Context, f entityFile, target string) (to en
 	if f.via != "" {
 		return to, "a Location named this file itself", nil
 	}
+	if len(target) > maxValue || strings.Contains(target, "\x00") {
+		return to, "no address", nil
+	}
 	if !strings.Contains(target, "://") {
 		to = f
 		to.path = path.Join(path.Dir(f.path), target)

@@ -23,6 +23,7 @@ const (
 	MaxBytes     = 1 << 20
 	maxDocuments = 200
 	maxDepth     = 64
+	maxValues    = 200     // of one list of an entity
 	maxNodes     = 200_000 // values of all documents, with what aliases repeat
 )
 

@@ -101,6 +101,15 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// Of a long list the first values are read, and that there are more is told.
+func TestLongList(t *testing.T) {
+	t.Parallel()
+	entities, faults := Parse([]byte("apiVersion: backstage.io/v1alpha1\nkind: User\nmetadata: {name: a, tags: [" + strings.Repeat("x,", 1000) + "]}"))
+	if len(entities) != 1 || len(entities[0].Tags) != maxValues || len(faults) != 1 || !strings.Contains(faults[0].Error(), `metadata.tags "1000 values" are more than 200`) {
+		t.Errorf("%d entities, %v", len(entities), faults)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	text, err := os.ReadFile("testdata/golden.txt")
 	if err != nil {

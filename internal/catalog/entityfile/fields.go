@@ -160,6 +160,14 @@ func (r *reader) text(in map[string]any, path string) string {
 	}
 }
 
+// first is how many of the values of a field are read.
+func (r *reader) first(path string, n int) int {
+	if n > maxValues {
+		r.fault(path, fmt.Sprintf("%d values", n), fmt.Sprintf("are more than %d: the first ones are read", maxValues), "name fewer")
+	}
+	return min(n, maxValues)
+}
+
 func (r *reader) list(in map[string]any, path string) []string {
 	v := in[last(path)]
 	all, ok := v.([]any)
@@ -169,6 +177,7 @@ func (r *reader) list(in map[string]any, path string) []string {
 		}
 		return nil
 	}
+	all = all[:r.first(path, len(all))]
 	var out []string
 	for i, one := range all {
 		name := fmt.Sprint(i)
@@ -193,7 +202,8 @@ func (r *reader) oneOrMore(in map[string]any, path string) []string {
 func (r *reader) texts(in map[string]any, path string) map[string]string {
 	var out map[string]string
 	object := r.object(in, path)
-	for _, key := range slices.Sorted(maps.Keys(object)) {
+	keys := slices.Sorted(maps.Keys(object))
+	for _, key := range keys[:r.first(path, len(keys))] {
 		v := object[key]
 		switch v.(type) {
 		case string, float64, bool:
@@ -216,7 +226,7 @@ func (r *reader) links(meta map[string]any) []Link {
 		r.fault("metadata.links", show(v), "is "+kindOf(v)+", not a list", "- url: https://example.com")
 	}
 	var out []Link
-	for i, one := range all {
+	for i, one := range all[:r.first("metadata.links", len(all))] {
 		at := fmt.Sprintf("metadata.links.%d", i)
 		link := r.object(map[string]any{fmt.Sprint(i): one}, at)
 		if url := r.text(link, at+".url"); url != "" {
