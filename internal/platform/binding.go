@@ -113,11 +113,8 @@ func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequ
 	if err := checkFields(d.Fields(), r, opened); err != nil {
 		return err
 	}
-	for _, check := range d.CheckBinding(ctx, opened) {
-		if !check.OK {
-			return pave.Errorf(pave.Invalid, "%s is not bound: %s: %s", r.Provider, check.Name, check.Detail).WithHint("%s", check.Fix)
-		}
-		out.Checks = append(out.Checks, check)
+	if out.Checks, err = ask(ctx, d, r.Provider, opened); err != nil {
+		return err
 	}
 	b.Settings, b.Told = settings, true
 	if b.Secrets = maps.Clone(before.Secrets); b.Secrets == nil {
@@ -134,6 +131,35 @@ func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequ
 		}
 	}
 	return nil
+}
+
+// ask has the system that is to be bound answer. The first thing that may not be done there
+// is the error.
+func ask(ctx context.Context, d resource.BindingChecker, provider string, b resource.Opened) (answers []pave.Check, err error) {
+	for _, check := range d.CheckBinding(ctx, b) {
+		if !check.OK {
+			return nil, pave.Errorf(pave.Invalid, "%s is not bound: %s: %s", provider, check.Name, check.Detail).WithHint("%s", check.Fix)
+		}
+		answers = append(answers, check)
+	}
+	return answers, nil
+}
+
+// askForModule does so where the system that runs a module is asked, with the secrets that
+// the binding had before.
+func (p *Platform) askForModule(ctx context.Context, kind string, m pave.Module, r pave.BindRequest, before map[string]string) ([]pave.Check, error) {
+	d, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[kind][r.Provider])
+	if !ok {
+		return nil, nil
+	}
+	m.Secrets = maps.Clone(before)
+	maps.DeleteFunc(m.Secrets, func(name, _ string) bool { _, anew := r.Secrets[name]; return anew })
+	opened, err := resource.BoundBy(pave.Binding{Module: &m}).Open(ctx, p.Vault)
+	if err != nil && pave.CodeOf(err) != pave.NotFound {
+		return nil, err
+	}
+	maps.Copy(opened.Secrets, r.Secrets)
+	return ask(ctx, d, r.Provider, opened)
 }
 
 // addressOf is where the secrets of a binding are sent.
@@ -263,11 +289,11 @@ func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
 	for _, env := range slices.Sorted(maps.Keys(bindings)) {
 		for _, kind := range slices.Sorted(maps.Keys(bindings[env])) {
 			b := bindings[env][kind]
-			told, ok := resource.As[resource.Bindable](p.Resources.Drivers[kind][b.Provider])
+			told, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[kind][b.Provider])
 			if !ok {
 				continue
 			}
-			opened, err := resource.Bound{Settings: b.Settings, Secrets: b.Secrets}.Open(ctx, p.Vault)
+			opened, err := resource.BoundBy(b).Open(ctx, p.Vault)
 			if err != nil {
 				out = append(out, pave.Check{Name: b.Provider, Detail: err.Error(), Fix: pave.HintOf(err)})
 				continue

@@ -54,7 +54,7 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, se
 	if !settled {
 		return
 	}
-	drift, known := c.drift(ctx, d, r, err)
+	drift, known := c.drift(ctx, d, r, err, false)
 	if !known || slices.Equal(drift, r.Drift) {
 		return
 	}
@@ -64,8 +64,8 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, se
 }
 
 // drift says how the world differs from what was applied; known is false where the
-// provider does not answer.
-func (c *Controller) drift(ctx context.Context, d Driver, r Record, observed error) (drift []string, known bool) {
+// provider does not answer. Fresh is a look of now, where one costs too much for each minute.
+func (c *Controller) drift(ctx context.Context, d Driver, r Record, observed error, fresh bool) (drift []string, known bool) {
 	switch pave.CodeOf(observed) {
 	case "":
 	case pave.NotFound:
@@ -79,7 +79,7 @@ func (c *Controller) drift(ctx context.Context, d Driver, r Record, observed err
 	if !ok {
 		return nil, true
 	}
-	drift, err := drifter.Drift(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec, Outputs: r.Outputs})
+	drift, err := drifter.Drift(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec, Outputs: r.Outputs, Fresh: fresh})
 	if err != nil {
 		c.log.Debug("drift not known", "resource", r.ID, "err", err)
 	}
