@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-tfe"
 	"github.com/pave-platform/pave"
@@ -23,6 +24,7 @@ type client struct {
 	org     string
 	api     *tfe.Client
 	status  *statuses
+	wait    time.Duration // between the last two looks
 }
 
 // statuses remembers how the last call was answered: the library's errors do not say.

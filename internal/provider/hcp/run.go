@@ -192,16 +192,17 @@ func (c *client) archive() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// pause waits until it is worth to look again.
+// pause waits until it is worth to look again: a moment at first, since much is quick.
 func (c *client) pause(ctx context.Context) error {
-	after := c.d.Poll
-	if after == 0 {
-		after = 2 * time.Second
+	longest := c.d.Poll
+	if longest == 0 {
+		longest = 2 * time.Second
 	}
+	c.wait = min(max(c.wait*3/2, longest/10), longest)
 	select {
 	case <-ctx.Done():
 		return pave.Errorf(pave.Unavailable, "wait for HCP Terraform: %w", ctx.Err())
-	case <-time.After(after):
+	case <-time.After(c.wait):
 		return nil
 	}
 }
