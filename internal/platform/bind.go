@@ -131,7 +131,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		return err
 	}
 	for name, value := range r.Secrets {
-		secrets[name] = pave.NewID("sec")
+		secrets[name] = idForModule(at, kind, r.Provider, name, m.Backend)
 		if err := p.Vault.Put(ctx, secrets[name], value); err != nil {
 			return err
 		}

@@ -205,6 +205,16 @@ func againForModule(before *pave.Module, now pave.Module, given map[string]pave.
 	return nil
 }
 
+// idForModule is the id of a secret that a module is run with. What HCP Terraform is signed
+// in to with keeps its id while it is the same organization: a token that was replaced is
+// good for what was made long ago too. The module's own are those that it was bound with.
+func idForModule(at pave.Name, kind, provider, name string, backend *pave.Backend) string {
+	if backend == nil || backend.Type != "hcp-terraform" || name != "TFE_TOKEN" {
+		return pave.NewID("sec")
+	}
+	return strings.Join([]string{"binding", string(at), kind, provider, name, digestOf(backend.Config["url"] + " " + backend.Config["org"])}, ":")
+}
+
 // digestOf is a short name for a text.
 func digestOf(text string) string {
 	sum := sha256.Sum256([]byte(text))

@@ -193,6 +193,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("the service is not given its database: %v", err)
 	}
 	l.canaries()
+	l.renewed()
 
 	l.cloud.Later(7 * time.Hour)
 	if err := l.world.do(`ALTER ROLE shop_staging CONNECTION LIMIT 3`); err != nil {
@@ -214,11 +215,29 @@ func TestLife(t *testing.T) {
 	l.has(l.pave("plan", "heal", "shop"), "limit 4 -> 15") // who asks has no old answer
 
 	l.has(l.pave("plan", "delete", "service", "shop"), "1 things of workspace pave-res_", "(not kept)")
+	was := l.cloud.Names()[0]
 	l.pave("delete", "service", "shop", "--yes")
 	l.made(2, 0)
 	if _, there := l.world.Find("shop_staging"); there {
 		t.Error("deleted it is there")
 	}
+	l.swept(was)
+}
+
+// swept leaves a workspace of something that is gone, and one that nobody knows: the first
+// is removed, the other one stays.
+func (l *lab) swept(gone string) {
+	l.t.Helper()
+	const stranger = "pave-res_stranger"
+	l.cloud.Leave(gone)
+	l.cloud.Leave(stranger)
+	l.KillServer() // the next one sweeps at once
+	world.Eventually(l.t, world.Patience, func() error {
+		if names := l.cloud.Names(); len(names) != 1 || names[0] != stranger {
+			return fmt.Errorf("there are workspaces %v", names)
+		}
+		return nil
+	})
 }
 
 // refused binds with tokens that will not do: nothing is bound.
@@ -236,8 +255,23 @@ func (l *lab) refused() {
 			l.t.Errorf("the token is shown: %s", out)
 		}
 	}
-	if out := l.pave("list", "providers", "-o", "wide"); strings.Contains(out, "hcp-terraform") && strings.Contains(out, "hcp-terraform  staging") {
+	if out := l.pave("doctor"); strings.Contains(out, "hcp-terraform") {
 		l.t.Errorf("it is bound: %s", out)
+	}
+}
+
+// renewed replaces the token: what is there is looked at with the new one.
+func (l *lab) renewed() {
+	l.t.Helper()
+	const renewed = "pvcnry_tfe_new_77"
+	l.cloud.Let(renewed, hcp.Caller{Name: "api-team_411", Service: true, Makes: true, Runs: true})
+	l.cloud.Revoke(hcp.Token)
+	l.has(l.pave("status", "shop"), "unauthorized")
+	if out, err := l.bind(renewed); err != nil {
+		l.t.Fatalf("bind: %v\n%s", err, out)
+	}
+	if out := l.pave("status", "shop"); strings.Contains(out, "unauthorized") {
+		l.t.Errorf("the new token is not used\n%s", out)
 	}
 }
 

@@ -80,6 +80,13 @@ func (s *Server) Let(token string, c Caller) {
 	s.callers[token] = c
 }
 
+// Revoke ends a token.
+func (s *Server) Revoke(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.callers, token)
+}
+
 // Policy says what policy checks come to from now on: "soft", "hard", or "" for passed.
 func (s *Server) Policy(how string) {
 	s.mu.Lock()

@@ -223,6 +223,25 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// What an applied run has made is destroyed although HCP Terraform has not counted it yet,
+// and what a step has left planned stands in nobody's way.
+func TestDeleteHalfDone(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	for i, at := range []string{"current-state-version-outputs", "actions/apply"} {
+		r := g.fresh()
+		r.Job = fmt.Sprintf("run_%d.database", i)
+		g.Break(at, "500")
+		if _, err := g.Apply(t.Context(), r); pave.CodeOf(err) != pave.Unavailable {
+			t.Fatalf("broken at %s: %v", at, err)
+		}
+		r.Job = fmt.Sprintf("run_%d.undo", i)
+		if err := g.Delete(t.Context(), r); err != nil || g.world.Len() != 0 || len(g.Names()) != 0 {
+			t.Errorf("broken at %s: %v, there are %d things, workspaces %v", at, err, g.world.Len(), g.Names())
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
