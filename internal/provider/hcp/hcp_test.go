@@ -3,6 +3,7 @@ package hcp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -394,5 +395,16 @@ func TestList(t *testing.T) {
 	g.bounds = g.bounds[:1]
 	if _, err := g.List(t.Context()); pave.CodeOf(err) != pave.Denied {
 		t.Errorf("by a token that is none: %v", err)
+	}
+}
+
+// An error of a call that was never sent is not what the call before it was answered.
+func TestStaleStatus(t *testing.T) {
+	t.Parallel()
+	c := &client{status: &statuses{last: http.StatusNotFound}}
+	for _, want := range []pave.Code{pave.NotFound, pave.Unavailable} {
+		if err := c.failed("look", errors.New("context deadline exceeded")); pave.CodeOf(err) != want {
+			t.Errorf("%v is %s, want %s", err, pave.CodeOf(err), want)
+		}
 	}
 }
