@@ -20,13 +20,47 @@ type CommitStatus struct {
 	URL         string `json:"url"` // where it can be read
 }
 
-// A CommitCheck is what a host ran for a commit.
+// A CommitCheck is a run of a host's own pipeline for a commit.
 type CommitCheck struct {
-	Name    string    `json:"name"` // of the workflow or pipeline
+	ID      string     `json:"id"`   // the host's
+	Name    string     `json:"name"` // of the workflow or pipeline
+	State   string     `json:"state"`
+	Commit  string     `json:"commit"`
+	Branch  string     `json:"branch,omitempty"`
+	URL     string     `json:"url"`
+	Started time.Time  `json:"started,omitzero"`
+	Ended   time.Time  `json:"ended,omitzero"`
+	Jobs    []CheckJob `json:"jobs,omitempty"` // of one commit's only
+}
+
+// A CheckJob is one job of a CommitCheck.
+type CheckJob struct {
+	Name    string    `json:"name"`
 	State   string    `json:"state"`
 	URL     string    `json:"url"`
 	Started time.Time `json:"started,omitzero"`
 	Ended   time.Time `json:"ended,omitzero"`
+}
+
+// A Proposal is a change that waits for a review: a pull or merge request.
+type Proposal struct {
+	Number int    `json:"number"`
+	Title  string `json:"title"`
+	Text   string `json:"text,omitempty"`
+	Branch string `json:"branch"`
+	Into   string `json:"into"` // the branch that it changes
+	Author string `json:"author,omitempty"`
+	URL    string `json:"url"`
+}
+
+// ProposeRequest asks for a Proposal: of a branch that is on the host, or of a branch of
+// pave's that adds what starts pave ci there.
+type ProposeRequest struct {
+	Workflow bool   `json:"workflow,omitempty"`
+	Branch   string `json:"branch,omitempty" maxLength:"200"`
+	Into     string `json:"into,omitempty" maxLength:"200"` // main if empty
+	Title    string `json:"title,omitempty" maxLength:"200"`
+	Text     string `json:"text,omitempty" maxLength:"10000"`
 }
 
 // A HostRepository is a repository that an organisation has on a git host.

@@ -27,11 +27,6 @@ func (c *Client) Bind(ctx context.Context, env, kind string, r pave.BindRequest)
 	return out, err
 }
 
-// Import lets the catalog know the repositories of an organisation on a git host.
-func (c *Client) Import(ctx context.Context, r pave.ImportRequest) (pave.Imported, error) {
-	return send[pave.Imported](ctx, c, http.MethodPost, "/v1/imports", r)
-}
-
 // Providers returns who may make resources of a kind, and what each must be told.
 func (c *Client) Providers(ctx context.Context) ([]pave.Provider, error) {
 	return list[pave.Provider](ctx, c, "/v1/providers", nil)

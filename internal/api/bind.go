@@ -43,10 +43,6 @@ func (s *server) bindRoutes() {
 		func(ctx context.Context, in *pageOnly) (*list[pave.Provider], error) {
 			return paged(in.Page, byProvider)(p.Providers(ctx))
 		})
-	handle(s, operation{"POST", "/v1/imports", "import", "Let the catalog know the repositories of an organisation on a git host", access.Admin, 0, nil},
-		func(ctx context.Context, in *struct{ Body pave.ImportRequest }) (*one[pave.Imported], error) {
-			return oneOf(p.Import(ctx, in.Body))
-		})
 	handle(s, operation{"DELETE", "/v1/environments/{name}/bindings/{kind}", "unbind", "Take a binding back", access.Admin, 0, nil},
 		func(ctx context.Context, in *BindingOf) (*one[pave.Bound], error) {
 			return oneOf(p.Unbind(ctx, in.Name, in.Kind))

@@ -73,6 +73,7 @@ func (s *server) routes() {
 	s.insightRoutes()
 	s.webhookRoutes()
 	s.bindRoutes()
+	s.hostRoutes()
 	s.moduleRoutes()
 	p := s.Platform
 	handle(s, operation{"GET", "/v1/resources", "list-resources", "Resources in the journal", access.Read, 0, nil},

@@ -148,7 +148,7 @@ func (a *app) root() *cobra.Command {
 	add("look", a.list(), a.get(), a.describe(), a.status(), a.explain(), a.logs(), a.events(), a.top(), a.audit(), a.clone(), a.open(), a.apiCall(), a.insight())
 	add("write", a.template(), a.ci())
 	add("run", a.watch(), a.retry(), a.cancel())
-	add("change", a.rename(false), a.bind(), a.unbind(), a.imports(), a.test(), a.redeliver())
+	add("change", a.rename(false), a.bind(), a.unbind(), a.imports(), a.propose(), a.test(), a.redeliver())
 	add("machine", a.run())
 	add("people", a.login(), a.logout(), a.whoami(), a.can(), a.approve(true), a.approve(false), a.invite(), a.suspend(true), a.suspend(false), a.admin())
 	add("machine", a.up(), a.down(), a.doctor(), a.version(), a.completion(), a.man(), a.server())

@@ -50,7 +50,7 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		}
 		get := func() (any, error) { return a.find(cmd.Context(), k, args[0], *q) }
 		if k.found != nil {
-			get = func() (any, error) { return k.found(cmd.Context(), a.api(), args[0]) }
+			get = func() (any, error) { return k.found(cmd.Context(), a.api(), args[0], *q) }
 		}
 		o, err := get()
 		if err != nil {

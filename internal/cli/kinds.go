@@ -22,6 +22,7 @@ const (
 // A query is what the flags of list and get narrow to.
 type query struct {
 	service, run, kind, state string
+	commit                    string
 	deleted                   bool
 	after                     int64
 	limit                     int
@@ -38,7 +39,7 @@ type kind struct {
 	// detail is what describe shows, where that is more than the list has; found
 	// gets it.
 	detail any
-	found  func(ctx context.Context, c *client.Client, name string) (any, error)
+	found  func(ctx context.Context, c *client.Client, name string, q query) (any, error)
 	// one gets an object by name where the server has a route for it.
 	one     func(ctx context.Context, c *client.Client, name string) (any, error)
 	names   func(v any) []string // the first is its name, the others are accepted too
@@ -101,7 +102,9 @@ func kinds() []kind {
 	}, func(t pave.Template) []string { return append([]string{t.Name}, t.Aliases...) }, templateColumns).
 		as("template", "templates", "golden paths", "go-http", global)
 	templates.detail = pave.TemplateDetail{}
-	templates.found = func(ctx context.Context, c *client.Client, name string) (any, error) { return c.Template(ctx, name) }
+	templates.found = func(ctx context.Context, c *client.Client, name string, _ query) (any, error) {
+		return c.Template(ctx, name)
+	}
 	return []kind{services, runs,
 		of(func(ctx context.Context, c *client.Client, q query) ([]pave.Resource, error) {
 			return c.ListResources(ctx, q.service)
@@ -124,6 +127,7 @@ func kinds() []kind {
 			return []string{fmt.Sprint(r.Number), r.ID, shortID(r.ID), r.Commit, fmt.Sprintf("%.7s", r.Commit)}
 		}, releaseColumns).
 			as("release", "releases", "built commits of a service, newest first", "3", inService),
+		checkKind(), proposalKind(),
 		of(func(ctx context.Context, c *client.Client, q query) ([]pave.Variable, error) {
 			return c.Variables(ctx, q.service)
 		}, func(v pave.Variable) []string { return []string{v.Name} }, variableColumns).

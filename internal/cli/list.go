@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"github.com/pave-platform/pave"
 	"github.com/spf13/cobra"
@@ -11,8 +12,8 @@ import (
 func (a *app) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list KIND", Aliases: []string{"ls"}, Short: "List objects of a kind",
-		Long: "List services, runs, resources, templates, environments, providers, teams, releases, variables,\n" +
-			"secrets, entities, revisions, events, users, members, tokens or webhooks. Singular and plural do both.",
+		Long: "List services, runs, resources, templates, environments, providers, teams, releases, checks,\n" +
+			"proposals, variables, secrets, entities, revisions, events, users, members, tokens or webhooks. Singular and plural do both.",
 		Example: examples("pave list services", "pave list runs --service payment-processor", "pave list templates --json name,version"),
 		Args:    cobra.ArbitraryArgs, RunE: a.group,
 	}
@@ -55,6 +56,8 @@ func (a *app) queryFlags(cmd *cobra.Command, k kind) *query {
 		f.StringVar(&q.kind, "kind", "", "apply, pipeline, rollout or sweep")
 		f.StringVar(&q.state, "state", "", "queued, running, done, stopped or canceled")
 		f.IntVar(&q.limit, "limit", 50, "at most so many, 1 to 200")
+	case "check":
+		f.StringVar(&q.commit, "commit", "", "of the commit of this `ID`, all of it; the last ones without")
 	case "event":
 		f.StringVar(&q.run, "run", "", "of the run of this `ID` and its child runs")
 		f.Int64Var(&q.after, "after", 0, "later than the event of this number")
@@ -62,6 +65,8 @@ func (a *app) queryFlags(cmd *cobra.Command, k kind) *query {
 	}
 	return q
 }
+
+var commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // checkQuery finds wrong flags before anything is asked of the server.
 func checkQuery(k kind, q query) error {
@@ -77,6 +82,9 @@ func checkQuery(k kind, q query) error {
 		if err := runArg(q.run); err != nil {
 			return err
 		}
+	}
+	if q.commit != "" && !commitPattern.MatchString(q.commit) {
+		return pave.BadField("commit", q.commit, "must be the whole id of a commit", "git rev-parse HEAD")
 	}
 	if q.limit < 0 || q.limit > 200 {
 		return pave.BadField("limit", fmt.Sprint(q.limit), "must be 1 to 200", "--limit 200")

@@ -112,7 +112,7 @@ func modules() kind {
 			return []column{{"NAME", m.Name, false}, {"KIND", m.Kind, false}, {"ENGINE", dash(m.Engine), false}, {"TITLE", m.Title, false}, {"SOURCE", m.Source, true}}
 		}).as("module", "modules", "Terraform modules that ship", "aws-rds-postgresql", global)
 	k.detail = pave.ModuleReading{}
-	k.found = func(ctx context.Context, c *client.Client, name string) (any, error) {
+	k.found = func(ctx context.Context, c *client.Client, name string, _ query) (any, error) {
 		return c.Module(ctx, strings.TrimPrefix(name, "pave:"))
 	}
 	return k

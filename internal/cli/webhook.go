@@ -24,7 +24,7 @@ func webhooks() kind {
 		as("webhook", "webhooks", "addresses that are told of events", "whk_01JD4T9XK2M7", global)
 	k.one = func(ctx context.Context, c *client.Client, id string) (any, error) { return c.Webhook(ctx, id) }
 	k.detail = webhookDetail{}
-	k.found = func(ctx context.Context, c *client.Client, id string) (any, error) {
+	k.found = func(ctx context.Context, c *client.Client, id string, _ query) (any, error) {
 		w, err := c.Webhook(ctx, id)
 		if err != nil {
 			return nil, err

@@ -29,11 +29,16 @@ import (
 // push, Conflict where the branch there has commits that this one lacks, Unavailable
 // where the host does not answer.
 func Push(ctx context.Context, client *http.Client, url, dir string, branch Ref) error {
-	ep, err := endpoint(url)
+	head, err := Head(dir, branch)
 	if err != nil {
 		return err
 	}
-	head, err := Head(dir, branch)
+	return PushCommit(ctx, client, url, dir, head, branch)
+}
+
+// PushCommit is Push for a commit that no branch of the repository at dir is at.
+func PushCommit(ctx context.Context, client *http.Client, url, dir, head string, branch Ref) error {
+	ep, err := endpoint(url)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,11 +58,22 @@ func (p *Platform) checksStep(ctx context.Context, t *workflow.Task) (workflow.R
 	if !ok {
 		return workflow.Result{Summary: "the host runs nothing"}, nil
 	}
-	checks, err := reporter.Checks(ctx, r, in.Commit)
+	checks, err := reporter.Checks(ctx, r, in.Commit, false)
 	if err != nil {
 		return workflow.Result{}, err
 	}
-	return judgeChecks(checks, in.Commit, time.Since(t.Started))
+	return judgeChecks(newest(checks), in.Commit, time.Since(t.Started))
+}
+
+// newest leaves of runs, the newest first, that of each name.
+func newest(checks []pave.CommitCheck) []pave.CommitCheck {
+	var out []pave.CommitCheck
+	for _, c := range checks {
+		if !slices.ContainsFunc(out, func(o pave.CommitCheck) bool { return o.Name == c.Name }) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // judgeChecks says whether the release may come, has to wait, or will not.
@@ -116,11 +128,11 @@ func (p *Platform) fromChecks(ctx context.Context, svc pave.Service, rec resourc
 		return nil, err
 	}
 	o := catalog.Observation{Kind: "component", Name: string(svc.Name), Service: svc.ID, Owner: string(svc.Team), Source: "checks"}
-	checks, err := reporter.Checks(ctx, r, commit)
+	checks, err := reporter.Checks(ctx, r, commit, false)
 	if err != nil {
 		o.Err = err.Error()
 	}
-	for _, c := range checks {
+	for _, c := range newest(checks) {
 		o.Facts = append(o.Facts, catalog.Fact{Key: "check." + c.Name, Value: c.State, Evidence: fmt.Sprintf("%s for %.7s", c.URL, commit)})
 	}
 	return []catalog.Observation{o}, nil

@@ -25,9 +25,19 @@ type (
 	Teller interface {
 		Tell(ctx context.Context, r Resource, commit string, s pave.CommitStatus) error
 	}
-	// A Reporter reads what the host ran for a commit, newest of each name.
+	// A Reporter reads what the host's own pipelines ran, the newest first: all of a
+	// commit, with their jobs where they are wanted, or the last ones where it is "".
 	Reporter interface {
-		Checks(ctx context.Context, r Resource, commit string) ([]pave.CommitCheck, error)
+		Checks(ctx context.Context, r Resource, commit string, jobs bool) ([]pave.CommitCheck, error)
+	}
+	// A Proposer opens changes for people to review.
+	Proposer interface {
+		Proposals(ctx context.Context, r Resource) ([]pave.Proposal, error)
+		// Propose opens one for a branch of the host's, or finds the one that is open.
+		Propose(ctx context.Context, r Resource, p pave.Proposal) (pave.Proposal, error)
+		// ProposeWorkflow opens one that adds what starts pave ci on the host. Conflict
+		// where something does already.
+		ProposeWorkflow(ctx context.Context, r Resource) (pave.Proposal, error)
 	}
 	// An Importer knows what an organisation has on a host; "" is that of the binding.
 	Importer interface {

@@ -9,6 +9,13 @@ import (
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
+// The outputs of what has credentials with an end: when they end, and from when on others
+// are due, in the form of RFC 3339.
+const (
+	OutputCredentialsEnd = "credentials_end"
+	OutputCredentialsDue = "credentials_due"
+)
+
 // Stale reports whether older credentials of a resource are good than it was applied
 // with. What knows no credentials has none.
 func (c *Controller) Stale(ctx context.Context, service string, ref pave.Ref) (bool, error) {

@@ -13,6 +13,7 @@ import (
 // by another one.
 var silent = map[string]string{
 	"POST /v1/imports":                                    "import, in test/e2e/host_test.go",
+	"POST /v1/services/{name}/proposals":                  "propose, in test/e2e/host_test.go",
 	"POST /v1/plans":                                      "makes nothing",
 	"POST /v1/modules":                                    "makes nothing",
 	"POST /login":                                         "the token's row is written when the program fetches it",

@@ -44,6 +44,9 @@ func TestRepositoryOnGitHub(t *testing.T) {
 		}
 		return nil
 	})
+	if out, err := h.Command(t.Context(), "propose", "workflow", "shop"); err == nil || !strings.Contains(out+err.Error(), "ci.yaml of shop starts pave ci already") {
+		t.Errorf("what starts pave ci is there: %s, %v", out, err)
+	}
 	run(t, h, "delete", "service", "shop", "--yes")
 	if _, ok := g.See("shop"); ok {
 		t.Error("deleted, it still has its name on the host")

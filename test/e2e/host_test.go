@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +58,7 @@ func TestRepositoryOnHost(t *testing.T) {
 	if out := run(t, h, "list", "entities", "--service", "shop", "--json", "facts"); !strings.Contains(out, "check.ci") {
 		t.Errorf("what the host ran is not known: %s", out)
 	}
+	proposes(t, h, remote(), commit)
 	if out := run(t, h, "import", "gitea"); !strings.Contains(out, "acme: repositories known: 1, with a service of pave: 1") {
 		t.Errorf("import says %s", out)
 	}
@@ -96,6 +98,35 @@ func TestRepositoryOnHost(t *testing.T) {
 	run(t, h, "restore", "shop", "--yes")
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("brought back, the host has %v", names)
+	}
+}
+
+// proposes shows what the host ran, and opens changes there.
+func proposes(t *testing.T, h *world.Home, remote, commit string) {
+	t.Helper()
+	if out := run(t, h, "list", "checks", "--service", "shop"); !strings.Contains(out, "ci") || !strings.Contains(out, commit[:7]) || !strings.Contains(out, "success") {
+		t.Errorf("what the host ran is %s", out)
+	}
+	id := strings.TrimSpace(run(t, h, "list", "checks", "--service", "shop", "-o", "name"))
+	if out := run(t, h, "describe", "check", id, "--service", "shop", "--json", "commit,jobs"); !strings.Contains(out, commit) || !strings.Contains(out, `"test"`) {
+		t.Errorf("the check is %s", out)
+	}
+	if out, err := h.Command(t.Context(), "propose", "change", "shop", "--branch", "refunds"); err == nil || !strings.Contains(out+err.Error(), "no branch on gitea") {
+		t.Errorf("a branch that is not there: %s, %v", out, err)
+	}
+	push := exec.CommandContext(t.Context(), "git", "--git-dir", filepath.Join(h.Dir, "git", "shop.git"), "push", "-q", remote, commit+":refs/heads/refunds")
+	if out, err := push.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	first := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--title", "Refunds", "--json", "url,number")
+	if again := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--json", "url,number"); again != first || !strings.Contains(first, "/pulls/") {
+		t.Errorf("proposed %s and then %s", first, again)
+	}
+	if out := run(t, h, "list", "proposals", "--service", "shop", "-o", "name"); out != "1\n" {
+		t.Errorf("open are %q", out)
+	}
+	if out := run(t, h, "audit", "--json", "action,object"); strings.Count(out, `"propose"`) != 2 {
+		t.Errorf("the audit log has %s", out)
 	}
 }
 

@@ -102,7 +102,9 @@ func rows() map[string]row {
 
 		"GET /v1/services/{name}": {want: reads}, "GET /v1/services/{name}/status": {want: reads}, "GET /v1/services/{name}/explain": {want: reads},
 		"GET /v1/services/{name}/revisions": {want: reads}, "GET /v1/services/{name}/releases": {want: reads}, "GET /v1/services/{name}/logs": {want: reads},
-		"GET /v1/services/{name}/variables": {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
+		"GET /v1/services/{name}/checks": {want: reads}, "GET /v1/services/{name}/proposals": {want: reads},
+		"POST /v1/services/{name}/proposals": {want: writes, body: `{"branch":"refunds"}`},
+		"GET /v1/services/{name}/variables":  {want: reads}, "GET /v1/services/{name}/secrets": {want: reads},
 		"POST /v1/services/{name}/connections":                {want: writes, body: `{"kind":"topic"}`},
 		"DELETE /v1/services/{name}/connections/{connection}": {want: writes, before: ended},
 		"POST /v1/services/{name}/exec":                       {want: writes, form: "{\"command\":[\"true\"]}\n", accept: "application/octet-stream"},

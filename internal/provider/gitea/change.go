@@ -6,7 +6,6 @@ import (
 	"net/url"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/provider/githost"
 )
 
 type pull struct {
@@ -25,13 +24,13 @@ type pull struct {
 	} `json:"user"`
 }
 
-func (p pull) plain() githost.Proposal {
-	return githost.Proposal{Number: int(p.Number), Title: p.Title, Text: p.Body, Branch: p.Head.Ref, Into: p.Base.Ref, Author: p.User.Login, URL: p.URL}
+func (p pull) plain() pave.Proposal {
+	return pave.Proposal{Number: int(p.Number), Title: p.Title, Text: p.Body, Branch: p.Head.Ref, Into: p.Base.Ref, Author: p.User.Login, URL: p.URL}
 }
 
 // Changes are the open pull requests, the newest first.
-func (h *Host) Changes(ctx context.Context, name string) ([]githost.Proposal, error) {
-	var out []githost.Proposal
+func (h *Host) Changes(ctx context.Context, name string) ([]pave.Proposal, error) {
+	var out []pave.Proposal
 	err := pages(ctx, h.api, h.repo(name, "pulls"), url.Values{"state": {"open"}}, func(page []pull) bool {
 		for _, p := range page {
 			out = append(out, p.plain())
@@ -45,7 +44,7 @@ func (h *Host) Changes(ctx context.Context, name string) ([]githost.Proposal, er
 }
 
 // Propose opens a pull request for a branch, or returns the open one of that branch.
-func (h *Host) Propose(ctx context.Context, name string, p githost.Proposal) (githost.Proposal, error) {
+func (h *Host) Propose(ctx context.Context, name string, p pave.Proposal) (pave.Proposal, error) {
 	var made pull
 	in := map[string]string{"head": p.Branch, "base": p.Into, "title": p.Title, "body": p.Text}
 	err := h.call(ctx, http.MethodPost, h.repo(name, "pulls"), in, &made)
@@ -54,12 +53,12 @@ func (h *Host) Propose(ctx context.Context, name string, p githost.Proposal) (gi
 	}
 	open, listErr := h.Changes(ctx, name)
 	if listErr != nil {
-		return githost.Proposal{}, listErr
+		return pave.Proposal{}, listErr
 	}
 	for _, o := range open {
 		if o.Branch == p.Branch && o.Into == p.Into {
 			return o, nil
 		}
 	}
-	return githost.Proposal{}, err
+	return pave.Proposal{}, err
 }

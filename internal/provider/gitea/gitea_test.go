@@ -192,7 +192,7 @@ func TestPushAndChanges(t *testing.T) {
 	everywhere(t, func(t *testing.T, w fake.World) {
 		h, ctx := openHost(t, w), t.Context()
 		main, _ := pushed(t, h, "web")
-		want := githost.Proposal{Title: "Cart", Text: "More of it.", Branch: "feature/cart", Into: "main"}
+		want := pave.Proposal{Title: "Cart", Text: "More of it.", Branch: "feature/cart", Into: "main"}
 		p, err := h.Propose(ctx, "web", want)
 		if err != nil || p.Number != 1 || p.URL == "" || p.Author != "ann" {
 			t.Fatalf("proposed %+v, %v", p, err)
@@ -202,7 +202,7 @@ func TestPushAndChanges(t *testing.T) {
 			t.Errorf("proposed again: %v %s", err, diff)
 		}
 		open, err := h.Changes(ctx, "web")
-		if diff := cmp.Diff([]githost.Proposal{p}, open); diff != "" || err != nil {
+		if diff := cmp.Diff([]pave.Proposal{p}, open); diff != "" || err != nil {
 			t.Errorf("open are: %v %s", err, diff)
 		}
 		st := pave.CommitStatus{Context: "pave/pipeline", State: "pending", Description: "Testing", URL: "http://127.0.0.1/runs/1"}

@@ -93,12 +93,19 @@ func TestRuns(t *testing.T) {
 		s.AddRun("shop", main, "pave.yaml", "completed", "failure")
 		s.AddRun("shop", other, "pave.yaml", "completed", "success")
 		runs, err := h.Runs(t.Context(), "shop", main)
-		if err != nil || len(runs) != 1 || len(runs[0].Jobs) != 1 {
+		if err != nil || len(runs) != 1 {
 			t.Fatalf("%s: %+v, %v", version, runs, err)
 		}
 		r := runs[0]
-		if r.State != pave.RunStopped || r.Jobs[0].State != pave.RunStopped || r.Jobs[0].Name != "test" || r.Ended.IsZero() || r.URL == "" {
+		if r.State != pave.RunStopped || r.Ended.IsZero() || r.URL == "" || r.Commit != main || r.Branch == "" {
 			t.Errorf("%s: %+v", version, r)
+		}
+		jobs, err := h.Jobs(t.Context(), "shop", r.ID)
+		if err != nil || len(jobs) != 1 || jobs[0].State != pave.RunStopped || jobs[0].Name != "test" {
+			t.Errorf("%s: jobs %+v, %v", version, jobs, err)
+		}
+		if all, err := h.Runs(t.Context(), "shop", ""); err != nil || len(all) != 2 {
+			t.Errorf("%s: of all commits %+v, %v", version, all, err)
 		}
 	}
 }

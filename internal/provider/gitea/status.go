@@ -42,6 +42,7 @@ type run struct {
 	Title      string    `json:"display_title"`
 	Path       string    `json:"path"`
 	HeadSHA    string    `json:"head_sha"`
+	Branch     string    `json:"head_branch"`
 	URL        string    `json:"html_url"`
 	Status     string    `json:"status"`
 	Conclusion string    `json:"conclusion"`
@@ -55,7 +56,10 @@ func (h *Host) Runs(ctx context.Context, name, commit string) ([]githost.Run, er
 	var all struct {
 		Runs []run `json:"workflow_runs"`
 	}
-	query := url.Values{"head_sha": {commit}, "limit": {strconv.Itoa(pageSize)}}
+	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
+	if commit != "" {
+		query.Set("head_sha", commit)
+	}
 	err := h.get(ctx, h.repo(name, "actions", "runs"), query, &all)
 	if pave.CodeOf(err) == pave.NotFound {
 		return h.tasks(ctx, name, commit)
@@ -65,25 +69,26 @@ func (h *Host) Runs(ctx context.Context, name, commit string) ([]githost.Run, er
 	}
 	var out []githost.Run
 	for _, r := range all.Runs {
-		if r.HeadSHA != commit {
+		if commit != "" && r.HeadSHA != commit {
 			continue
 		}
-		jobs, err := h.jobs(ctx, name, r.ID)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, githost.Run{ID: number(r.ID), Name: or(r.Path, r.Title), State: state(r.Status, r.Conclusion), URL: r.URL,
-			Started: r.Started, Ended: ended(r), Jobs: jobs})
+		out = append(out, githost.Run{ID: number(r.ID), Name: or(r.Path, r.Title), State: state(r.Status, r.Conclusion), Commit: r.HeadSHA, Branch: r.Branch,
+			URL: r.URL, Started: r.Started, Ended: ended(r)})
 	}
 	return out, nil
 }
 
-func (h *Host) jobs(ctx context.Context, name string, id int64) ([]githost.Job, error) {
+// Jobs are those of a run.
+func (h *Host) Jobs(ctx context.Context, name, id string) ([]githost.Job, error) {
 	var all struct {
 		Jobs []run `json:"jobs"`
 	}
 	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
-	if err := h.get(ctx, h.repo(name, "actions", "runs", number(id), "jobs"), query, &all); err != nil {
+	err := h.get(ctx, h.repo(name, "actions", "runs", id, "jobs"), query, &all)
+	if pave.CodeOf(err) == pave.NotFound {
+		return h.jobTasks(ctx, name, id)
+	}
+	if err != nil {
 		return nil, err
 	}
 	var out []githost.Job
@@ -107,6 +112,7 @@ type task struct {
 	Name     string    `json:"name"`
 	Number   int64     `json:"run_number"`
 	HeadSHA  string    `json:"head_sha"`
+	Branch   string    `json:"head_branch"`
 	Workflow string    `json:"workflow_id"`
 	Status   string    `json:"status"`
 	URL      string    `json:"url"`
@@ -114,30 +120,40 @@ type task struct {
 	Updated  time.Time `json:"updated_at"`
 }
 
-func (h *Host) tasks(ctx context.Context, name, commit string) ([]githost.Run, error) {
+func (h *Host) allTasks(ctx context.Context, name string) ([]task, error) {
 	var all struct {
 		Tasks []task `json:"workflow_runs"`
 	}
-	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
-	if err := h.get(ctx, h.repo(name, "actions", "tasks"), query, &all); err != nil {
+	err := h.get(ctx, h.repo(name, "actions", "tasks"), url.Values{"limit": {strconv.Itoa(pageSize)}}, &all)
+	return all.Tasks, err
+}
+
+func (t task) job() githost.Job {
+	job := githost.Job{Name: t.Name, State: state(t.Status, ""), Started: t.Started, URL: t.URL}
+	if job.State.Ended() {
+		job.Ended = t.Updated
+	}
+	return job
+}
+
+// tasks are the runs that the tasks make up.
+func (h *Host) tasks(ctx context.Context, name, commit string) ([]githost.Run, error) {
+	all, err := h.allTasks(ctx, name)
+	if err != nil {
 		return nil, h.lacks(ctx, err, "runs of Actions", "1.21")
 	}
 	var out []githost.Run
 	at := map[int64]int{} // by number
-	for _, t := range all.Tasks {
-		if t.HeadSHA != commit {
+	for _, t := range all {
+		if commit != "" && t.HeadSHA != commit {
 			continue
 		}
 		i, known := at[t.Number]
 		if !known {
 			i, at[t.Number] = len(out), len(out)
-			out = append(out, githost.Run{ID: number(t.Number), Name: t.Workflow, URL: t.URL, Started: t.Started, State: pave.RunDone})
+			out = append(out, githost.Run{ID: number(t.Number), Name: t.Workflow, Commit: t.HeadSHA, Branch: t.Branch, URL: t.URL, Started: t.Started, State: pave.RunDone})
 		}
-		job := githost.Job{Name: t.Name, State: state(t.Status, ""), Started: t.Started, URL: t.URL}
-		if job.State.Ended() {
-			job.Ended = t.Updated
-		}
-		out[i].Jobs = append(out[i].Jobs, job)
+		job := t.job()
 		out[i].State = worse(out[i].State, job.State)
 		if job.Ended.After(out[i].Ended) {
 			out[i].Ended = job.Ended
@@ -149,6 +165,18 @@ func (h *Host) tasks(ctx context.Context, name, commit string) ([]githost.Run, e
 		}
 	}
 	return out, nil
+}
+
+// jobTasks are the tasks of a run, by its number.
+func (h *Host) jobTasks(ctx context.Context, name, run string) ([]githost.Job, error) {
+	all, err := h.allTasks(ctx, name)
+	var out []githost.Job
+	for _, t := range all {
+		if number(t.Number) == run {
+			out = append(out, t.job())
+		}
+	}
+	return out, err
 }
 
 // state is what a server's words for a run are here. What is skipped is done.

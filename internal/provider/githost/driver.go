@@ -45,6 +45,7 @@ var (
 	_ resource.Teller   = (*Driver)(nil)
 	_ resource.Reporter = (*Driver)(nil)
 	_ resource.Importer = (*Driver)(nil)
+	_ resource.Proposer = (*Driver)(nil)
 )
 
 // Fields are those of every host, and the vendor's own.

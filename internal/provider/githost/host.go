@@ -127,14 +127,17 @@ type (
 	}
 	// A Runner runs pipelines of its own, which are read back.
 	Runner interface {
+		// Runs are all of a commit, or the last page of them where it is "".
 		Runs(ctx context.Context, name, commit string) ([]Run, error)
+		// Jobs are those of a run.
+		Jobs(ctx context.Context, name, run string) ([]Job, error)
 	}
 	// A Reviewer has changes that wait for a review: pull or merge requests.
 	Reviewer interface {
 		// Changes are those that are open, the newest first.
-		Changes(ctx context.Context, name string) ([]Proposal, error)
+		Changes(ctx context.Context, name string) ([]pave.Proposal, error)
 		// Propose opens one for a branch, or returns the open one of that branch.
-		Propose(ctx context.Context, name string, p Proposal) (Proposal, error)
+		Propose(ctx context.Context, name string, p pave.Proposal) (pave.Proposal, error)
 	}
 )
 
@@ -160,10 +163,11 @@ type Run struct {
 	ID      string
 	Name    string
 	State   pave.RunState
+	Commit  string
+	Branch  string
 	URL     string
 	Started time.Time
 	Ended   time.Time // zero while it runs
-	Jobs    []Job
 }
 
 // A Job is one job of a Run.
@@ -173,17 +177,6 @@ type Job struct {
 	Started time.Time
 	Ended   time.Time
 	URL     string
-}
-
-// A Proposal is a pull or merge request.
-type Proposal struct {
-	Number int
-	Title  string
-	Text   string
-	Branch string
-	Into   string
-	Author string
-	URL    string
 }
 
 // A Vendor opens hosts. A package of a vendor has one.

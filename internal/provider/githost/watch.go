@@ -55,8 +55,9 @@ func (d *Driver) Tell(ctx context.Context, r resource.Resource, commit string, s
 	return nil
 }
 
-// Checks are the runs of the host's own pipelines for a commit, the newest of each name.
-func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string) ([]pave.CommitCheck, error) {
+// Checks are the runs of the host's own pipelines, the newest first: all of a commit, with
+// their jobs where they are wanted, or the last ones where it is "".
+func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string, jobs bool) ([]pave.CommitCheck, error) {
 	o, err := d.at(ctx, r)
 	if err != nil {
 		return nil, err
@@ -72,10 +73,17 @@ func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string)
 	slices.SortStableFunc(runs, func(a, b Run) int { return b.Started.Compare(a.Started) })
 	var out []pave.CommitCheck
 	for _, run := range runs {
-		if slices.ContainsFunc(out, func(c pave.CommitCheck) bool { return c.Name == run.Name }) {
-			continue
+		c := pave.CommitCheck{ID: run.ID, Name: run.Name, State: checkOf(run.State), Commit: run.Commit, Branch: run.Branch, URL: run.URL, Started: run.Started, Ended: run.Ended}
+		if jobs {
+			all, err := runner.Jobs(ctx, r.ExternalID, run.ID)
+			if err != nil {
+				return nil, err
+			}
+			for _, j := range all {
+				c.Jobs = append(c.Jobs, pave.CheckJob{Name: j.Name, State: checkOf(j.State), URL: j.URL, Started: j.Started, Ended: j.Ended})
+			}
 		}
-		out = append(out, pave.CommitCheck{Name: run.Name, State: checkOf(run.State), URL: run.URL, Started: run.Started, Ended: run.Ended})
+		out = append(out, c)
 	}
 	return out, nil
 }
@@ -88,37 +96,6 @@ func checkOf(s pave.RunState) string {
 		return pave.CheckFailure
 	}
 	return pave.CheckPending
-}
-
-// Propose pushes a branch of the mirror and opens a change of main with it, or finds the
-// one that is open.
-func (d *Driver) Propose(ctx context.Context, r resource.Resource, p Proposal) (Proposal, error) {
-	o, err := d.at(ctx, r)
-	if err != nil {
-		return p, err
-	}
-	reviewer, ok := o.Host.(Reviewer)
-	if !ok {
-		return p, d.lacks("changes")
-	}
-	branch, err := git.ParseRef(p.Branch)
-	if err != nil {
-		return p, err
-	}
-	if err := o.still(ctx); err != nil {
-		return p, err
-	}
-	url, client, err := o.Git(ctx, r.ExternalID)
-	if err == nil {
-		err = git.Push(ctx, client, url, d.dir(r), branch)
-	}
-	if err != nil {
-		return p, err
-	}
-	if p.Into == "" {
-		p.Into = mainBranch
-	}
-	return reviewer.Propose(ctx, r.ExternalID, p)
 }
 
 // maxRepositories bounds what an import reads.

@@ -189,22 +189,25 @@ func (h *host) Runs(ctx context.Context, name, commit string) ([]githost.Run, er
 		return nil, problem("list workflow runs of "+name, err)
 	}
 	for _, r := range all.WorkflowRuns {
-		run := githost.Run{ID: strconv.FormatInt(r.GetID(), 10), Name: r.GetName(), State: stateOf(r.GetStatus(), r.GetConclusion()), URL: r.GetHTMLURL(), Started: r.GetRunStartedAt().Time}
+		run := githost.Run{ID: strconv.FormatInt(r.GetID(), 10), Name: r.GetName(), State: stateOf(r.GetStatus(), r.GetConclusion()),
+			Commit: r.GetHeadSHA(), Branch: r.GetHeadBranch(), URL: r.GetHTMLURL(), Started: r.GetRunStartedAt().Time}
 		if run.State.Ended() {
 			run.Ended = r.GetUpdatedAt().Time
-		}
-		if run.Jobs, err = h.jobs(ctx, name, r.GetID()); err != nil {
-			return nil, err
 		}
 		out = append(out, run)
 	}
 	return out, nil
 }
 
-func (h *host) jobs(ctx context.Context, name string, run int64) ([]githost.Job, error) {
+// Jobs are those of a run.
+func (h *host) Jobs(ctx context.Context, name, run string) ([]githost.Job, error) {
+	id, err := strconv.ParseInt(run, 10, 64)
+	if err != nil {
+		return nil, pave.BadField("run", run, "is no run of GitHub's", "a number")
+	}
 	var out []githost.Job
-	err := pages(func(o api.ListOptions) (*api.Response, error) {
-		all, resp, err := h.Actions.ListWorkflowJobs(ctx, h.org, name, run, &api.ListWorkflowJobsOptions{ListOptions: o})
+	err = pages(func(o api.ListOptions) (*api.Response, error) {
+		all, resp, err := h.Actions.ListWorkflowJobs(ctx, h.org, name, id, &api.ListWorkflowJobsOptions{ListOptions: o})
 		if err != nil {
 			return resp, err
 		}

@@ -117,10 +117,20 @@ func run(t *testing.T, dir string, args ...string) string {
 // push adds a commit to a branch of a repository on the host, over its protocol.
 func (r *rig) push(t *testing.T, name, branch, text string) {
 	t.Helper()
+	r.pushFile(t, name, branch, "main.go", text)
+}
+
+// pushFile pushes a commit on top of main that has a file, or has it not where text is "".
+func (r *rig) pushFile(t *testing.T, name, branch, file, text string) {
+	t.Helper()
 	clone := filepath.Join(t.TempDir(), "clone")
 	url := strings.Replace(r.hub.URL, "http://", "http://x-access-token:"+r.hub.Token().Reveal()+"@", 1)
 	run(t, "/", "clone", "-q", url+"/"+hub.Org+"/"+name+".git", clone)
-	if err := os.WriteFile(filepath.Join(clone, "main.go"), []byte(text), 0o644); err != nil {
+	err := os.Remove(filepath.Join(clone, file))
+	if text != "" {
+		err = os.WriteFile(filepath.Join(clone, file), []byte(text), 0o644)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, clone, "add", ".")

@@ -115,12 +115,12 @@ func cut(s string, n int) string {
 }
 
 // Changes are the open pull requests.
-func (h *host) Changes(ctx context.Context, name string) ([]githost.Proposal, error) {
+func (h *host) Changes(ctx context.Context, name string) ([]pave.Proposal, error) {
 	return h.pulls(ctx, name, "")
 }
 
-func (h *host) pulls(ctx context.Context, name, branch string) ([]githost.Proposal, error) {
-	var out []githost.Proposal
+func (h *host) pulls(ctx context.Context, name, branch string) ([]pave.Proposal, error) {
+	var out []pave.Proposal
 	err := pages(func(o api.ListOptions) (*api.Response, error) {
 		ask := &api.PullRequestListOptions{State: "open", ListOptions: o}
 		if branch != "" {
@@ -135,13 +135,13 @@ func (h *host) pulls(ctx context.Context, name, branch string) ([]githost.Propos
 	return out, problem("list pull requests of "+name, err)
 }
 
-func proposalOf(p *api.PullRequest) githost.Proposal {
-	return githost.Proposal{Number: p.GetNumber(), Title: p.GetTitle(), Text: p.GetBody(), Branch: p.GetHead().GetRef(),
+func proposalOf(p *api.PullRequest) pave.Proposal {
+	return pave.Proposal{Number: p.GetNumber(), Title: p.GetTitle(), Text: p.GetBody(), Branch: p.GetHead().GetRef(),
 		Into: p.GetBase().GetRef(), Author: p.GetUser().GetLogin(), URL: p.GetHTMLURL()}
 }
 
 // Propose opens a pull request, unless the branch has one.
-func (h *host) Propose(ctx context.Context, name string, p githost.Proposal) (githost.Proposal, error) {
+func (h *host) Propose(ctx context.Context, name string, p pave.Proposal) (pave.Proposal, error) {
 	open, err := h.pulls(ctx, name, p.Branch)
 	if err != nil || len(open) > 0 {
 		return append(open, p)[0], err

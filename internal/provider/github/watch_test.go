@@ -82,15 +82,20 @@ func TestFollowAndPropose(t *testing.T) {
 		t.Errorf("the mirror is at %s, the host at %s", here, there)
 	}
 
-	run(t, mirror, "branch", "pave/template-2", "main")
-	want := githost.Proposal{Title: "Template 2.0", Text: "what is new", Branch: "pave/template-2"}
+	want := pave.Proposal{Title: "Refunds", Text: "what is new", Branch: "refunds"}
+	for _, wrong := range []pave.Proposal{want, {Branch: "main"}, {Branch: "../x"}, {Branch: "main", Into: "nowhere"}} {
+		if _, err := rig.Propose(t.Context(), r, wrong); pave.CodeOf(err) != pave.Invalid {
+			t.Errorf("Propose %s: %v", wrong.Branch, err)
+		}
+	}
+	rig.push(t, r.ExternalID, "refunds", "package refunds\n")
 	for range 2 {
 		got, err := rig.Propose(t.Context(), r, want)
 		if err != nil || got.Number != 1 || got.Into != "main" || got.URL == "" {
 			t.Errorf("Propose: %+v, %v", got, err)
 		}
 	}
-	if diff, err := rig.Diff(t.Context(), r); err != nil || diff.Lost != "1 commit by 1 person, 1 open change" {
+	if diff, err := rig.Diff(t.Context(), r); err != nil || diff.Lost != "2 commits by 1 person, 1 open change" {
 		t.Errorf("lost %q, %v", diff.Lost, err)
 	}
 }
@@ -111,9 +116,11 @@ func TestNameTaken(t *testing.T) {
 	if here := run(t, mirror, "rev-parse", "main"); strings.TrimSpace(here) != first {
 		t.Errorf("main is at %s, it was at %s", here, first)
 	}
-	run(t, mirror, "branch", "pave/template-2", "main")
-	if _, err := rig.Propose(t.Context(), r, githost.Proposal{Title: "x", Branch: "pave/template-2"}); pave.CodeOf(err) != pave.Conflict {
+	if _, err := rig.Propose(t.Context(), r, pave.Proposal{Title: "x", Branch: "idea"}); pave.CodeOf(err) != pave.Conflict {
 		t.Errorf("Propose: %v", err)
+	}
+	if _, err := rig.ProposeWorkflow(t.Context(), r); pave.CodeOf(err) != pave.Conflict || strings.Contains(err.Error(), "pave ci") {
+		t.Errorf("ProposeWorkflow: %v", err)
 	}
 	_, err := rig.pipelines().Apply(t.Context(), rig.given(t, r, "DATABASE_URL=postgres://x"))
 	if seen, _ := rig.hub.See(r.ExternalID); pave.CodeOf(err) != pave.Conflict || len(seen.EnvSecrets["production"]) > 0 {
@@ -136,13 +143,16 @@ func TestStatusAndRuns(t *testing.T) {
 	rig.hub.AddRun(r.ExternalID, "ci", head, "completed", "failure")
 	rig.hub.AddRun(r.ExternalID, "deploy", head, "in_progress", nil)
 	rig.hub.AddRun(r.ExternalID, "lint", strings.Repeat("1", 40), "completed", "success")
-	checks, err := rig.Checks(t.Context(), r, head)
+	checks, err := rig.Checks(t.Context(), r, head, true)
 	if err != nil || len(checks) != 2 || checks[0].Name != "ci" || checks[0].State != pave.CheckFailure || checks[1].State != pave.CheckPending {
-		t.Errorf("checks %+v, %v", checks, err)
+		t.Fatalf("checks %+v, %v", checks, err)
 	}
-	runs, err := rig.host(t).(githost.Runner).Runs(t.Context(), r.ExternalID, head)
-	if err != nil || len(runs) != 2 || len(runs[0].Jobs) != 1 || runs[0].Jobs[0].Name != "check" || runs[0].Jobs[0].State != pave.RunStopped {
-		t.Errorf("runs %+v, %v", runs, err)
+	if c := checks[0]; c.Commit != head || c.Branch != "main" || len(c.Jobs) != 1 || c.Jobs[0].Name != "check" || c.Jobs[0].State != pave.CheckFailure {
+		t.Errorf("check %+v", c)
+	}
+	all, err := rig.Checks(t.Context(), r, "", false)
+	if err != nil || len(all) != 3 || len(all[0].Jobs) != 0 {
+		t.Errorf("of all commits %+v, %v", all, err)
 	}
 }
 

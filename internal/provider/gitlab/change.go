@@ -6,11 +6,10 @@ import (
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/provider/githost"
 )
 
-func proposal(m *gitlab.BasicMergeRequest) githost.Proposal {
-	p := githost.Proposal{Number: int(m.IID), Title: m.Title, Text: m.Description, Branch: m.SourceBranch, Into: m.TargetBranch, URL: m.WebURL}
+func proposal(m *gitlab.BasicMergeRequest) pave.Proposal {
+	p := pave.Proposal{Number: int(m.IID), Title: m.Title, Text: m.Description, Branch: m.SourceBranch, Into: m.TargetBranch, URL: m.WebURL}
 	if m.Author != nil {
 		p.Author = m.Author.Username
 	}
@@ -18,12 +17,12 @@ func proposal(m *gitlab.BasicMergeRequest) githost.Proposal {
 }
 
 // Changes are the open merge requests, the newest first.
-func (h *Host) Changes(ctx context.Context, name string) ([]githost.Proposal, error) {
+func (h *Host) Changes(ctx context.Context, name string) ([]pave.Proposal, error) {
 	all, err := pages(firstPage(), func(o gitlab.ListOptions) ([]*gitlab.BasicMergeRequest, *gitlab.Response, error) {
 		return h.api.MergeRequests.ListProjectMergeRequests(h.path(name), &gitlab.ListProjectMergeRequestsOptions{ListOptions: o,
 			State: gitlab.Ptr("opened"), OrderBy: gitlab.Ptr("created_at"), Sort: gitlab.Ptr("desc")}, with(ctx))
 	})
-	var out []githost.Proposal
+	var out []pave.Proposal
 	for _, m := range all {
 		out = append(out, proposal(m))
 	}
@@ -31,7 +30,7 @@ func (h *Host) Changes(ctx context.Context, name string) ([]githost.Proposal, er
 }
 
 // Propose opens a merge request for a branch, or returns the open one of that branch.
-func (h *Host) Propose(ctx context.Context, name string, p githost.Proposal) (githost.Proposal, error) {
+func (h *Host) Propose(ctx context.Context, name string, p pave.Proposal) (pave.Proposal, error) {
 	m, _, err := h.api.MergeRequests.CreateMergeRequest(h.path(name), &gitlab.CreateMergeRequestOptions{Title: &p.Title, Description: &p.Text,
 		SourceBranch: &p.Branch, TargetBranch: &p.Into}, with(ctx))
 	if err == nil {
@@ -39,16 +38,16 @@ func (h *Host) Propose(ctx context.Context, name string, p githost.Proposal) (gi
 	}
 	err = h.failed("merge request of "+h.path(name), err)
 	if pave.CodeOf(err) != pave.Conflict {
-		return githost.Proposal{}, err
+		return pave.Proposal{}, err
 	}
 	open, listErr := h.Changes(ctx, name)
 	if listErr != nil {
-		return githost.Proposal{}, listErr
+		return pave.Proposal{}, listErr
 	}
 	for _, o := range open {
 		if o.Branch == p.Branch && o.Into == p.Into {
 			return o, nil
 		}
 	}
-	return githost.Proposal{}, err
+	return pave.Proposal{}, err
 }

@@ -194,7 +194,7 @@ func TestChangesAndStatuses(t *testing.T) {
 	s, h := newHost(t)
 	ctx := t.Context()
 	main, _ := pushed(t, h, "web")
-	want := githost.Proposal{Title: "Cart", Text: "More of it.", Branch: "feature/cart", Into: "main"}
+	want := pave.Proposal{Title: "Cart", Text: "More of it.", Branch: "feature/cart", Into: "main"}
 	p, err := h.Propose(ctx, "web", want)
 	if err != nil || p.Number != 1 || p.URL == "" || p.Author != "ann" {
 		t.Fatalf("proposed %+v, %v", p, err)
@@ -213,8 +213,15 @@ func TestChangesAndStatuses(t *testing.T) {
 	s.AddPipeline("acme/payments/web", main, "external", "success") // what Tell made
 	s.AddPipeline("acme/payments/web", strings.Repeat("b", 40), "push", "success")
 	runs, err := h.Runs(ctx, "web", main)
-	if err != nil || len(runs) != 1 || runs[0].State != pave.RunStopped || runs[0].Ended.IsZero() || len(runs[0].Jobs) != 1 || runs[0].Jobs[0].State != pave.RunStopped {
-		t.Errorf("runs %+v, %v", runs, err)
+	if err != nil || len(runs) != 1 || runs[0].State != pave.RunStopped || runs[0].Ended.IsZero() || runs[0].Commit != main || runs[0].Branch == "" {
+		t.Fatalf("runs %+v, %v", runs, err)
+	}
+	jobs, err := h.Jobs(ctx, "web", runs[0].ID)
+	if err != nil || len(jobs) != 1 || jobs[0].State != pave.RunStopped {
+		t.Errorf("jobs %+v, %v", jobs, err)
+	}
+	if all, err := h.Runs(ctx, "web", ""); err != nil || len(all) != 2 {
+		t.Errorf("of all commits %+v, %v", all, err)
 	}
 }
 

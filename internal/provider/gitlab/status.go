@@ -45,20 +45,20 @@ func (h *Host) Tell(ctx context.Context, name, commit string, s pave.CommitStatu
 
 // Runs are the pipelines of a commit, but for the one that holds what others told.
 func (h *Host) Runs(ctx context.Context, name, commit string) ([]githost.Run, error) {
-	all, _, err := h.api.Pipelines.ListProjectPipelines(h.path(name), &gitlab.ListProjectPipelinesOptions{ListOptions: firstPage(), SHA: &commit}, with(ctx))
+	ask := &gitlab.ListProjectPipelinesOptions{ListOptions: firstPage()}
+	if commit != "" {
+		ask.SHA = &commit
+	}
+	all, _, err := h.api.Pipelines.ListProjectPipelines(h.path(name), ask, with(ctx))
 	if err != nil {
 		return nil, h.failed("pipelines of "+h.path(name), err)
 	}
 	var out []githost.Run
 	for _, p := range all {
-		if p.Source == "external" || p.SHA != commit {
+		if p.Source == "external" || commit != "" && p.SHA != commit {
 			continue
 		}
-		jobs, err := h.jobs(ctx, name, p.ID)
-		if err != nil {
-			return nil, err
-		}
-		run := githost.Run{ID: strconv.FormatInt(p.ID, 10), Name: p.Name, State: state(p.Status), URL: p.WebURL, Started: when(p.CreatedAt), Jobs: jobs}
+		run := githost.Run{ID: strconv.FormatInt(p.ID, 10), Name: p.Name, State: state(p.Status), Commit: p.SHA, Branch: p.Ref, URL: p.WebURL, Started: when(p.CreatedAt)}
 		if run.Name == "" {
 			run.Name = "pipeline " + run.ID
 		}
@@ -70,7 +70,12 @@ func (h *Host) Runs(ctx context.Context, name, commit string) ([]githost.Run, er
 	return out, nil
 }
 
-func (h *Host) jobs(ctx context.Context, name string, pipeline int64) ([]githost.Job, error) {
+// Jobs are those of a pipeline.
+func (h *Host) Jobs(ctx context.Context, name, run string) ([]githost.Job, error) {
+	pipeline, err := strconv.ParseInt(run, 10, 64)
+	if err != nil {
+		return nil, pave.BadField("run", run, "is no pipeline of GitLab's", "a number")
+	}
 	all, err := pages(firstPage(), func(o gitlab.ListOptions) ([]*gitlab.Job, *gitlab.Response, error) {
 		return h.api.Jobs.ListPipelineJobs(h.path(name), pipeline, &gitlab.ListJobsOptions{ListOptions: o}, with(ctx))
 	})
