@@ -15,8 +15,10 @@ const mediaType = "application/vnd.api+json"
 
 // types are those that answers are read into.
 var types = map[string]reflect.Type{
+	"applies":                reflect.TypeFor[tfe.Apply](),
 	"configuration-versions": reflect.TypeFor[tfe.ConfigurationVersion](),
 	"organizations":          reflect.TypeFor[tfe.Organization](),
+	"plans":                  reflect.TypeFor[tfe.Plan](),
 	"policy-checks":          reflect.TypeFor[tfe.PolicyCheck](),
 	"runs":                   reflect.TypeFor[tfe.Run](),
 	"state-version-outputs":  reflect.TypeFor[tfe.StateVersionOutput](),

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -22,6 +21,7 @@ type run struct {
 	overridden          bool
 	inputs              map[string]string
 	changes             []map[string]any
+	log                 string // of the part that failed
 }
 
 // Sent is what a run is given.
@@ -118,8 +118,9 @@ func (s *Server) work(mux *http.ServeMux) {
 	action("discard", "discarded")
 	action("cancel", "canceled")
 	s.onRun(mux, "GET /runs/{id}/policy-checks", s.policyChecks)
+	s.logs(mux)
 	s.on(mux, "GET /plans/{id}/json-output", func(w http.ResponseWriter, r *http.Request, _ Caller) {
-		http.Redirect(w, r, s.archive.URL+"/"+r.PathValue("id"), http.StatusTemporaryRedirect)
+		http.Redirect(w, r, s.archive.URL+"/plan/"+r.PathValue("id"), http.StatusTemporaryRedirect)
 	})
 }
 
@@ -206,7 +207,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request, by Caller) {
 func (s *Server) run(r *run) document {
 	return object("runs", r.id, map[string]any{"status": r.status, "message": r.message, "is-destroy": r.destroy, "plan-only": r.planOnly,
 		"created-at": s.made(r.at, r.then), "actions": map[string]any{"is-confirmable": r.confirmable(), "is-discardable": r.discardable(), "is-cancelable": r.status == "planning" || r.status == "applying"}},
-		map[string]any{"plan": related("plans", "plan-"+strings.TrimPrefix(r.id, "run-")), "workspace": related("workspaces", r.ws.id)})
+		map[string]any{"plan": related("plans", "plan-"+strings.TrimPrefix(r.id, "run-")), "apply": related("applies", "apply-"+strings.TrimPrefix(r.id, "run-")), "workspace": related("workspaces", r.ws.id)})
 }
 
 func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, _ Caller) {
@@ -232,20 +233,4 @@ func (s *Server) policyChecks(w http.ResponseWriter, r *http.Request, one *run) 
 			"result": map[string]any{"total-failed": hard + soft, "hard-failed": hard, "soft-failed": soft}}, nil))
 	}
 	s.list(w, r, all)
-}
-
-// plan gives out the plan of a run, where plans are kept.
-func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.Header.Get("Authorization") != "" {
-		s.t.Error("the token was sent to where plans are kept")
-	}
-	for _, one := range s.runs {
-		if strings.TrimPrefix(one.id, "run-") == strings.TrimPrefix(r.PathValue("id"), "plan-") {
-			_ = json.NewEncoder(w).Encode(map[string]any{"format_version": "1.2", "resource_changes": one.changes})
-			return
-		}
-	}
-	http.NotFound(w, r)
 }

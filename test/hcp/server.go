@@ -66,7 +66,7 @@ func New(t testing.TB, w World) *Server {
 	s.work(mux)
 	s.states(mux)
 	mux.HandleFunc("PUT /upload/{id}", s.upload) // it takes no token: the address is secret
-	archive.HandleFunc("GET /{id}", s.plan)
+	s.archives(archive)
 	s.Server, s.archive = httptest.NewServer(mux), httptest.NewServer(archive)
 	t.Cleanup(s.Close)
 	t.Cleanup(s.archive.Close)

@@ -73,6 +73,8 @@ func (s *Server) apply(r *run) bool {
 	ws, name, owner := r.ws, r.input("name"), r.input("pave_id")
 	ws.busy = 1
 	if there, taken := s.world.Find(name); taken && there.Owner != owner {
+		r.log = "Terraform v1.9.8\n" + said("warn", "it is late", "") +
+			said("error", "thing "+name+" already exists", "It is "+there.Owner+"'s; asked with "+ws.value("env", "PROVIDER_KEY")+".")
 		return false
 	}
 	if r.destroy {

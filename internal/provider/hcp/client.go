@@ -108,12 +108,7 @@ func (c *client) failed(what string, err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	text := err.Error()
-	for _, s := range c.secrets {
-		if v := s.Reveal(); len(v) > 3 {
-			text = strings.ReplaceAll(text, v, s.String())
-		}
-	}
+	text := c.redact(err.Error())
 	code, hint := pave.Unavailable, "pave retry goes on from here"
 	switch {
 	case errors.Is(err, tfe.ErrUnauthorized) || status == http.StatusUnauthorized || status == http.StatusForbidden:

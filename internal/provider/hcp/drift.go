@@ -35,6 +35,7 @@ func (d *Driver) Drift(ctx context.Context, r resource.Resource) ([]string, erro
 	}
 	if r.Fresh {
 		lines, _, err := c.planned(ctx, ws, lookMessage)
+		_, err = told(err)
 		return lines, err
 	}
 	runs, err := c.runs(ctx, ws)

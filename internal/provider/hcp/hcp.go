@@ -101,7 +101,7 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	}
 	err = c.finish(ctx, run, func(lines []string) error { return terraform.Refuse(lines, r) })
 	if err != nil {
-		return resource.State{}, err
+		return told(err)
 	}
 	return c.settled(ctx, ws)
 }
@@ -147,6 +147,7 @@ func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error
 // planLines is a plan for people, with the policies that it does not meet.
 func (c *client) planLines(ctx context.Context, ws *tfe.Workspace) ([]string, error) {
 	lines, unmet, err := c.planned(ctx, ws, message)
+	_, err = told(err)
 	if err == nil && unmet != "" {
 		lines = append(lines, unmet)
 	}
@@ -191,6 +192,7 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 			return err
 		}
 		if err := c.finish(ctx, run, func([]string) error { return nil }); err != nil {
+			_, err = told(err)
 			return err
 		}
 	}

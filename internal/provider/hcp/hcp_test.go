@@ -250,8 +250,12 @@ func TestRefused(t *testing.T) {
 	if _, err := g.world.Put(r.ExternalID, fake.Thing{Owner: "somebody", Limit: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.Apply(t.Context(), r); pave.CodeOf(err) != pave.Invalid || !strings.Contains(pave.HintOf(err), "/runs/run-") {
+	st, err := g.Apply(t.Context(), r)
+	if pave.CodeOf(err) != pave.Conflict || !strings.Contains(pave.HintOf(err), "/runs/run-") || !strings.Contains(err.Error(), "thing "+r.ExternalID+" already exists: It is somebody's") {
 		t.Errorf("a name that is taken: %v", err)
+	}
+	if notes := strings.Join(st.Notes, "\n"); !strings.Contains(notes, "Error: thing") || strings.Contains(notes+err.Error(), "pvcnry") {
+		t.Errorf("what is told of it: %s", notes)
 	}
 	if err := g.Delete(t.Context(), r); err != nil || g.world.Len() != 1 || len(g.Names()) != 0 {
 		t.Errorf("given up: %v, there are %d things, workspaces %v", err, g.world.Len(), g.Names())
@@ -396,6 +400,35 @@ func TestList(t *testing.T) {
 	if _, err := g.List(t.Context()); pave.CodeOf(err) != pave.Denied {
 		t.Errorf("by a token that is none: %v", err)
 	}
+}
+
+// The errors of a log are found in both of its forms, without colours, frames and secrets.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	c := &client{secrets: map[string]pave.Secret{"KEY": pave.NewSecret("pvcnry_key")}}
+	for log, want := range map[string]string{
+		"":                                    "",
+		"Terraform v1.9.8\nInitializing...\n": "",
+		"Plan: 1\n\x1b[31m╷\x1b[0m\n│ Error: no\x1b[0m access\n│ \n│ by pvcnry_key\n╵\n": "Error: no access|by " + pave.NewSecret("x").String(),
+		"{\"@level\":\"info\"}\n{\"diagnostic\":{\"severity\":\"warning\",\"summary\":\"old\"}}\n" +
+			"{\"diagnostic\":{\"severity\":\"error\",\"summary\":\"no quota\",\"detail\":\"ask\\nsomebody\"}}\n{broken\n": "Error: no quota|ask|somebody",
+	} {
+		if got := strings.Join(c.messages(log), "|"); got != want {
+			t.Errorf("%q: %q, want %q", log, got, want)
+		}
+	}
+}
+
+// Whatever a log looks like, no secret is in what is told of it.
+func FuzzMessages(f *testing.F) {
+	f.Add("{\"diagnostic\":{\"severity\":\"error\",\"summary\":\"pvcnry\\u005fkey\"}}\nError: pvcnry\x1b[0m_key")
+	f.Add("Error: no\n│ pvcnry_key")
+	c := &client{secrets: map[string]pave.Secret{"KEY": pave.NewSecret("pvcnry_key")}}
+	f.Fuzz(func(t *testing.T, log string) {
+		if told := strings.Join(c.messages(log), "\n"); strings.Contains(told, "pvcnry_key") {
+			t.Errorf("%q", told)
+		}
+	})
 }
 
 // An error of a call that was never sent is not what the call before it was answered.

@@ -243,7 +243,7 @@ func (c *client) ill(ctx context.Context, run *tfe.Run) error {
 	if run.Status != tfe.RunErrored {
 		return pave.Errorf(pave.Conflict, "HCP Terraform: somebody has %s run %s", run.Status, run.ID).WithHint("pave retry starts another one")
 	}
-	return pave.Errorf(pave.Invalid, "HCP Terraform: run %s failed", run.ID).WithHint("%s says why; then pave retry", c.page(run.ID))
+	return c.broken(ctx, run)
 }
 
 // policies says which checks a run did not pass; "" for none.
