@@ -192,6 +192,7 @@ func TestLife(t *testing.T) {
 	if got, err := l.Variable("shop", "staging", "DATABASE_URL"); err != nil || !strings.Contains(got, password) {
 		t.Errorf("the service is not given its database: %v", err)
 	}
+	l.taken()
 	l.canaries()
 	l.renewed()
 
@@ -217,7 +218,7 @@ func TestLife(t *testing.T) {
 	l.has(l.pave("plan", "delete", "service", "shop"), "1 things of workspace pave-res_", "(not kept)")
 	was := l.cloud.Names()[0]
 	l.pave("delete", "service", "shop", "--yes")
-	l.made(2, 0)
+	l.made(3, 0)
 	if _, there := l.world.Find("shop_staging"); there {
 		t.Error("deleted it is there")
 	}
@@ -257,6 +258,28 @@ func (l *lab) refused() {
 	}
 	if out := l.pave("doctor"); strings.Contains(out, "hcp-terraform") {
 		l.t.Errorf("it is bound: %s", out)
+	}
+}
+
+// taken creates a service whose database is there and foreign: the run tells why it failed,
+// and what it left is taken back.
+func (l *lab) taken() {
+	l.t.Helper()
+	if err := l.world.do(`CREATE ROLE taken_staging`); err != nil {
+		l.t.Fatal(err)
+	}
+	out, err := l.try(l.create("taken")...)
+	if err == nil {
+		l.t.Fatalf("what is foreign was taken\n%s", out)
+	}
+	l.has(out, "thing taken_staging already exists", "pave undo", "/runs/run-")
+	if strings.Contains(out, providerKey) {
+		l.t.Errorf("a secret of the log is shown\n%s", out)
+	}
+	l.pave("undo", strings.TrimSpace(l.pave("list", "runs", "--service", "taken", "--state", "stopped", "-o", "name")), "--yes")
+	l.made(2, 1)
+	if got, there := l.world.Find("taken_staging"); !there || got.Owner != "" {
+		l.t.Errorf("what is foreign was touched: %+v", got)
 	}
 }
 
