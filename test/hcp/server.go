@@ -116,7 +116,7 @@ type fault struct {
 }
 
 // Break lets the next call whose method and path contain a text go wrong: "500", "403",
-// "html", or "lost", which is done and never answered.
+// "429", "html", or "lost", which is done and never answered.
 func (s *Server) Break(path, how string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,6 +168,10 @@ func (s *Server) fail(w http.ResponseWriter, f fault, do func(http.ResponseWrite
 		http.Error(w, "no", http.StatusBadGateway)
 	case "403":
 		refuse(w, http.StatusForbidden, "forbidden", "")
+	case "429":
+		w.Header().Set("X-RateLimit-Reset", "soon")
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusTooManyRequests, "too many requests", "")
 	case "html":
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, "<html>a proxy</html>")

@@ -27,21 +27,6 @@ type client struct {
 	wait    time.Duration // between the last two looks
 }
 
-// statuses remembers how the last call was answered: the library's errors do not say.
-type statuses struct {
-	next http.RoundTripper
-	last int // 0: not at all
-}
-
-func (s *statuses) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.last = 0
-	resp, err := s.next.RoundTrip(r)
-	if err == nil {
-		s.last = resp.StatusCode
-	}
-	return resp, err
-}
-
 // connect opens the binding of a resource and signs in.
 func (d *Driver) connect(ctx context.Context, r resource.Resource) (*client, error) {
 	if err := ctx.Err(); err != nil {
@@ -82,19 +67,6 @@ func (d *Driver) dial(b resource.Opened) (*client, error) {
 	var err error
 	c.api, err = tfe.NewClient(&tfe.Config{Address: c.url, Token: c.secrets[terraform.TokenVariable].Reveal(), HTTPClient: &own})
 	return c, c.failed("sign in", err)
-}
-
-// elsewhere follows redirects to where plans are kept, which is another host: never with
-// the token, and never from https to what is not.
-func elsewhere(r *http.Request, via []*http.Request) error {
-	from := via[len(via)-1].URL
-	if len(via) > 5 || r.Method != http.MethodGet || from.Scheme == "https" && r.URL.Scheme != "https" {
-		return pave.Errorf(pave.Denied, "HCP Terraform: %s redirects to %s", from.Host, r.URL.Host).WithHint("is %s the address of it?", via[0].URL.Host)
-	}
-	if r.URL.Host != via[0].URL.Host {
-		r.Header.Del("Authorization")
-	}
-	return nil
 }
 
 // failed makes an error of pave's of one of the library: what it is the status says.

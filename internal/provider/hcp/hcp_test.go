@@ -199,6 +199,7 @@ func TestFaults(t *testing.T) {
 		{"POST /api/v2/runs", "lost", pave.Unavailable},
 		{"actions/apply", "lost", pave.Unavailable},
 		{"actions/apply", "500", pave.Unavailable},
+		{"actions/apply", "429", ""},
 		{"current-state-version-outputs", "500", pave.Unavailable},
 	} {
 		t.Run(c.path+" "+c.how, func(t *testing.T) {
@@ -208,6 +209,9 @@ func TestFaults(t *testing.T) {
 			r.Job = "run_1.database"
 			g.Break(c.path, c.how)
 			_, err := g.Apply(t.Context(), r)
+			if c.how == "429" && err != nil {
+				t.Errorf("it was not waited for: %v", err)
+			}
 			if err != nil && (c.code != "" && pave.CodeOf(err) != c.code || pave.HintOf(err) == "" || strings.Contains(err.Error(), "pvcnry")) {
 				t.Errorf("%v (%s), want %s", err, pave.CodeOf(err), c.code)
 			}
@@ -399,6 +403,38 @@ func TestList(t *testing.T) {
 	g.bounds = g.bounds[:1]
 	if _, err := g.List(t.Context()); pave.CodeOf(err) != pave.Denied {
 		t.Errorf("by a token that is none: %v", err)
+	}
+}
+
+// What headers say of the rate of calls is believed within reason.
+func TestTame(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ limit, reset, after, wantLimit, wantReset string }{
+		{"30", "0.25", "", "30", "0.25"},
+		{"", "", "", "", ""},
+		{"many", "soon", "", "", ""},
+		{"1e999", "1e999", "", "", ""},
+		{"0.001", "86400", "", "", "60"},
+		{"NaN", "NaN", "", "", ""},
+		{"Inf", "Inf", "", "", "60"},
+		{"30", "-1", "", "30", ""},
+		{"30", "", "7", "30", "7"},
+		{"30", "", "Sun, 01 Mar 2026 12:00:09 GMT", "30", "9"},
+		{"30", "", "Sun, 01 Mar 2026 11:00:00 GMT", "30", ""},
+		{"30", "", "later", "30", ""},
+		{"30", "2", "7", "30", "2"},
+	} {
+		resp := &http.Response{Header: http.Header{}}
+		for name, value := range map[string]string{rateHeader: c.limit, resetHeader: c.reset, "Retry-After": c.after} {
+			if value != "" {
+				resp.Header.Set(name, value)
+			}
+		}
+		tame(resp, now)
+		if limit, reset := resp.Header.Get(rateHeader), resp.Header.Get(resetHeader); limit != c.wantLimit || reset != c.wantReset {
+			t.Errorf("%+v: %q, %q", c, limit, reset)
+		}
 	}
 }
 
