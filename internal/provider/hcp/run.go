@@ -83,6 +83,7 @@ func (c *client) resume(ctx context.Context, ws *tfe.Workspace, w wish) (*tfe.Ru
 		if !ours || run.PlanOnly || ended(run.Status) || run.Actions == nil {
 			continue
 		}
+		var err error
 		switch {
 		case run.Actions.IsDiscardable:
 			err = c.api.Runs.Discard(ctx, run.ID, tfe.RunDiscardOptions{Comment: tfe.String("pave has given it up")})
