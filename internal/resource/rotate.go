@@ -9,6 +9,13 @@ import (
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
+// The outputs of credentials that end by themselves, as RFC 3339 in UTC: when they do, and
+// from when on others should be made in their place.
+const (
+	OutputCredentialsEnd = "credentials_end"
+	OutputCredentialsDue = "credentials_due"
+)
+
 // Stale reports whether older credentials of a resource are good than it was applied
 // with. What knows no credentials has none.
 func (c *Controller) Stale(ctx context.Context, service string, ref pave.Ref) (bool, error) {
