@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help setup setup-test build demo test test-real test-faults test-vault test-gitea soak kills bench check fmt fuzz clean
+.PHONY: help setup setup-test build demo test test-real test-faults test-vault test-tofu test-gitea soak kills bench check fmt fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,10 @@ test-faults: setup setup-test ## the whole matrix of faults of outside systems (
 
 test-vault: setup setup-test ## against a real Vault server, which is built first (some 5 minutes); outside of CI
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 55m -count=1 ./internal/provider/vault ./test/vault
+
+test-tofu: setup setup-test ## modules with OpenTofu, which is built first (some 5 minutes); outside of CI
+	cd tools/tofu && go build -o ../../bin/tofu github.com/opentofu/opentofu/cmd/tofu
+	PAVE_TERRAFORM=$(CURDIR)/bin/tofu PAVE_TEST_REAL=1 go test -vet=off -timeout 30m -count=1 ./internal/provider/terraform ./modules ./test/terraform
 
 test-gitea: setup setup-test ## against a real Gitea, which is built first (some 6 minutes); outside of CI
 	PAVE_TEST_GITEA=build go test -vet=off -timeout 55m -count=1 ./internal/provider/gitea ./test/githost/gitea

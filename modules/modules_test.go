@@ -2,6 +2,8 @@ package modules_test
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -139,7 +141,7 @@ func TestTerraform(t *testing.T) {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	terraform, err := exec.LookPath("terraform")
+	terraform, err := exec.LookPath(cmp.Or(os.Getenv("PAVE_TERRAFORM"), "terraform"))
 	if err != nil {
 		t.Skip("there is no terraform on this machine")
 	}
@@ -158,6 +160,9 @@ func TestTerraform(t *testing.T) {
 			}
 		}
 	})
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "mirror/registry.terraform.io"), 0o755), os.Symlink("registry.terraform.io", filepath.Join(dir, "mirror/registry.opentofu.org"))); err != nil {
+		t.Fatal(err)
+	}
 	for _, o := range oracles {
 		s := o.fetch(t, wanted)
 		for name := range s.Resources {

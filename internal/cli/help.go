@@ -72,6 +72,7 @@ const environmentHelp = `Environment variables that pave reads:
   PAVE_KEEP          days for which runs, events and plans are kept, 90 without
   PAVE_ALLOW         private hosts (HOST or HOST:PORT) and networks that the server may call:
                      for templates, repositories to adopt, webhooks
+  PAVE_TERRAFORM     the program for Terraform modules: terraform, tofu or a path; terraform, else tofu
   PAVE_CREDENTIALS   a file with logins for git hosts, a line https://USER:TOKEN@HOST each
   PAVE_STORE_URL     the platform's database, instead of SQLite in PAVE_HOME
   PAVE_POSTGRES_URL  the database server of the services, instead of one that the node runs

@@ -67,7 +67,7 @@ func (p *Platform) driftOf(ctx context.Context, svc pave.Service) error {
 		}
 	}
 	if len(heal) == 0 {
-		return nil
+		return p.rotateDue(ctx, svc, resources)
 	}
 	_, err = p.healAlone(ctx, svc, heal)
 	return err
@@ -90,8 +90,13 @@ func (p *Platform) healAlone(ctx context.Context, svc pave.Service, refs []strin
 	if len(last) > 0 && last[0].Title == healTitle(svc.Name) && last[0].State != pave.RunDone {
 		return false, nil
 	}
+	return p.alone(ctx, pave.Heal{Service: string(svc.Name), Resources: refs})
+}
+
+// alone does what nobody asked for, and reports whether there was anything to do.
+func (p *Platform) alone(ctx context.Context, r pave.Request) (began bool, err error) {
 	ctx = pave.WithPrincipal(ctx, pave.Principal{User: pave.User{ID: "pave", Name: "pave", Admin: true}})
-	plan, err := p.Plan(ctx, pave.Heal{Service: string(svc.Name), Resources: refs})
+	plan, err := p.Plan(ctx, r)
 	if err != nil || plan.Empty() {
 		return false, err
 	}

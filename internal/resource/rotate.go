@@ -9,8 +9,8 @@ import (
 	"github.com/pave-platform/pave/internal/workflow"
 )
 
-// The outputs of credentials that end by themselves, as RFC 3339 in UTC: when they do, and
-// from when on others should be made in their place.
+// The outputs of what has credentials with an end: when they end, and from when on others
+// are due, in the form of RFC 3339.
 const (
 	OutputCredentialsEnd = "credentials_end"
 	OutputCredentialsDue = "credentials_due"

@@ -156,7 +156,7 @@ func terraforms(c Config, n *node.Client, vault *resource.Vault, root bool) []*t
 	}
 	var out []*terraform.Driver
 	for _, kind := range append(slices.Clone(pave.BackingKinds), pave.KindRole) {
-		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), UID: uid, Env: see})
+		out = append(out, &terraform.Driver{Kind: kind, Node: n, Vault: vault, Dir: c.path("terraform"), Program: c.Terraform, UID: uid, Env: see})
 	}
 	return out
 }

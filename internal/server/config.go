@@ -43,18 +43,21 @@ type Config struct {
 	Allow []string
 	// Credentials is a file with logins for git hosts; "" is none.
 	Credentials string
-	OIDC        OIDC
+	// Terraform is the name or path of the program that modules are run with; "" is
+	// terraform, else tofu.
+	Terraform string
+	OIDC      OIDC
 }
 
 // FromEnvironment is the configuration of this machine and user: PAVE_HOME,
 // PAVE_CONFIG, PAVE_LISTEN, PAVE_ROUTER, PAVE_TEMPLATES, PAVE_STORE_URL,
-// PAVE_POSTGRES_URL, PAVE_ALLOW, PAVE_CREDENTIALS, PAVE_TLS_LISTEN, PAVE_TLS,
+// PAVE_POSTGRES_URL, PAVE_ALLOW, PAVE_CREDENTIALS, PAVE_TERRAFORM, PAVE_TLS_LISTEN, PAVE_TLS,
 // PAVE_TLS_CERT, PAVE_TLS_KEY, PAVE_HOST, PAVE_KEEP, PAVE_SERVER and PAVE_OIDC_... over the folders that are usual.
 func FromEnvironment(version string) (Config, error) {
 	c := Config{Version: version, Name: os.Getenv("PAVE_SERVER"), Home: os.Getenv("PAVE_HOME"), Listen: or(os.Getenv("PAVE_LISTEN"), DefaultListen),
 		Router: or(os.Getenv("PAVE_ROUTER"), DefaultRouter), Templates: filepath.SplitList(os.Getenv("PAVE_TEMPLATES")),
 		Store: os.Getenv("PAVE_STORE_URL"), Postgres: os.Getenv("PAVE_POSTGRES_URL"),
-		Allow: strings.FieldsFunc(os.Getenv("PAVE_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' }), Credentials: os.Getenv("PAVE_CREDENTIALS")}
+		Allow: strings.FieldsFunc(os.Getenv("PAVE_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' }), Credentials: os.Getenv("PAVE_CREDENTIALS"), Terraform: os.Getenv("PAVE_TERRAFORM")}
 	c.TLS = TLS{Listen: os.Getenv("PAVE_TLS_LISTEN"), Local: os.Getenv("PAVE_TLS") == "local", Cert: os.Getenv("PAVE_TLS_CERT"),
 		Key: os.Getenv("PAVE_TLS_KEY"), Hosts: strings.FieldsFunc(os.Getenv("PAVE_HOST"), func(r rune) bool { return r == ',' || r == ' ' })}
 	c.OIDC = oidcFromEnvironment()

@@ -5,6 +5,7 @@ package terraform_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,10 +39,8 @@ func newLab(t *testing.T) *lab {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	if _, err := exec.LookPath("terraform"); err != nil {
-		if _, err := exec.LookPath("tofu"); err != nil {
-			t.Skip("neither terraform nor tofu is on this machine")
-		}
+	if program() == "" {
+		t.Skip("neither terraform nor tofu is on this machine")
 	}
 	dir, err := os.MkdirTemp("/tmp", "pvf")
 	if err != nil {
@@ -52,6 +51,9 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	mirror := filepath.Join(dir, "mirror", "registry.terraform.io/pave-platform/pavetest/0.1.0", runtime.GOOS+"_"+runtime.GOARCH)
+	if err := errors.Join(os.MkdirAll(mirror, 0o755), os.Symlink("registry.terraform.io", filepath.Join(dir, "mirror", "registry.opentofu.org"))); err != nil {
+		t.Fatal(err) // the second is where OpenTofu looks
+	}
 	build := exec.Command("go", "build", "-o", filepath.Join(mirror, "terraform-provider-pavetest_v0.1.0"), ".")
 	build.Dir = "../../tools/terraform-provider-pavetest"
 	if out, err := build.CombinedOutput(); err != nil {
@@ -78,6 +80,16 @@ func newLab(t *testing.T) *lab {
 	l.pave("bind", "staging", "database", "terraform", "--module", l.module, "--set", "connections=15", "--mirror", l.mirror,
 		"--secret-file", "PAVETEST_URL="+write("url", url+separator+"application_name="+canary), "--secret-file", "PAVETEST_FAULTS="+write("where", l.faults))
 	return l
+}
+
+// program is the one that modules are run with; "" where there is none.
+func program() string {
+	for _, name := range []string{os.Getenv("PAVE_TERRAFORM"), "terraform", "tofu"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 // rebind binds the module again; what the provider is given stays.

@@ -101,7 +101,7 @@ func newHome(t testing.TB, as *syscall.Credential, env []string) *Home {
 	h.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PAVE_HOME=" + h.Dir, "PAVE_CONFIG=" + h.Keys,
 		"PAVE_LISTEN=127.0.0.1:0", "PAVE_ROUTER=127.0.0.1:0", "PAVE_TEMPLATES=" + b.Templates,
 		"PAVE_FAILPOINT_FILE=" + h.armFile(), "PAVE_FAILPOINT_LIST=" + h.listFile()}
-	for _, k := range []string{"GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"} {
+	for _, k := range []string{"GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "PAVE_TERRAFORM"} {
 		if v := os.Getenv(k); v != "" {
 			h.env = append(h.env, k+"="+v)
 		}

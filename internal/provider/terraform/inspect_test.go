@@ -3,6 +3,7 @@ package terraform
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -249,5 +250,21 @@ func TestEngineWords(t *testing.T) {
 	parts = map[string]string{"host": "db.example.com", "port": "3306", "name": "shop", "user": "app", "password": "x"}
 	if address, err = addressOf(pave.KindDatabase, "mysql", func(w string) string { return parts[w] }); err != nil || address.Reveal() != "mysql://app:x@db.example.com:3306/shop" {
 		t.Errorf("%s, %v", address.Reveal(), err)
+	}
+}
+
+func TestBinary(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"tofu": 0o755, "other": 0o755, "plain": 0o644} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for program, want := range map[string]string{"": "tofu", "tofu": "tofu", filepath.Join(dir, "other"): "other", "terraform": "", "plain": "", "/nowhere/tofu": ""} {
+		got, err := (&Driver{Program: program, Env: map[string]string{"PATH": dir}}).binary()
+		if want == "" && (pave.CodeOf(err) != pave.Unavailable || !strings.Contains(err.Error(), "PAVE_TERRAFORM: "+program)) || want != "" && got != filepath.Join(dir, want) {
+			t.Errorf("%q: %q, %v", program, got, err)
+		}
 	}
 }

@@ -29,10 +29,13 @@ type Driver struct {
 	Kind  string
 	Node  *node.Client
 	Vault Vault
-	Dir   string            // for modules, working folders and states
-	UID   int               // whom terraform runs as; 0 is the node's own user
-	Env   map[string]string // what it may see: PATH, proxies, certificates
-	Key   Sealer            // of the copies of states
+	Dir   string // for modules, working folders and states
+	// Program is the name or path of the program, terraform or OpenTofu; "" is terraform,
+	// else tofu.
+	Program string
+	UID     int               // whom terraform runs as; 0 is the node's own user
+	Env     map[string]string // what it may see: PATH, proxies, certificates
+	Key     Sealer            // of the copies of states
 	// Fetch brings the module at an address as a zip, and says what commit it is of.
 	Fetch func(ctx context.Context, address string) (archive []byte, commit string, err error)
 }
@@ -250,10 +253,14 @@ func (d *Driver) List(context.Context) ([]resource.Found, error) {
 
 // Look names the folder with the state.
 func (d *Driver) Look(r resource.Resource) []string {
-	if s, err := specOf(r); err == nil && remote(r.ID, s.Module) {
-		return []string{"terraform -chdir=" + filepath.Join(d.folder(r.ID), moduleDir) + " state list"}
+	program := "terraform"
+	if path, err := d.binary(); err == nil {
+		program = filepath.Base(path)
 	}
-	return []string{"terraform state list -state=" + filepath.Join(d.folder(r.ID), stateFile)}
+	if s, err := specOf(r); err == nil && remote(r.ID, s.Module) {
+		return []string{program + " -chdir=" + filepath.Join(d.folder(r.ID), moduleDir) + " state list"}
+	}
+	return []string{program + " state list -state=" + filepath.Join(d.folder(r.ID), stateFile)}
 }
 
 // Checks says whether terraform is there, for the doctor.

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -40,7 +41,7 @@ func newRig(t *testing.T) *rig {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	if _, err := (&Driver{}).binary(); err != nil {
+	if _, err := (&Driver{Program: os.Getenv("PAVE_TERRAFORM")}).binary(); err != nil {
 		t.Skip(err)
 	}
 	dir, err := os.MkdirTemp("/tmp", "pvf") // sockets have short paths
@@ -52,6 +53,9 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	mirror := filepath.Join(dir, "mirror", "registry.terraform.io/pave-platform/pavetest/0.1.0", runtime.GOOS+"_"+runtime.GOARCH)
+	if err := errors.Join(os.MkdirAll(mirror, 0o755), os.Symlink("registry.terraform.io", filepath.Join(dir, "mirror", "registry.opentofu.org"))); err != nil {
+		t.Fatal(err) // the second is where OpenTofu looks
+	}
 	build := exec.Command("go", "build", "-o", filepath.Join(mirror, "terraform-provider-pavetest_v0.1.0"), ".")
 	build.Dir = "../../../tools/terraform-provider-pavetest"
 	if out, err := build.CombinedOutput(); err != nil {
@@ -84,7 +88,7 @@ func newRig(t *testing.T) *rig {
 	if os.Geteuid() == 0 {
 		uid = 69998
 	}
-	g.Driver = &Driver{Kind: pave.KindDatabase, Node: client, Dir: filepath.Join(dir, "terraform"), UID: uid, Key: key, Env: map[string]string{"PATH": os.Getenv("PATH")},
+	g.Driver = &Driver{Kind: pave.KindDatabase, Program: os.Getenv("PAVE_TERRAFORM"), Node: client, Dir: filepath.Join(dir, "terraform"), UID: uid, Key: key, Env: map[string]string{"PATH": os.Getenv("PATH")},
 		Vault: held{"url": pave.NewSecret(g.pg.URL("postgres")), "faults": pave.NewSecret(g.faults())}}
 	g.bind = g.keep(t, filepath.Join(dir, "mirror"))
 	return g

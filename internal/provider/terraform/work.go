@@ -358,15 +358,28 @@ func counted(lines []byte) []string {
 	return out
 }
 
-// binary finds terraform, or OpenTofu where there is none.
+// binary finds the program that is meant; without one terraform, or OpenTofu where there is
+// none.
 func (d *Driver) binary() (string, error) {
-	for _, name := range []string{"terraform", "tofu"} {
-		for _, dir := range filepath.SplitList(cmp.Or(d.Env["PATH"], os.Getenv("PATH"))) {
+	names := []string{"terraform", "tofu"}
+	if d.Program != "" {
+		names = []string{d.Program}
+	}
+	for _, name := range names {
+		dirs := filepath.SplitList(cmp.Or(d.Env["PATH"], os.Getenv("PATH")))
+		if filepath.IsAbs(name) {
+			dirs = []string{"/"}
+		}
+		for _, dir := range dirs {
 			file := filepath.Join(dir, name)
 			if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Mode().Perm()&0o111 != 0 {
 				return file, nil
 			}
 		}
+	}
+	if d.Program != "" {
+		return "", pave.Errorf(pave.Unavailable, "PAVE_TERRAFORM: %s is not on this machine", d.Program).
+			WithHint("install it where every user finds it, or unset PAVE_TERRAFORM and start the server anew: pave down, pave up")
 	}
 	return "", pave.Errorf(pave.Unavailable, "neither terraform nor tofu is on this machine").
 		WithHint("install terraform or OpenTofu where every user finds it, then pave retry; pave unbind ENV %s does without", d.Kind)
