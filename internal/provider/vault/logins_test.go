@@ -289,7 +289,7 @@ func TestRoleDrift(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Call("POST", b.rolePath(), map[string]any{"db_name": "shopdb", "creation_statements": []string{"SELECT 1"}, "default_ttl": 60, "max_ttl": 86400})
+		s.Call("POST", b.rolePath(), map[string]any{"db_name": "shopdb", "creation_statements": []string{"SELECT 1"}, "revocation_statements": []string{"SELECT 2"}, "default_ttl": 60, "max_ttl": 86400})
 		got, err := d.Drift(t.Context(), r)
 		if err != nil || len(got) != 1 || !strings.Contains(got[0], "[creation_statements revocation_statements default_ttl]") {
 			t.Errorf("drift %v, %v", got, err)
@@ -299,6 +299,17 @@ func TestRoleDrift(t *testing.T) {
 		}
 		if got, err := d.Drift(t.Context(), r); err != nil || len(got) > 0 {
 			t.Errorf("after it was written again: %v, %v", got, err)
+		}
+		d.bound.Settings["statements"] = `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' IN ROLE "{owner}"`
+		own := d.with(r, 1)
+		if st := d.apply(own); d.logins() != "2" || !st.Ready {
+			t.Errorf("by own statements there are %s logins: %+v", d.logins(), st)
+		}
+		if got, err := d.Drift(t.Context(), own); err != nil || len(got) > 0 {
+			t.Errorf("by own statements: %v, %v", got, err)
+		}
+		if err := d.Delete(t.Context(), own); err != nil || d.logins() != "0" {
+			t.Errorf("%s logins are left, %v", d.logins(), err)
 		}
 	})
 }

@@ -57,10 +57,13 @@ func (f *fake) database(r *http.Request, path string, in map[string]any, t *toke
 		delete(all, name)
 		return reply{status: 204}
 	}
-	if all[name] = in; door == "config" {
-		roles, _ := in["allowed_roles"].(string)
+	if roles, ok := in["allowed_roles"].(string); ok {
 		in["allowed_roles"] = strings.Split(roles, ",")
 	}
+	if all[name] == nil {
+		all[name] = map[string]any{}
+	}
+	maps.Copy(all[name], in) // what is not said stays
 	return reply{status: 204}
 }
 
