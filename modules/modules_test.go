@@ -3,7 +3,6 @@ package modules_test
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -160,22 +159,21 @@ func TestTerraform(t *testing.T) {
 			}
 		}
 	})
-	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "mirror/registry.terraform.io"), 0o755), os.Symlink("registry.terraform.io", filepath.Join(dir, "mirror/registry.opentofu.org"))); err != nil {
-		t.Fatal(err)
-	}
 	for _, o := range oracles {
 		s := o.fetch(t, wanted)
 		for name := range s.Resources {
 			delete(wanted, name)
 		}
-		home := filepath.Join(dir, "mirror/registry.terraform.io/hashicorp", o.provider, o.providerVersion, runtime.GOOS+"_"+runtime.GOARCH)
-		if err := os.MkdirAll(home, 0o755); err != nil {
-			t.Fatal(err)
+		for _, registry := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+			home := filepath.Join(dir, "mirror", registry, "hashicorp", o.provider, o.providerVersion, runtime.GOOS+"_"+runtime.GOARCH)
+			if err := os.MkdirAll(home, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Link(stub, filepath.Join(home, "terraform-provider-"+o.provider+"_v"+o.providerVersion)); err != nil {
+				t.Fatal(err)
+			}
+			s.write(t, filepath.Join(home, "schema.json"))
 		}
-		if err := os.Link(stub, filepath.Join(home, "terraform-provider-"+o.provider+"_v"+o.providerVersion)); err != nil {
-			t.Fatal(err)
-		}
-		s.write(t, filepath.Join(home, "schema.json"))
 	}
 	if len(wanted) > 0 {
 		t.Fatalf("the packages do not have %v", wanted)

@@ -24,16 +24,17 @@ var names = []string{"go-http", "node-express", "python-service", "static-site",
 
 // options are what a developer may choose of a database, a cache and a queue.
 var options = map[string][3]string{
-	"none": {}, "database": {"postgresql"}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "queue": {"", "", "nats"},
+	"none": {}, "database": {"postgresql"}, "cache": {"", "redis"}, "both": {"postgresql", "redis"}, "queue": {"", "", "nats"}, "rabbitmq": {"", "", "rabbitmq"},
 	"mysql": {"mysql"}, "mysql and cache": {"mysql", "redis"},
 }
 
-// chosen are the options of a template: another database those that speak to one.
+// chosen are the options of a template: another database those that speak to one, and
+// another queue the worker, for the others know nothing of any.
 func chosen(t *testing.T, name string) (out []string) {
 	t.Helper()
 	tmpl := load(t, name)
-	for _, option := range []string{"none", "database", "cache", "both", "queue", "mysql", "mysql and cache"} {
-		if tmpl.Takes("database", options[option][0]) == nil {
+	for _, option := range []string{"none", "database", "cache", "both", "queue", "rabbitmq", "mysql", "mysql and cache"} {
+		if (option != "rabbitmq" || name == "worker") && tmpl.Takes("database", options[option][0]) == nil {
 			out = append(out, option)
 		}
 	}
@@ -152,7 +153,9 @@ var traces = map[string]*regexp.Regexp{
 	"mysql":      regexp.MustCompile(`(?i)mysql|maria`),
 	"postgresql": regexp.MustCompile(`(?i)postgres|pgx|psycopg|"pg"`),
 	"cache":      regexp.MustCompile(`(?i)redis|the cache|\bhits?\b`),
-	"queue":      regexp.MustCompile(`(?i)\bnats\b|jetstream|QUEUE_URL`),
+	"queue":      regexp.MustCompile(`QUEUE_URL`),
+	"nats":       regexp.MustCompile(`(?i)\bnats\b|jetstream`),
+	"rabbitmq":   regexp.MustCompile(`(?i)rabbit|amqp`),
 }
 
 // Nothing in a tree is dead: what was not chosen is not mentioned anywhere.
@@ -162,7 +165,7 @@ func TestNothingIsLeftOver(t *testing.T) {
 		for what, pattern := range traces {
 			o := options[r.option]
 			chosen := what == "cache" && o[1] != "" || what == "database" && o[0] != "" || what == o[0] ||
-				what == "queue" && o[2] != "" && r.template == "worker" // the others know nothing of it
+				(what == "queue" && o[2] != "" || what == o[2]) && r.template == "worker" // the others know nothing of it
 			found := ""
 			for file, text := range r.files {
 				if m := pattern.FindString(file + "\n" + text); m != "" && file != "package-lock.json" {

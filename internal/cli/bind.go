@@ -14,8 +14,8 @@ func (a *app) bind() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "bind ENVIRONMENT|default KIND PROVIDER", Short: "Say who makes resources of a kind in an environment",
 		Long: "Say who makes resources of a kind in an environment from now on, or in all that have no binding of\n" +
-			"their own. What was made before stays with the provider that made it. pave list providers says what\n" +
-			"each is told by --set and --secret. A system is asked first whether all may be done there.\n" +
+			"their own. What was made before stays with the provider that made it. pave describe provider\n" +
+			"KIND/NAME says what each is told by --set and --secret. A system is asked first whether all may be done there.\n" +
 			"With the provider terraform a module makes them: pave reads its variables and outputs, fills in what it knows by the usual\n" +
 			"names (name, pave_id, service, team, environment, tags), and takes host, port, name, user,\n" +
 			"password or url from its outputs.",
@@ -59,21 +59,29 @@ func (a *app) bind() *cobra.Command {
 }
 
 func (a *app) unbind() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "unbind ENVIRONMENT|default KIND", Short: "Take a binding back",
 		Long: "Take a binding back: the environment has that of all others again, or all others what pave begins\n" +
 			"with. What was made stays with the provider that made it.",
 		Example: examples("pave unbind staging database", "pave unbind default cache"),
 		Args:    exactly("an environment", "a kind"), ValidArgsFunction: a.completeArg(bindingNames, boundKinds),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := a.api().Unbind(cmd.Context(), args[0], args[1])
-			if err != nil {
-				return err
-			}
-			a.printBound(b)
-			return nil
-		},
 	}
+	v := viewFlags(cmd, pave.Bound{})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := v.check(); err != nil {
+			return err
+		}
+		b, err := a.api().Unbind(cmd.Context(), args[0], args[1])
+		if err != nil {
+			return err
+		}
+		if v.data() {
+			return v.write(cmd.Context(), a.out, b)
+		}
+		a.printBound(b)
+		return nil
+	}
+	return cmd
 }
 
 // readSecrets reads what terraform's providers are given: never from a flag.

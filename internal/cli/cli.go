@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "only the answer, no progress")
-	f.BoolVarP(&a.verbose, "verbose", "v", false, "more: the steps of child runs too")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "more: the steps of child runs, and every secret by its name")
 	f.StringVar(&a.context, "context", "", "the login that is meant, local for the server of this machine")
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(&cobra.Group{ID: "change", Title: "Change:"}, &cobra.Group{ID: "look", Title: "Look:"},

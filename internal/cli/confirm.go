@@ -46,6 +46,9 @@ func (a *app) confirm(ctx context.Context, plan pave.Plan, ch *change) error {
 		return pave.BadField("confirm", ch.confirm, fmt.Sprintf("is not the service that this takes from, %q; nothing was changed", name),
 			"--confirm "+name)
 	case !a.tty.in || !a.tty.err:
+		to := *a
+		to.out = a.err
+		to.printNotes(plan)
 		printLost(a.err, plan)
 		return usagef("%s of %q takes things away and nobody can be asked here; nothing was changed", plan.Request.Request.Verb(), name).
 			WithHint("--confirm %s, or --yes; pave plan shows what it would do", name)

@@ -25,27 +25,42 @@ type console struct {
 	// args are what it is told; the password by its environment, which other users do not
 	// see.
 	args func(u *url.URL, password string) (argv, env []string)
+	// printed: what it is told by its environment is printed with the address, which
+	// its kind of program does not read.
+	printed bool
 }
 
 var consoles = map[string]console{
-	"postgresql": {[]string{"psql"}, "apt-get install -y postgresql-client", func(u *url.URL, password string) (argv, env []string) {
+	"postgresql": {programs: []string{"psql"}, install: "apt-get install -y postgresql-client", args: func(u *url.URL, password string) (argv, env []string) {
 		return nil, []string{"PGHOST=" + u.Hostname(), "PGPORT=" + u.Port(), "PGUSER=" + u.User.Username(), "PGPASSWORD=" + password,
 			"PGDATABASE=" + strings.TrimPrefix(u.Path, "/"), "PGSSLMODE=" + u.Query().Get("sslmode"), "PGAPPNAME=pave connect"}
 	}},
-	"mysql": {[]string{"mariadb", "mysql"}, "apt-get install -y mariadb-client", func(u *url.URL, password string) (argv, env []string) {
+	"mysql": {programs: []string{"mariadb", "mysql"}, install: "apt-get install -y mariadb-client", args: func(u *url.URL, password string) (argv, env []string) {
 		return []string{"--protocol=tcp", "--host=" + u.Hostname(), "--port=" + u.Port(), "--user=" + u.User.Username(),
 			"--database=" + strings.TrimPrefix(u.Path, "/")}, []string{"MYSQL_PWD=" + password}
 	}},
-	"redis": {[]string{"redis-cli"}, "apt-get install -y redis-tools", func(u *url.URL, password string) (argv, env []string) {
+	"redis": {programs: []string{"redis-cli"}, install: "apt-get install -y redis-tools", args: func(u *url.URL, password string) (argv, env []string) {
 		return []string{"-h", u.Hostname(), "-p", u.Port(), "--user", u.User.Username(), "--no-auth-warning"}, []string{"REDISCLI_AUTH=" + password}
 	}},
-	"nats": {[]string{"nats"}, "go install github.com/nats-io/natscli/nats@latest", func(u *url.URL, password string) (argv, env []string) {
+	"nats": {programs: []string{"nats"}, install: "go install github.com/nats-io/natscli/nats@latest", args: func(u *url.URL, password string) (argv, env []string) {
 		return nil, []string{"NATS_URL=nats://" + u.Host, "NATS_USER=" + u.User.Username(), "NATS_PASSWORD=" + password}
 	}},
-	"s3": {[]string{"aws"}, "apt-get install -y awscli", func(u *url.URL, password string) (argv, env []string) {
-		return []string{"--endpoint-url", u.Scheme + "://" + u.Host}, []string{"AWS_ACCESS_KEY_ID=" + u.User.Username(), "AWS_SECRET_ACCESS_KEY=" + password,
-			"AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "S3_BUCKET=" + strings.TrimPrefix(u.Path, "/")}
+	"s3": {programs: []string{"aws"}, install: "apt-get install -y awscli", printed: true, args: func(u *url.URL, password string) (argv, env []string) {
+		endpoint, region := u.Scheme+"://"+u.Host, cmp.Or(u.Query().Get("region"), "us-east-1")
+		return []string{"--endpoint-url", endpoint}, []string{"AWS_ACCESS_KEY_ID=" + u.User.Username(), "AWS_SECRET_ACCESS_KEY=" + password,
+			"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, "S3_BUCKET=" + strings.TrimPrefix(u.Path, "/")}
 	}},
+}
+
+// told is what the program for a connection is told.
+func (k console) told(c pave.Connection) (argv, env []string, err error) {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, nil, pave.Errorf(pave.Internal, "the address of the %s cannot be read", c.Kind)
+	}
+	password, _ := u.User.Password()
+	argv, env = k.args(u, password)
+	return argv, env, nil
 }
 
 // find is the path of the program.
@@ -67,8 +82,9 @@ func (a *app) connect() *cobra.Command {
 		Long: "Open the database of a service with psql or mariadb, its cache with redis-cli, its queue with nats or\n" +
 			"its bucket with aws, with credentials of your own that are taken away when you leave, and at their end\n" +
 			"at the latest. They have the rights of the service; in a protected environment they read only, unless a\n" +
-			"lead asks for --write. What follows -- goes to the program. --print gives the address instead. The audit\n" +
-			"log keeps who came, with which rights, and when they left.",
+			"lead asks for --write. What follows -- goes to the program. --print gives the address instead, and for a\n" +
+			"bucket the AWS_ variables that programs read. The audit log keeps who came, with which rights, and\n" +
+			"when they left.",
 		Example: examples("pave connect payment-processor database", "pave connect payment-processor database --env production -- -c 'SELECT count(*) FROM payment'",
 			"pave connect payment-processor bucket -- s3 ls", "pave connect payment-processor cache --print --for 10m"),
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -114,6 +130,13 @@ func (a *app) printConnection(ctx context.Context, service string, r pave.Connec
 		return v.write(ctx, a.out, c)
 	}
 	fmt.Fprintln(a.out, c.URL)
+	if k := consoles[c.Engine]; k.printed {
+		_, env, err := k.told(c)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.out, strings.Join(env, "\n"))
+	}
 	a.say("%s until %s; pave api DELETE /v1/services/%s/connections/%s ends it", rightsOf(c), c.Expires.Local().Format(time.DateTime), c.Service, c.ID)
 	return nil
 }
@@ -172,12 +195,10 @@ func (a *app) console(path string, k console, c pave.Connection, args []string) 
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
-	u, err := url.Parse(c.URL)
+	argv, env, err := k.told(c)
 	if err != nil {
-		return pave.Errorf(pave.Internal, "the address of the %s cannot be read", c.Kind)
+		return err
 	}
-	password, _ := u.User.Password()
-	argv, env := k.args(u, password)
 	cmd := exec.Command(path, append(argv, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
 	cmd.Env = append(os.Environ(), env...)

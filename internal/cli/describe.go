@@ -65,6 +65,9 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		case pave.TemplateDetail:
 			a.describeTemplate(o)
 			return nil
+		case pave.Provider:
+			a.describeProvider(o)
+			return nil
 		case pave.ModuleReading:
 			a.printModule(o)
 			return nil
@@ -124,7 +127,7 @@ func (a *app) describeService(ctx context.Context, s pave.Service) error {
 	a.heading("Environments")
 	a.deployments(st)
 	a.heading("Resources")
-	a.indented(resourceTable(st.Infrastructure))
+	a.indented(a.resourceTable(st.Infrastructure))
 	slices.SortFunc(revs, func(x, y pave.Revision) int { return y.Number - x.Number })
 	if len(revs) > 0 {
 		a.describeSettings(revs[0].Wanted)

@@ -34,11 +34,10 @@ func (a *app) doctor() *cobra.Command {
 			if err != nil {
 				theirs = []pave.Check{{Name: "server", Detail: err.Error(), Fix: "pave down && pave up"}}
 			}
-			for _, t := range theirs {
-				if !slices.ContainsFunc(checks, func(c pave.Check) bool { return c.Name == t.Name }) {
-					checks = append(checks, t)
-				}
+			for _, ours := range checks { // what both look at is told once
+				theirs = slices.DeleteFunc(theirs, func(c pave.Check) bool { return c.Name == ours.Name })
 			}
+			checks = append(checks, theirs...)
 		}
 		if v.data() {
 			if err := v.write(ctx, a.out, checks); err != nil {

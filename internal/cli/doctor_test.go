@@ -3,6 +3,8 @@ package cli
 import (
 	"strings"
 	"testing"
+
+	"github.com/pave-platform/pave"
 )
 
 func TestOwnChecks(t *testing.T) {
@@ -35,6 +37,20 @@ func TestOwnChecks(t *testing.T) {
 		}
 		if failed != c.broken {
 			t.Errorf("%s: %q failed, want %q", name, failed, c.broken)
+		}
+	}
+}
+
+// TestDoctorTellsEachBinding: what two bindings of a system answer has the same names.
+func TestDoctorTellsEachBinding(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.checks = []pave.Check{{Name: "git", OK: true, Detail: "as the server sees it"}, {Name: "gitea sign-in", OK: true, Detail: "token of ada"},
+		{Name: "gitea sign-in", Detail: "the token is not known", Fix: "pave bind"}}
+	got := f.pave(t, nil, "", "doctor")
+	for text, want := range map[string]int{"gitea sign-in": 2, "the token is not known": 1, "as the server sees it": 0} {
+		if n := strings.Count(got.out, text); n != want {
+			t.Errorf("%q is there %d times, want %d:\n%s", text, n, want, got.out)
 		}
 	}
 }

@@ -40,6 +40,10 @@ type fake struct {
 	status   pave.Status
 	resource []pave.Resource
 	logs     []pave.LogLine
+	visit    pave.Connection // what connect gives
+	provider []pave.Provider
+	checks   []pave.Check
+	bound    pave.Bound
 	problems map[string]pave.Error // by call
 	server   *httptest.Server
 }
@@ -101,6 +105,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		reply(map[string]any{"started": true, "run": f.runs[runID]})
+	case call == "GET /v1/doctor":
+		items(f.checks)
+	case call == "GET /v1/providers":
+		items(f.provider)
+	case parts[0] == "environments" && len(parts) == 4:
+		reply(f.bound)
+	case strings.HasSuffix(call, "/connections"):
+		reply(f.visit)
 	case strings.HasSuffix(call, "/status"):
 		reply(f.status)
 	case strings.HasSuffix(call, "/explain"), call == "GET /v1/resources":

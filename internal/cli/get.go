@@ -77,7 +77,7 @@ func (a *app) find(ctx context.Context, k kind, name string, q query) (any, erro
 		if slices.Contains(k.names(o), name) {
 			return o, nil
 		}
-		names = append(names, k.names(o)[0])
+		names = append(names, k.names(o)...)
 	}
 	e := pave.Errorf(pave.NotFound, "no %s %q", k.name, oneLine(name)).WithHint("pave list %s", strings.TrimSpace(k.plural+" "+forService(q)))
 	if near := pave.DidYouMean(name, names); near != "" {

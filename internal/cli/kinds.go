@@ -117,7 +117,7 @@ func kinds() []kind {
 			as("environment", "environments", "places that services run in, by rank", "production", global),
 		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Provider, error) { return c.Providers(ctx) },
 			func(p pave.Provider) []string { return []string{p.Name, p.Kind + "/" + p.Name} }, providerColumns).
-			as("provider", "providers", "who may make resources of a kind, and what each is told by pave bind", "postgres", global),
+			as("provider", "providers", "who may make resources of a kind, and what each is told by pave bind", "repository/github", global),
 		of(func(ctx context.Context, c *client.Client, _ query) ([]pave.Team, error) { return c.Teams(ctx) },
 			func(t pave.Team) []string { return []string{string(t.Name), t.ID} }, teamColumns).
 			as("team", "teams", "who owns services", "payment-squad", global),

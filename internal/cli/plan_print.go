@@ -54,15 +54,17 @@ func (a *app) printPlan(out io.Writer, plan pave.Plan) {
 	}
 	to.printFindings(plan)
 	var t table
-	for _, c := range plan.Changes {
-		t.rows = append(t.rows, []any{marks[c.Action], string(c.Action), c.Ref.Kind, dash(string(c.Ref.Env)), c.External, c.Provider, c.Price, c.After})
+	changes := to.foldChanges(plan.Changes)
+	for _, f := range changes {
+		c := f.first
+		t.rows = append(t.rows, []any{marks[c.Action], string(c.Action), c.Ref.Kind, dash(string(c.Ref.Env)), f.named(c.External), c.Provider, c.Price, c.After})
 	}
 	if len(t.rows) > 0 {
 		to.indented(t)
 	}
-	for _, c := range plan.Changes {
-		for _, d := range c.Detail {
-			fmt.Fprintf(out, "      %s: %s\n", oneLine(c.Ref.String()), oneLine(d))
+	for _, f := range changes {
+		for _, d := range f.first.Detail {
+			fmt.Fprintf(out, "      %s: %s\n", f.named(oneLine(f.first.Ref.String())), oneLine(d))
 		}
 	}
 	for _, r := range plan.Rows {

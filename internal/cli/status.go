@@ -49,7 +49,7 @@ func (a *app) printStatus(st pave.Status) {
 	a.deployments(st)
 	if len(st.Infrastructure) > 0 {
 		a.heading("Resources")
-		a.indented(resourceTable(st.Infrastructure))
+		a.indented(a.resourceTable(st.Infrastructure))
 	}
 	a.printDrift(st)
 	a.printUndeclared(st)
@@ -123,14 +123,15 @@ func instance(i pave.Instance) string {
 }
 
 // resourceTable is what a service has, for people.
-func resourceTable(all []pave.Resource) table {
+func (a *app) resourceTable(all []pave.Resource) table {
 	var t table
-	for _, r := range all {
+	for _, f := range a.foldResources(all) {
+		r := f.first
 		state := string(r.State)
 		if r.Ready {
 			state = "ready"
 		}
-		t.rows = append(t.rows, []any{r.Ref.Kind, dash(string(r.Ref.Env)), r.ExternalID, r.Provider, state, r.Reason})
+		t.rows = append(t.rows, []any{r.Ref.Kind, dash(string(r.Ref.Env)), f.named(r.ExternalID), r.Provider, state, r.Reason})
 	}
 	return t
 }

@@ -27,14 +27,28 @@ const maxHaves = 256
 // The main branch stays where the host has none yet. Requests go through client, as
 // those of Fetch do; the errors are Fetch's. Before a branch is moved, right has the last
 // word: it knows whether this is still the repository that is meant.
+//
+// Where other branches bring more than the bounds allow, main alone is followed, and
+// Unfollowed says so until they are as they may be again.
 func Follow(ctx context.Context, client *http.Client, url, dir string, right func(context.Context) error) (changed bool, err error) {
-	ep, err := endpoint(url)
+	return follower{url, dir, right, historyBounds}.follow(ctx, client)
+}
+
+// A follower is one call of Follow.
+type follower struct {
+	url, dir string
+	right    func(context.Context) error
+	max      bounds
+}
+
+func (f follower) follow(ctx context.Context, client *http.Client) (changed bool, err error) {
+	ep, err := endpoint(f.url)
 	if err != nil {
 		return false, err
 	}
 	session, err := githttp.NewClient(client).NewUploadPackSession(ep, nil)
 	if err != nil {
-		return false, pave.Errorf(pave.Invalid, "repository %s: %w", url, err)
+		return false, pave.Errorf(pave.Invalid, "repository %s: %w", f.url, err)
 	}
 	defer session.Close()
 	refs, err := session.AdvertisedReferencesContext(ctx)
@@ -42,30 +56,47 @@ func Follow(ctx context.Context, client *http.Client, url, dir string, right fun
 		return false, nil // nothing was pushed there yet
 	}
 	if err != nil {
-		return false, fetchError(ctx, url, err)
+		return false, fetchError(ctx, f.url, err)
 	}
-	here, err := CopyOf(dir)
+	here, err := CopyOf(f.dir)
 	if err != nil {
 		return false, err
 	}
-	moves, missing := difference(here.Refs, refs.References, dir)
-	if len(moves) == 0 {
-		return false, nil
-	}
-	if len(missing) > 0 {
-		if err := bring(ctx, session, refs, here, missing, dir); err != nil {
-			return false, fetchError(ctx, url, err)
+	all := difference(here.Refs, refs.References, f.dir, everyBranch)
+	if !all.bringsOthers || !f.left().still(refs.References) {
+		changed, err = f.take(ctx, session, refs, here, all)
+		if err == nil {
+			err = f.setLeft(left{})
+		}
+		if pave.CodeOf(err) != pave.Invalid || !all.bringsOthers {
+			return changed, err
+		}
+		if serr := f.setLeft(left{time.Now(), othersOf(refs.References), err.Error()}); serr != nil {
+			return false, serr
 		}
 	}
-	if err := right(ctx); err != nil {
+	return f.take(ctx, session, refs, here, difference(here.Refs, refs.References, f.dir, mainAlone))
+}
+
+// take brings what a difference lacks, and moves the branches.
+func (f follower) take(ctx context.Context, session transport.UploadPackSession, refs *packp.AdvRefs, here Copy, d differs) (bool, error) {
+	if len(d.moves) == 0 {
+		return false, nil
+	}
+	if len(d.missing) > 0 {
+		if err := f.bring(ctx, session, refs, here, d.missing); err != nil {
+			return false, fetchError(ctx, f.url, err)
+		}
+	}
+	if err := f.right(ctx); err != nil {
 		return false, err
 	}
-	if err := unlock(dir, time.Now()); err != nil {
-		return false, pave.Errorf(pave.Unavailable, "follow %s: %w", url, err)
+	if err := unlock(f.dir, time.Now()); err != nil {
+		return false, pave.Errorf(pave.Unavailable, "follow %s: %w", f.url, err)
 	}
-	err = move(ctx, dir, moves)
+	err := move(ctx, f.dir, d.moves)
 	if pave.CodeOf(err) == pave.Internal { // somebody else moved one in this moment
-		err = pave.Errorf(pave.Unavailable, "follow %s: %w", url, err)
+		err = pave.Errorf(pave.Unavailable, "follow %s: %w", f.url, err)
 	}
 	return err == nil, err
 }
@@ -88,11 +119,22 @@ func move(ctx context.Context, dir string, moves []string) error {
 	return nil
 }
 
-// difference is what has to be told update-ref, deletions first, so that the branches
-// here are those there, and the commits that are not here.
-func difference(here map[string]string, there map[string]plumbing.Hash, dir string) (moves []string, missing []plumbing.Hash) {
+// differs is what has to be told update-ref, deletions first, so that the branches here
+// are those there, and the commits that are not here: with bringsOthers not for main alone.
+type differs struct {
+	moves        []string
+	missing      []plumbing.Hash
+	bringsOthers bool
+}
+
+func everyBranch(name string) bool { return strings.HasPrefix(name, branches) }
+
+func mainAlone(name string) bool { return name == branches+string(MainBranch) }
+
+// difference compares the branches that are meant.
+func difference(here map[string]string, there map[string]plumbing.Hash, dir string, meant func(name string) bool) (d differs) {
 	for name, id := range there {
-		if !strings.HasPrefix(name, branches) || here[name] == id.String() {
+		if !meant(name) || here[name] == id.String() {
 			continue
 		}
 		if _, err := ParseRef(name); err != nil {
@@ -102,23 +144,24 @@ func difference(here map[string]string, there map[string]plumbing.Hash, dir stri
 		if old == "" {
 			old = plumbing.ZeroHash.String()
 		}
-		moves = append(moves, fmt.Sprintf("update %s %s %s\n", name, id, old))
+		d.moves = append(d.moves, fmt.Sprintf("update %s %s %s\n", name, id, old))
 		if !has(dir, id.String()) {
-			missing = append(missing, id)
+			d.missing = append(d.missing, id)
+			d.bringsOthers = d.bringsOthers || !mainAlone(name)
 		}
 	}
 	for name, id := range here {
 		_, kept := there[name]
-		if strings.HasPrefix(name, branches) && !kept && name != branches+string(MainBranch) {
-			moves = append(moves, fmt.Sprintf("delete %s %s\n", name, id))
+		if meant(name) && !kept && !mainAlone(name) {
+			d.moves = append(d.moves, fmt.Sprintf("delete %s %s\n", name, id))
 		}
 	}
-	slices.Sort(moves)
-	return moves, missing
+	slices.Sort(d.moves)
+	return d
 }
 
 // bring asks for commits, with all that leads to them and is not here, and keeps them.
-func bring(ctx context.Context, session transport.UploadPackSession, refs *packp.AdvRefs, here Copy, missing []plumbing.Hash, dir string) error {
+func (f follower) bring(ctx context.Context, session transport.UploadPackSession, refs *packp.AdvRefs, here Copy, missing []plumbing.Hash) error {
 	req := packp.NewUploadPackRequestFromCapabilities(refs.Capabilities)
 	req.Wants = missing
 	for _, id := range here.tips() {
@@ -131,12 +174,12 @@ func bring(ctx context.Context, session transport.UploadPackSession, refs *packp
 		return err
 	}
 	defer resp.Close()
-	pack, err := checkedPack(dir, demuxed(req.Capabilities, resp), historyBounds)
+	pack, err := checkedPack(f.dir, demuxed(req.Capabilities, resp), f.max)
 	if err != nil {
 		return err
 	}
 	defer pack.Close()
-	if _, err := Run(ctx, Options{Dir: dir, Stdin: pack},
+	if _, err := Run(ctx, Options{Dir: f.dir, Stdin: pack},
 		"-c", "core.bigFileThreshold=8m", "-c", "pack.threads=1", "index-pack", "--stdin", "--fix-thin"); err != nil {
 		return err
 	}
@@ -145,6 +188,6 @@ func bring(ctx context.Context, session transport.UploadPackSession, refs *packp
 		ids = append(ids, id.String())
 	}
 	// Whole before a branch is put on it.
-	_, err = Run(ctx, Options{Dir: dir, Stdin: strings.NewReader(strings.Join(ids, "\n") + "\n")}, "rev-list", "--objects", "--quiet", "--stdin", "--not", "--all")
+	_, err = Run(ctx, Options{Dir: f.dir, Stdin: strings.NewReader(strings.Join(ids, "\n") + "\n")}, "rev-list", "--objects", "--quiet", "--stdin", "--not", "--all")
 	return err
 }

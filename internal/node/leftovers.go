@@ -32,7 +32,12 @@ func (n *Node) removeLeftovers() {
 	}
 	n.removeUnless("identities", func(name string) bool { return known("identity", strings.TrimSuffix(name, ".jwt")) })
 	n.removeUnless("servers", func(name string) bool { return !strings.HasPrefix(name, ".") })
-	n.removeUnless("", func(name string) bool { return !strings.HasPrefix(name, ".new-") })
+	whole := func(name string) bool { return !strings.HasPrefix(name, ".new-") } // else a write that was cut off
+	n.removeUnless("", whole)
+	servers, _ := os.ReadDir(filepath.Join(n.opts.Home, "servers")) // none yet: nothing was written there
+	for _, s := range servers {
+		n.removeUnless(filepath.Join("servers", s.Name()), whole)
+	}
 }
 
 // removeUnless removes what lies in a folder of the home and is not to be kept.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/pave-platform/pave"
@@ -31,5 +32,31 @@ func TestWantedFileOfAnotherKeyIsNotOverwritten(t *testing.T) {
 	b.start()
 	if all, err := b.Routes(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("with the right key: %+v, %v", all, err)
+	}
+}
+
+// A write that was cut off leaves nothing once the node has started again.
+func TestCutOffWrites(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.end()
+	<-b.done
+	kept, cut := filepath.Join(b.opts.Home, "servers", "redis-x", "redis.conf"), []string{filepath.Join(b.opts.Home, ".new-1"), filepath.Join(b.opts.Home, "servers", "redis-x", ".new-2")}
+	if err := os.MkdirAll(filepath.Dir(kept), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(cut, kept) {
+		if err := os.WriteFile(file, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.start()
+	for _, file := range cut {
+		if _, err := os.Lstat(file); !os.IsNotExist(err) {
+			t.Errorf("%s is there: %v", file, err)
+		}
+	}
+	if _, err := os.Lstat(kept); err != nil {
+		t.Error(err)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/access"
 	"github.com/pave-platform/pave/internal/pipeline"
 	"github.com/pave-platform/pave/internal/store"
 )
@@ -32,8 +31,12 @@ func (p *Platform) resolveAdopt(ctx context.Context, r pave.Adopt) (transition, 
 	}
 	svc, err := p.serviceCalled(ctx, string(ad.name))
 	if pave.CodeOf(err) == pave.NotFound {
+		also, err := p.alsoAdopted(ctx, ad.want)
+		if err != nil {
+			return transition{}, err
+		}
 		tr, err := p.createNew(ctx, r.Verb(), r.Team, ad.name, ad.want)
-		tr.findings, tr.notes = findings(ad.pipe, ad.kept), ad.notes
+		tr.findings, tr.notes = findings(ad.pipe, ad.kept), append(also, ad.notes...)
 		return tr, err
 	}
 	if err != nil {
@@ -44,37 +47,6 @@ func (p *Platform) resolveAdopt(ctx context.Context, r pave.Adopt) (transition, 
 		return tr, err
 	}
 	return p.createMore(ctx, r.Verb(), svc, ad.want)
-}
-
-// adoptAgain: revision n -> n+1 of a service whose adoption stopped before anything was
-// live, with what is said otherwise now: a test left out, a variable given. Else it is
-// no more than createMore makes of it.
-func (p *Platform) adoptAgain(ctx context.Context, verb string, svc pave.Service, ad adoption) (tr transition, again bool, err error) {
-	rev, err := p.revision(ctx, p.DB, svc.ID, svc.Revision)
-	if err != nil {
-		return tr, false, err
-	}
-	have, want := rev.Wanted, ad.want
-	want.Team = svc.Team
-	if commitOf(have) != commitOf(want) || have.Nothing() || sameWanted(have, want) {
-		return tr, false, nil
-	}
-	live, err := p.Releases.Live(ctx, svc.ID)
-	if err != nil || len(live) > 0 {
-		return tr, false, err
-	}
-	last, err := p.Engine.Get(ctx, svc.LastRun)
-	if err != nil || last.State != pave.RunStopped && last.State != pave.RunCanceled {
-		return tr, false, err
-	}
-	if sees, err := p.sees(ctx, svc); err != nil || !sees {
-		return tr, false, err
-	}
-	if err := p.Access.May(ctx, access.Write, access.Service(svc).For(verb, "")); err != nil {
-		return tr, false, err
-	}
-	return transition{verb: verb, service: svc, from: have, to: want, build: true, rollout: want.Environments,
-		findings: findings(ad.pipe, ad.kept), notes: ad.notes}, true, p.idle(ctx, svc)
 }
 
 // An adoption is what a request to adopt comes to.

@@ -8,9 +8,10 @@ import (
 	"strings"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/pipeline"
 )
 
-// addBacking: revision n -> n+1 with a database or a cache in each environment.
+// addBacking: revision n -> n+1 with a backing in each environment.
 func (p *Platform) addBacking(ctx context.Context, verb, service, kind, engine string) (transition, error) {
 	tr, _, err := p.ofSettings(ctx, service, verb, "")
 	if err != nil {
@@ -68,8 +69,7 @@ func isBackings(w pave.Wanted, name string) bool {
 	})
 }
 
-// removeBacking: revision n -> n+1 without its databases or caches, which are set
-// aside.
+// removeBacking: revision n -> n+1 without its backings of a kind, which are set aside.
 func (p *Platform) removeBacking(ctx context.Context, verb, service, kind string) (transition, error) {
 	tr, _, err := p.ofSettings(ctx, service, verb, "")
 	if err != nil {
@@ -80,8 +80,34 @@ func (p *Platform) removeBacking(ctx context.Context, verb, service, kind string
 	}
 	to := tr.to
 	to.Resources = slices.DeleteFunc(slices.Clone(to.Resources), func(b pave.WantedBacking) bool { return b.Kind == kind })
-	tr.notes = referring(tr.from, kind)
+	tr.notes = append(p.readers(ctx, tr.service, tr.from, kind), referring(tr.from, kind)...)
 	return tr.towards(to), nil
+}
+
+// readers notes the variables of a service's backing that the newest commit reads. A
+// repository that cannot be looked at keeps nobody from taking the backing away.
+func (p *Platform) readers(ctx context.Context, svc pave.Service, w pave.Wanted, kind string) []string {
+	commit, tree, err := p.headOf(ctx, svc)
+	var pipe pipeline.Pipeline
+	if err == nil {
+		pipe, err = p.seen.detect(svc.ID, commit, tree, w)
+	}
+	if err != nil && pave.CodeOf(err) != pave.Invalid {
+		p.Log.Warn("the plan does not say what the code reads", "service", svc.Name, "err", err)
+	}
+	return readsOf(pipe.Vars, w, kind)
+}
+
+// readsOf notes the variables that come with a kind and that code reads.
+func readsOf(vars []pipeline.Var, w pave.Wanted, kind string) []string {
+	of := pave.Wanted{Resources: slices.DeleteFunc(slices.Clone(w.Resources), func(b pave.WantedBacking) bool { return b.Kind != kind })}
+	var out []string
+	for _, v := range vars {
+		if isBackings(of, v.Name) {
+			out = append(out, fmt.Sprintf("the code reads %s (%s:%d): the processes get it no longer", v.Name, v.File, v.Line))
+		}
+	}
+	return out
 }
 
 // referring notes the variables that hold outputs of a kind: without it the

@@ -253,7 +253,8 @@ func (p *Platform) Providers(ctx context.Context) ([]pave.Provider, error) {
 	return out, nil
 }
 
-// checkBindings asks every system that is bound whether all may be done there.
+// checkBindings asks every system that is bound whether all may be done there. Each check
+// is told once: a system may be bound to more than one kind.
 func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
 	bindings, err := p.bindings(ctx)
 	if err != nil {
@@ -272,7 +273,11 @@ func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
 				out = append(out, pave.Check{Name: b.Provider, Detail: err.Error(), Fix: pave.HintOf(err)})
 				continue
 			}
-			out = append(out, told.CheckBinding(ctx, opened)...)
+			for _, c := range told.CheckBinding(ctx, opened) {
+				if !slices.Contains(out, c) {
+					out = append(out, c)
+				}
+			}
 		}
 	}
 	return out

@@ -167,7 +167,7 @@ func (p *Platform) createMore(ctx context.Context, verb string, svc pave.Service
 		e := pave.Errorf(pave.Conflict, "service %q exists with other values: %s", svc.Name, strings.Join(diff, ", ")).
 			WithHint("pave describe service %s; choose another name, or give the same values", svc.Name)
 		if len(diff) == 1 && strings.HasPrefix(diff[0], "commit ") { // adopted again, after a change
-			e = e.WithHint("bring what is new by a push: pave clone %s, pull from there, git push", svc.Name)
+			e = e.WithHint("%s", p.newerCommit(ctx, svc, want))
 		}
 		return tr, e
 	}

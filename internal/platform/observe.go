@@ -135,15 +135,7 @@ func (p *Platform) fromResources(base catalog.Observation, resources []pave.Reso
 // fromRepository reads the head commit. A file that cannot be read is an error on
 // the entity it would describe, not of the step.
 func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation, svc pave.Service) ([]catalog.Observation, error) {
-	rec, err := p.repositoryOf(ctx, svc)
-	if err != nil {
-		return nil, err
-	}
-	commit, err := p.Repositories.Head(ctx, rec.ExternalID)
-	if err != nil {
-		return nil, err
-	}
-	tree, err := p.Repositories.Tree(ctx, rec.ExternalID, commit)
+	commit, tree, err := p.headOf(ctx, svc)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +165,19 @@ func (p *Platform) fromRepository(ctx context.Context, base catalog.Observation,
 		out = append(out, api)
 	}
 	return append(out, repo), nil
+}
+
+// headOf is the newest commit of a service's main branch, and its files.
+func (p *Platform) headOf(ctx context.Context, svc pave.Service) (commit string, tree fs.FS, err error) {
+	rec, err := p.repositoryOf(ctx, svc)
+	if err != nil {
+		return "", nil, err
+	}
+	if commit, err = p.Repositories.Head(ctx, rec.ExternalID); err != nil {
+		return "", nil, err
+	}
+	tree, err = p.Repositories.Tree(ctx, rec.ExternalID, commit)
+	return commit, tree, err
 }
 
 // fromOpenAPI reads an API description, if the file is there.

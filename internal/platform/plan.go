@@ -174,7 +174,7 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 
 // describe adds the rows a plan makes and the runs it starts.
 func (w *work) describe() {
-	w.plan.Notes, w.plan.Findings = w.tr.notes, w.tr.findings
+	w.plan.Notes, w.plan.Findings = append(slices.Clone(w.tr.notes), w.anew()...), w.tr.findings
 	if w.tr.rename != "" {
 		w.plan.Rows = append(w.plan.Rows, fmt.Sprintf("service %s is called %s", w.tr.service.Name, w.tr.rename))
 	}
@@ -200,6 +200,20 @@ func (w *work) describe() {
 		}
 		w.plan.Runs = append(w.plan.Runs, text)
 	}
+}
+
+// anew notes what is brought back without what it held: a provider such as terraform keeps
+// nothing of what it destroys.
+func (w *work) anew() (notes []string) {
+	for _, ch := range w.changes {
+		module := resource.ModuleOf(ch.Node.Spec)
+		if w.tr.restore && ch.Action == pave.ActionCreate && ch.Record.ID == "" && slices.Contains(pave.BackingKinds, ch.Ref.Kind) &&
+			(module == nil || len(module.Import) == 0) { // else it may take over what is there
+			notes = append(notes, fmt.Sprintf("%s %s is made anew by %s, without what the one before held: nothing of that was kept",
+				ch.Ref.Kind, ch.External, ch.Provider))
+		}
+	}
+	return notes
 }
 
 // planHash is over what the plan touches: request, base, wanted state, releases

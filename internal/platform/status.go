@@ -266,11 +266,9 @@ func (p *Platform) Logs(ctx context.Context, service string, q pave.LogQuery, ea
 // Doctor runs every check there is: those of the providers, then those of the
 // server itself.
 func (p *Platform) Doctor(ctx context.Context) (out []pave.Check, err error) {
-	seen := map[string]bool{}
 	add := func(checks []pave.Check) {
 		for _, c := range checks {
-			if !seen[c.Name] {
-				seen[c.Name] = true
+			if !slices.ContainsFunc(out, func(have pave.Check) bool { return have.Name == c.Name }) {
 				out = append(out, c)
 			}
 		}
@@ -278,7 +276,7 @@ func (p *Platform) Doctor(ctx context.Context) (out []pave.Check, err error) {
 	for _, check := range p.Checks {
 		add(check(ctx))
 	}
-	add(p.checkBindings(ctx))
+	out = append(out, p.checkBindings(ctx)...)
 	for _, kind := range slices.Concat([]string{pave.KindRepository}, pave.BackingKinds, []string{pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret}) {
 		drivers := p.Resources.Drivers[kind]
 		for _, name := range slices.Sorted(maps.Keys(drivers)) {

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -37,9 +38,7 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, se
 		return
 	}
 	res := Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec}
-	if l, ok := As[Looker](d); ok {
-		view.Look = l.Look(res)
-	}
+	view.Look = lookAt(d, res)
 	if r.State == pave.ResourcePlanned {
 		return
 	}
@@ -61,6 +60,18 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, se
 	if view.Drift, view.DriftSince, err = c.drifted(ctx, r, drift, view.Observed); err != nil {
 		c.log.Warn("drift not kept", "resource", r.ID, "err", err)
 	}
+}
+
+// lookAt names the commands that show more of a resource: people may come into those that
+// let them in.
+func lookAt(d Driver, r Resource) (out []string) {
+	if _, ok := As[Connector](d); ok {
+		out = append(out, fmt.Sprintf("pave connect %s %s --env %s", r.Ref.Service, r.Ref.Kind, r.Ref.Env))
+	}
+	if l, ok := As[Looker](d); ok {
+		out = append(out, l.Look(r)...)
+	}
+	return out
 }
 
 // drift says how the world differs from what was applied; known is false where the

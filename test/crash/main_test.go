@@ -32,6 +32,9 @@ func long(t *testing.T) {
 func dice(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
+	if os.Getenv("CI") == "true" { // a change is judged by the same kills as the one before
+		seed = 1
+	}
 	if s := os.Getenv("PAVE_TEST_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {

@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pave-platform/pave/internal/job"
 )
 
 // tracesJobs adds jobs in a trace, as many as it takes for the replica to get one:
@@ -54,6 +58,56 @@ func (l live) drainsJobs(t *testing.T, r *replica) {
 	for i := range jobs {
 		l.doneOnce(t, fmt.Sprintf("drain-%d", i))
 	}
+}
+
+// comesBack kills the server of the queue and looks that the worker is ready again by
+// itself, knows what became of a job before, and does one that is added after.
+func (l live) comesBack(t *testing.T) {
+	t.Helper()
+	l.eventually(t, "a job is added", func() bool { return l.add(t, "before") == http.StatusAccepted })
+	l.doneOnce(t, "before")
+	servers := job.Find(func(p job.Proc) bool {
+		title, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID)) // it may be gone
+		return l.h.Inside(p) && strings.Contains(string(title), "beam.smp")
+	})
+	if len(servers) != 1 {
+		t.Fatalf("found %d servers of the queue", len(servers))
+	}
+	servers[0].Signal(syscall.SIGKILL)
+	began := time.Now()
+	ready := func() bool { status, _ := l.get(t, "/health/ready"); return status == http.StatusOK }
+	l.eventually(t, "the worker is not ready", func() bool { return !ready() })
+	l.eventually(t, "the worker is ready", ready)
+	t.Logf("ready again %s after the kill", time.Since(began).Round(time.Millisecond))
+	l.eventually(t, "a job is added", func() bool { return l.add(t, "after") == http.StatusAccepted })
+	l.doneOnce(t, "after")
+	l.doneOnce(t, "before")
+	if status := l.add(t, "before"); status != http.StatusOK {
+		t.Errorf("a job that was done is added again: %d", status)
+	}
+}
+
+func (l live) eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// add adds a job through the router and returns the status of the answer.
+func (l live) add(t *testing.T, key string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.h.Stat().Router+"/jobs",
+		strings.NewReader(fmt.Sprintf(`{"key": %q, "payload": {"name": "Ada"}}`, key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = l.name + ".staging.localhost"
+	res, err := http.DefaultClient.Do(req)
+	status, _ := body(t, res, err)
+	return status
 }
 
 // doneOnce waits until a job is done, at its first attempt.

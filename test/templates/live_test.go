@@ -29,7 +29,7 @@ func options(name string) []option {
 	case "go-http", "node-express":
 		all = append(all, option{"mysql", "mysql", "redis", "none"})
 	case "worker":
-		all = append(all, option{"queue", "none", "none", "nats"})
+		all = append(all, option{"queue", "none", "none", "nats"}, option{"rabbitmq", "none", "none", "rabbitmq"})
 	}
 	return all
 }
@@ -68,6 +68,9 @@ func TestLive(t *testing.T) {
 				l.measures(t)
 				l.traces(t)
 				l.drains(t)
+				if o.queue == "rabbitmq" {
+					l.comesBack(t)
+				}
 				if name == "node-express" {
 					l.identifies(t)
 				}
@@ -131,7 +134,7 @@ func (l live) get(t *testing.T, path string) (int, string) {
 
 // works reports whether the service is a worker with a queue: it does jobs.
 func (l live) works() bool {
-	return l.template == "worker" && (l.database || l.cache || l.queue == "nats")
+	return l.template == "worker" && (l.database || l.cache || l.queue != "none")
 }
 
 func (l live) answers(t *testing.T) {

@@ -5,7 +5,6 @@ package terraform_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,13 +50,13 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	mirror := filepath.Join(dir, "mirror", "registry.terraform.io/pave-platform/pavetest/0.1.0", runtime.GOOS+"_"+runtime.GOARCH)
-	if err := errors.Join(os.MkdirAll(mirror, 0o755), os.Symlink("registry.terraform.io", filepath.Join(dir, "mirror", "registry.opentofu.org"))); err != nil {
-		t.Fatal(err) // the second is where OpenTofu looks
-	}
 	build := exec.Command("go", "build", "-o", filepath.Join(mirror, "terraform-provider-pavetest_v0.1.0"), ".")
 	build.Dir = "../../tools/terraform-provider-pavetest"
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the provider: %v\n%s", err, out)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "mirror", "registry.opentofu.org"), os.DirFS(filepath.Join(dir, "mirror", "registry.terraform.io"))); err != nil {
+		t.Fatal(err) // where OpenTofu looks
 	}
 	l := &lab{Home: world.New(t), t: t, pg: storetest.NewServer(t), faults: filepath.Join(dir, "faults")}
 	write := func(name, text string) string {

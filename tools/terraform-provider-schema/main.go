@@ -151,3 +151,14 @@ func (p *provider) ValidateResourceConfig(context.Context, *tfprotov6.ValidateRe
 func (p *provider) ValidateDataResourceConfig(context.Context, *tfprotov6.ValidateDataResourceConfigRequest) (*tfprotov6.ValidateDataResourceConfigResponse, error) {
 	return &tfprotov6.ValidateDataResourceConfigResponse{}, nil
 }
+
+// UpgradeResourceState gives back what it is given: OpenTofu asks also for what is mocked.
+func (p *provider) UpgradeResourceState(_ context.Context, r *tfprotov6.UpgradeResourceStateRequest) (*tfprotov6.UpgradeResourceStateResponse, error) {
+	schema := &tfprotov6.Schema{Block: p.schemas.Resources[r.TypeName].schema()}
+	value, err := r.RawState.UnmarshalWithOpts(schema.ValueType(), tfprotov6.UnmarshalOpts{ValueFromJSONOpts: tftypes.ValueFromJSONOpts{IgnoreUndefinedAttributes: true}})
+	if err != nil {
+		return nil, err
+	}
+	state, err := tfprotov6.NewDynamicValue(schema.ValueType(), value)
+	return &tfprotov6.UpgradeResourceStateResponse{UpgradedState: &state}, err
+}

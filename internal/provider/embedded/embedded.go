@@ -259,7 +259,7 @@ func (d *Driver) Drift(ctx context.Context, r resource.Resource) ([]string, erro
 
 // Look names commands that show more.
 func (d *Driver) Look(r resource.Resource) []string {
-	return []string{fmt.Sprintf("pave connect %s %s --env %s", r.Ref.Service, d.kind, r.Ref.Env), fmt.Sprintf("pave get resources --service %s -o wide", r.Ref.Service)}
+	return []string{fmt.Sprintf("pave status %s", r.Ref.Service), fmt.Sprintf("pave get resources --service %s -o wide", r.Ref.Service)}
 }
 
 // Check says that nothing has to be installed.

@@ -18,9 +18,9 @@ import (
 func (h *Host) Check(ctx context.Context) []pave.Check {
 	version, err := h.version(ctx)
 	if err != nil {
-		return []pave.Check{failed("server", err)}
+		return []pave.Check{failed("gitea server", err)}
 	}
-	out := []pave.Check{{Name: "server", OK: true, Detail: h.base.Host + ", " + version.text}}
+	out := []pave.Check{{Name: "gitea server", OK: true, Detail: h.base.Host + ", " + version.text}}
 	if missing := version.missing(); missing != "" {
 		out[0].Detail += "; it lacks " + missing
 	}
@@ -28,12 +28,9 @@ func (h *Host) Check(ctx context.Context) []pave.Check {
 		Login string `json:"login"`
 	}
 	if err := h.get(ctx, "user", nil, &me); err != nil {
-		return append(out, failed("token", err))
+		return append(out, failed("gitea sign-in", err))
 	}
-	out = append(out, pave.Check{Name: "token", OK: true, Detail: "of user " + me.Login},
-		h.scope(ctx, "write:repository", http.MethodPatch, join("repos", h.org, nothing)),
-		h.scope(ctx, "write:organization", http.MethodPost, join("orgs", nothing, "repos")))
-	return append(out, h.organisation(ctx, me.Login))
+	return append(out, pave.Check{Name: "gitea sign-in", OK: true, Detail: "token of " + me.Login}, h.permissions(ctx), h.organisation(ctx, me.Login))
 }
 
 func failed(name string, err error) pave.Check {
@@ -43,20 +40,33 @@ func failed(name string, err error) pave.Check {
 // nothing is the name of no repository and no organisation: theirs have no such end.
 const nothing = "pave-probe.git"
 
-// scope looks whether the token has a permission that a call to what is not there needs.
-func (h *Host) scope(ctx context.Context, name, method, path string) pave.Check {
-	c := pave.Check{Name: name, OK: true, Detail: "the token has it"}
-	err := h.call(ctx, method, path, map[string]any{"name": "pave-probe"}, nil)
-	if err != nil && pave.CodeOf(err) != pave.NotFound {
-		c = failed(c.Name, err)
-		c.Fix = "make a token with the permission " + name + " and bind it: pave bind"
+// permissions looks whether the token has those that calls to what is not there need.
+func (h *Host) permissions(ctx context.Context) pave.Check {
+	c := pave.Check{Name: "gitea permissions", OK: true, Detail: "all that are needed"}
+	var lacks []string
+	for _, need := range []struct{ name, method, path string }{
+		{"write:repository", http.MethodPatch, join("repos", h.org, nothing)},
+		{"write:organization", http.MethodPost, join("orgs", nothing, "repos")},
+	} {
+		err := h.call(ctx, need.method, need.path, map[string]any{"name": "pave-probe"}, nil)
+		switch pave.CodeOf(err) {
+		case "", pave.NotFound:
+		case pave.Denied:
+			lacks = append(lacks, need.name)
+		default:
+			return failed(c.Name, err)
+		}
+	}
+	if len(lacks) > 0 {
+		c.OK, c.Detail = false, "missing: "+strings.Join(lacks, ", ")
+		c.Fix = "make a token that has these, too, and bind it: pave bind; docs/gitea.md says what each is for"
 	}
 	return c
 }
 
 // organisation looks whether it is there, and the user may make repositories in it.
 func (h *Host) organisation(ctx context.Context, login string) pave.Check {
-	c := pave.Check{Name: "organisation", Detail: h.org}
+	c := pave.Check{Name: "gitea organisation", Detail: h.org}
 	var may struct {
 		Create bool `json:"can_create_repository"`
 		Owner  bool `json:"is_owner"`

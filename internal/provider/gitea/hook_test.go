@@ -119,12 +119,12 @@ func TestCheck(t *testing.T) {
 	s.Grant("enough", fake.User{Login: "eve", Scopes: []string{"write:repository", "write:organization", "read:user"}, Create: true})
 	for _, c := range []struct{ reason, token, org, failed string }{
 		{"all that is needed", s.Token, s.Org, ""},
-		{"a token that nobody knows", "nobody", s.Org, "token"},
+		{"a token that nobody knows", "nobody", s.Org, "gitea sign-in"},
 		{"no more than is needed", "enough", s.Org, ""},
-		{"a token that reads", "reads", s.Org, "write:repositorywrite:organization"},
-		{"a user who may make no repository", "guest", s.Org, "organisation"},
-		{"a token that sees no user", "narrow", s.Org, "token"},
-		{"an organisation that is not there", s.Token, "acne", "organisation"},
+		{"a token that reads", "reads", s.Org, "gitea permissions"},
+		{"a user who may make no repository", "guest", s.Org, "gitea organisation"},
+		{"a token that sees no user", "narrow", s.Org, "gitea sign-in"},
+		{"an organisation that is not there", s.Token, "acne", "gitea organisation"},
 	} {
 		h := openHost(t, fake.World{URL: s.URL, Org: c.org, Token: c.token})
 		failed := ""

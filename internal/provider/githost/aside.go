@@ -66,7 +66,13 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 	}
 	for _, name := range []string{r.ExternalID, asideName(r)} {
 		repo, err := o.Get(ctx, name)
-		if pave.CodeOf(err) == pave.NotFound || err == nil && !ours(repo, r.ID) {
+		if err == nil {
+			var mine bool
+			if mine, err = o.mine(repo, r); err == nil && !mine {
+				continue
+			}
+		}
+		if pave.CodeOf(err) == pave.NotFound {
 			continue
 		}
 		switch {

@@ -10,5 +10,6 @@
 //
 // The marker is atomic with the creation: the description begins life with a mark,
 // " [pave res_...]", and is clean as soon as the topic "pave-res-..." says the same.
-// What has neither is foreign and stays untouched.
+// What has neither is foreign and stays untouched. So is what has the marker and another id
+// of the host's own than the mirror knows: a topic anybody may set.
 package githost

@@ -147,6 +147,9 @@ func (o one) state(ctx context.Context, repo Repository) (resource.State, error)
 	if err != nil {
 		return st, err
 	}
+	if st.Reason == "" {
+		st.Reason = git.Unfollowed(o.dir(o.r)) // it serves all the same
+	}
 	if repo.Archived {
 		st.Ready, st.Reason = false, "it is archived on "+o.Vendor.Name()
 	}
@@ -191,9 +194,14 @@ func (o one) apply(ctx context.Context) (resource.State, error) {
 	}
 	switch {
 	case !there:
-		repo, err = o.create(ctx)
+		if err = o.remember(o.r, ""); err == nil {
+			repo, err = o.create(ctx)
+		}
 	case aside:
 		repo, err = o.bringBack(ctx, repo)
+	}
+	if err == nil {
+		err = o.remember(o.r, repo.ID)
 	}
 	if err != nil {
 		return resource.State{}, err

@@ -14,19 +14,38 @@ func cutBranch(ref string) (string, bool) { return strings.CutPrefix(ref, "refs/
 // aside. What has the name and is not ours is a Conflict.
 func (o one) find(ctx context.Context) (repo Repository, aside bool, err error) {
 	repo, err = o.Get(ctx, o.r.ExternalID)
-	switch {
-	case err == nil && !ours(repo, o.r.ID) && o.adopts(repo):
-		return repo, false, pave.Errorf(pave.NotFound, "repository %s is not taken over yet", o.r.ExternalID)
-	case err == nil && !ours(repo, o.r.ID):
-		return repo, false, o.foreign(repo)
-	case pave.CodeOf(err) != pave.NotFound || o.r.ID == "":
+	if err == nil {
+		return repo, false, o.judge(repo)
+	}
+	if pave.CodeOf(err) != pave.NotFound || o.r.ID == "" {
 		return repo, false, err
 	}
-	repo, err = o.Get(ctx, asideName(o.r))
-	if err == nil && !ours(repo, o.r.ID) {
+	if repo, err = o.Get(ctx, asideName(o.r)); err != nil {
+		return repo, true, err
+	}
+	mine, err := o.mine(repo, o.r)
+	if err == nil && !mine {
 		err = pave.Errorf(pave.NotFound, "no repository %s", o.r.ExternalID)
 	}
 	return repo, true, err
+}
+
+// judge is nil where a repository that has the name is ours, NotFound where it is to be
+// taken over, Conflict for every other one.
+func (o one) judge(repo Repository) error {
+	same, err := o.same(repo, o.r)
+	switch {
+	case err != nil:
+		return err
+	case !same:
+		return pave.Errorf(pave.Conflict, "repository %s on %s is another one than this service had: somebody made it anew under the name", o.r.ExternalID, o.Vendor.Name()).
+			WithHint("rename or delete %s there; then pave heal %s makes the repository again, from the copy that is here", repo.Page, o.r.Ref.Service)
+	case ours(repo, o.r.ID):
+		return nil
+	case o.adopts(repo):
+		return pave.Errorf(pave.NotFound, "repository %s is not taken over yet", o.r.ExternalID)
+	}
+	return o.foreign(repo)
 }
 
 // still is Conflict where the name is of another repository by now: anybody in the
@@ -75,6 +94,8 @@ func (o one) appear(ctx context.Context) (Repository, error) {
 		switch {
 		case err == nil && !ours(repo, o.r.ID):
 			return repo, o.foreign(repo)
+		case err == nil:
+			return repo, o.judge(repo)
 		case pave.CodeOf(err) != pave.NotFound:
 			return repo, err
 		}

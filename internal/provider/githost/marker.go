@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pave-platform/pave/internal/git"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
@@ -35,6 +36,33 @@ func marked(r Repository) []string {
 // ours reports whether a repository carries the id.
 func ours(r Repository, id string) bool {
 	return id != "" && slices.Contains(marked(r), id) && !resource.Planted("no-marker")
+}
+
+// hostNote is the note in the mirror that has the host's own id of the repository: a topic
+// anybody may set on a repository of theirs, that id nobody.
+const hostNote = "host-id"
+
+// mine reports whether a repository carries the id of a resource, and is the very one that
+// its mirror knows. One whose mirror knows none is known by the marker alone.
+func (d *Driver) mine(repo Repository, r resource.Resource) (bool, error) {
+	if !ours(repo, r.ID) {
+		return false, nil
+	}
+	return d.same(repo, r)
+}
+
+func (d *Driver) same(repo Repository, r resource.Resource) (bool, error) {
+	if r.ID == "" {
+		return true, nil
+	}
+	known, err := git.Note(d.Mirror.Place(r), hostNote)
+	return known == "" || repo.ID == "" || known == repo.ID, err
+}
+
+// remember has the mirror know the repository; "" is none, for the moment in which another
+// one is made.
+func (d *Driver) remember(r resource.Resource, id string) error {
+	return git.SetNote(d.Mirror.Place(r), hostNote, id)
 }
 
 // unmarked is a description without its mark.

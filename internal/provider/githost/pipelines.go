@@ -101,9 +101,13 @@ func (v values) mine(has map[string]string, id string) error {
 
 // mayGive is Conflict where the name is of another repository by now: its pipelines are
 // somebody else's, and would read what they are given.
-func (v values) mayGive(ctx context.Context) error {
+func (p Pipelines) mayGive(ctx context.Context, v values) error {
 	repo, err := v.host.Get(ctx, v.name)
-	if err == nil && !ours(repo, v.repository) {
+	if err != nil {
+		return err
+	}
+	mine, err := p.Repositories.mine(repo, resource.Resource{ID: v.repository, ExternalID: v.name})
+	if err == nil && !mine {
 		err = pave.Errorf(pave.Conflict, "repository %s is not the one of this service: its pipelines are given nothing", v.name).
 			WithHint("look at %s; rename it where somebody else made it", repo.Page)
 	}
@@ -131,7 +135,7 @@ func (p Pipelines) Apply(ctx context.Context, r resource.Resource) (resource.Sta
 	if err != nil {
 		return resource.State{}, err
 	}
-	if err := v.mayGive(ctx); err != nil {
+	if err := p.mayGive(ctx, v); err != nil {
 		return resource.State{}, err
 	}
 	if e, ok := v.host.(Environer); ok {

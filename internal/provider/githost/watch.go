@@ -21,7 +21,24 @@ func (d *Driver) Follow(ctx context.Context, r resource.Resource) (changed bool,
 	if err != nil {
 		return false, err
 	}
-	return git.Follow(ctx, client, url, d.dir(r), o.still)
+	if changed, err = git.Follow(ctx, client, url, d.dir(r), o.still); err != nil {
+		return changed, err
+	}
+	return changed, o.learn(ctx)
+}
+
+// learn has a mirror that knows no repository know the one it follows: it was made before
+// mirrors did, or came back out of a backup.
+func (o one) learn(ctx context.Context) error {
+	known, err := git.Note(o.Mirror.Place(o.r), hostNote)
+	if err != nil || known != "" {
+		return err
+	}
+	repo, aside, err := o.find(ctx)
+	if err != nil || aside { // the next call finds out
+		return nil
+	}
+	return o.remember(o.r, repo.ID)
 }
 
 // Webhook checks the call of a host about a resource, and says which delivery it is and

@@ -19,15 +19,15 @@ const soon = 14 * 24 * time.Hour
 func (h *Host) Check(ctx context.Context) []pave.Check {
 	token, _, err := h.api.PersonalAccessTokens.GetSinglePersonalAccessToken(with(ctx))
 	if err != nil {
-		return []pave.Check{failed("token", h.failed("token", err))}
+		return []pave.Check{failed("gitlab sign-in", h.failed("token", err))}
 	}
 	out := []pave.Check{h.token(token, time.Now())}
 	if v, _, err := h.api.Version.GetVersion(with(ctx)); err == nil {
-		out = append(out, pave.Check{Name: "server", OK: true, Detail: h.base.Host + ", GitLab " + v.Version})
+		out = append(out, pave.Check{Name: "gitlab server", OK: true, Detail: h.base.Host + ", GitLab " + v.Version})
 	}
 	group, err := h.findGroup(ctx, h.org)
 	if err != nil {
-		c := failed("group", err)
+		c := failed("gitlab group", err)
 		if pave.CodeOf(err) == pave.NotFound {
 			c.Fix = "make the group, give the token's user a role in it, or bind another one: --set org=PATH"
 		}
@@ -42,10 +42,10 @@ func failed(name string, err error) pave.Check {
 
 // token says whether the token reaches far enough, and for how long.
 func (h *Host) token(t *gitlab.PersonalAccessToken, now time.Time) pave.Check {
-	c := pave.Check{Name: "scope api", Detail: fmt.Sprintf("token %q has the scopes %s", t.Name, strings.Join(t.Scopes, ", "))}
+	c := pave.Check{Name: "gitlab sign-in", Detail: fmt.Sprintf("token %q has the scopes %s", t.Name, strings.Join(t.Scopes, ", "))}
 	switch {
 	case !slices.Contains(t.Scopes, "api"):
-		c.Detail += ", and lacks api"
+		c.Name, c.Detail = "gitlab permissions", "missing: api; "+c.Detail
 		c.Fix = "make a token with the scope api and bind it: pave bind"
 		return c
 	case t.Revoked || !t.Active:
@@ -65,7 +65,7 @@ func (h *Host) token(t *gitlab.PersonalAccessToken, now time.Time) pave.Check {
 
 // role says whether the token's user may make projects in the group, and delete them.
 func (h *Host) role(ctx context.Context, group *gitlab.Group, user int64) pave.Check {
-	c := pave.Check{Name: "role"}
+	c := pave.Check{Name: "gitlab permissions"}
 	m, _, err := h.api.GroupMembers.GetInheritedGroupMember(group.ID, user, with(ctx))
 	if err != nil {
 		err = h.failed("role in "+h.org, err)

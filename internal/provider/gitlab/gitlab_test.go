@@ -343,12 +343,12 @@ func TestCheck(t *testing.T) {
 	s.Grant("maintains", fake.User{Name: "eve", Scopes: []string{"api"}, Level: api.MaintainerPermissions, Ends: time.Now().Add(3 * 24 * time.Hour)})
 	for _, c := range []struct{ reason, token, org, failed, says string }{
 		{"all that is needed", s.Token, s.Group, "", "GitLab 19.2.1"},
-		{"a token that nobody knows", "nobody", s.Group, "token", ""},
-		{"a token that reads", "reads", s.Group, "scope api", "lacks api"},
-		{"a developer", "develops", s.Group, "role", "level 30"},
-		{"who has no role", "guest", s.Group, "role", "no role"},
+		{"a token that nobody knows", "nobody", s.Group, "gitlab sign-in", ""},
+		{"a token that reads", "reads", s.Group, "gitlab permissions", "missing: api"},
+		{"a developer", "develops", s.Group, "gitlab permissions", "level 30"},
+		{"who has no role", "guest", s.Group, "gitlab permissions", "no role"},
 		{"who may delete nothing, with a token that ends soon", "maintains", s.Group, "", "which is soon; may delete no project"},
-		{"a group that is not there", s.Token, "acne", "group", ""},
+		{"a group that is not there", s.Token, "acne", "gitlab group", ""},
 	} {
 		failed, text := "", ""
 		for _, check := range openHost(t, s, c.token, c.org).Check(t.Context()) {

@@ -53,6 +53,14 @@ func (d Driver) aside(r resource.Resource) string {
 	return d.path(resource.AsideName(r.ExternalID, r.ID))
 }
 
+// Place is the folder of a repository, wherever it is now.
+func (d Driver) Place(r resource.Resource) string {
+	if kept, err := ours(d.aside(r), r); err == nil && kept {
+		return d.aside(r)
+	}
+	return d.path(r.ExternalID)
+}
+
 // ours reports whether the repository at a path carries the id of r. Nothing
 // there is false; something foreign is a Conflict.
 func ours(path string, r resource.Resource) (bool, error) {

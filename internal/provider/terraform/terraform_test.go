@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -53,13 +52,13 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	mirror := filepath.Join(dir, "mirror", "registry.terraform.io/pave-platform/pavetest/0.1.0", runtime.GOOS+"_"+runtime.GOARCH)
-	if err := errors.Join(os.MkdirAll(mirror, 0o755), os.Symlink("registry.terraform.io", filepath.Join(dir, "mirror", "registry.opentofu.org"))); err != nil {
-		t.Fatal(err) // the second is where OpenTofu looks
-	}
 	build := exec.Command("go", "build", "-o", filepath.Join(mirror, "terraform-provider-pavetest_v0.1.0"), ".")
 	build.Dir = "../../../tools/terraform-provider-pavetest"
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the provider: %v\n%s", err, out)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "mirror", "registry.opentofu.org"), os.DirFS(filepath.Join(dir, "mirror", "registry.terraform.io"))); err != nil {
+		t.Fatal(err) // where OpenTofu looks
 	}
 	home := filepath.Join(dir, "node")
 	n, err := node.New(node.Options{Home: home, KeyFile: filepath.Join(dir, "key"), Socket: filepath.Join(dir, "s"), RouterAddr: "127.0.0.1:0",
