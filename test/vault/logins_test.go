@@ -37,7 +37,7 @@ type desk struct {
 	pg *storetest.Server
 }
 
-func newDesk(t *testing.T, vault *vaulttest.Server) *desk {
+func newDesk(t *testing.T, vault *vaulttest.Server, settings ...string) *desk {
 	t.Helper()
 	d := &desk{Home: world.New(t), t: t, pg: storetest.NewServer(t)}
 	for _, statement := range []string{"CREATE ROLE vault LOGIN CREATEROLE", "GRANT pg_signal_backend TO vault", "CREATE ROLE shop NOLOGIN",
@@ -51,8 +51,12 @@ func newDesk(t *testing.T, vault *vaulttest.Server) *desk {
 		t.Fatal(err)
 	}
 	host, port, _ := net.SplitHostPort(d.listen())
-	d.pave("bind", "production", "database", "vault", "--set", "address="+vault.URL, "--set", "role="+role, "--set", "allow=127.0.0.1",
-		"--secret-file", "secret_id="+file, "--set", "connection=shopdb", "--set", "host="+host, "--set", "port="+port, "--set", "tls=disable")
+	args := []string{"bind", "production", "database", "vault"}
+	for _, set := range settings {
+		args = append(args, "--set", set)
+	}
+	d.pave(append(args, "--set", "address="+vault.URL, "--set", "role="+role, "--set", "allow=127.0.0.1",
+		"--secret-file", "secret_id="+file, "--set", "connection=shopdb", "--set", "host="+host, "--set", "port="+port, "--set", "tls=disable")...)
 	return d
 }
 
@@ -145,8 +149,7 @@ func TestLogins(t *testing.T) {
 	}
 	vaulttest.Each(t, func(t *testing.T, vault *vaulttest.Server) {
 		d := newDesk(t, vault)
-		out := d.pave("create", "service", "--name", service, "--template", "fixture", "--team", "web", "--env", "production",
-			"--database", "postgresql", "--input", "binary="+d.Fixture("x", "x", "").Inputs["binary"].(string))
+		out := d.create()
 		if !strings.Contains(out, "logins of database shop by Vault, good until") {
 			t.Errorf("create says\n%s", out)
 		}
@@ -189,6 +192,37 @@ func TestLogins(t *testing.T) {
 		}
 		d.visits()
 	})
+}
+
+// A login that is good for a while only is replaced before it ends, by nobody's hand.
+func TestLoginsByThemselves(t *testing.T) {
+	if os.Getenv("PAVE_TEST_REAL") == "" {
+		t.Skip("PAVE_TEST_REAL=1 (make test-vault) runs this")
+	}
+	t.Parallel()
+	d := newDesk(t, vaulttest.New(t), "ttl=4m")
+	d.create()
+	first, _ := d.login()
+	failed, calls := d.under(func() {
+		world.Eventually(t, 6*time.Minute, func() error {
+			if second, _ := d.login(); second == first || d.logins() != second {
+				return fmt.Errorf("the service has %s, there are %s", second, d.logins())
+			}
+			return nil
+		})
+	})
+	if failed > 0 || calls < 100 {
+		t.Errorf("%d of %d requests failed meanwhile", failed, calls)
+	}
+	if out := d.pave("audit"); !strings.Contains(out, "rotate") {
+		t.Errorf("the audit log says\n%s", out)
+	}
+}
+
+func (d *desk) create() string {
+	d.t.Helper()
+	return d.pave("create", "service", "--name", service, "--template", "fixture", "--team", "web", "--env", "production",
+		"--database", "postgresql", "--input", "binary="+d.Fixture("x", "x", "").Inputs["binary"].(string))
 }
 
 // under does something while requests go on, and says how many failed.
