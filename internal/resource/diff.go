@@ -183,7 +183,7 @@ func (c *Controller) unwant(ctx context.Context, r Record) (Change, error) {
 		if code := pave.CodeOf(err); err != nil && code != pave.NotFound && code != pave.Conflict {
 			return ch, err
 		}
-		ch.Lost = diff.Lost
+		ch.Lost, ch.Detail = diff.Lost, append(ch.Detail, diff.Detail...)
 	}
 	return ch, nil
 }

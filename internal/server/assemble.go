@@ -87,6 +87,10 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
 			return resources.Bounds(ctx, pave.KindSecret, "vault")
 		}})
+	resources.Drivers.Add(pave.KindDatabase, "vault", &vaultkv.Logins{Values: vault,
+		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
+			return resources.Bounds(ctx, pave.KindDatabase, "vault")
+		}})
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)
 	cloud, err := c.cloudClient()

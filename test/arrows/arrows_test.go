@@ -84,7 +84,7 @@ var arrows = map[string]string{
 // doors to packages that only a few may use, from outside of the module.
 var foreign = map[string][]string{
 	"os/exec":                                  {"internal/node/nodetest", "internal/cli", "internal/git", "internal/job", "internal/node", "internal/provider/vault/vaulttest", "internal/server", "internal/store/storetest", "test/bench", "test/githost/gitea", "test/world"},
-	"github.com/jackc/pgx/v5":                  {"internal/provider/postgres", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
+	"github.com/jackc/pgx/v5":                  {"internal/provider/postgres", "internal/provider/vault/vaulttest", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
 	"github.com/gomodule/redigo/redis":         {"internal/node", "internal/provider/redis"},
 	"modernc.org/sqlite":                       {"internal/store"},
 	"github.com/coreos/go-oidc/v3/oidc":        {"internal/access"},

@@ -1,6 +1,6 @@
 // Command vaultserver is a Vault server for tests, the real one, with its store in memory:
-// a KV store of version 2 at "secret", the way in by AppRole at "approle", the default
-// policies. It listens on a free port of loopback, prints
+// a KV store of version 2 at "secret", the database engine with its plugin for PostgreSQL at
+// "database", the way in by AppRole at "approle", the default policies. It listens on a free port of loopback, prints
 //
 //	{"address": ..., "token": the root token, "key": to unseal it}
 //
@@ -21,12 +21,16 @@ import (
 	log "github.com/hashicorp/go-hclog"
 	kv "github.com/hashicorp/vault-plugin-secrets-kv"
 	"github.com/hashicorp/vault/builtin/credential/approle"
+	"github.com/hashicorp/vault/builtin/logical/database"
 	"github.com/hashicorp/vault/helper/testhelpers/corehelpers"
 	vaulthttp "github.com/hashicorp/vault/http"
 	"github.com/hashicorp/vault/internalshared/configutil"
+	"github.com/hashicorp/vault/plugins/database/postgresql"
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/hashicorp/vault/sdk/physical/inmem"
 	"github.com/hashicorp/vault/vault"
+	"github.com/hashicorp/vault/vault/plugincatalog"
 )
 
 func main() {
@@ -44,8 +48,8 @@ func run() error {
 	}
 	core, err := vault.NewCore(&vault.CoreConfig{
 		Physical: store, StorageType: "inmem", DisableMlock: true, Logger: logger,
-		BuiltinRegistry:    corehelpers.NewMockBuiltinRegistry(),
-		LogicalBackends:    map[string]logical.Factory{"kv": kv.Factory},
+		BuiltinRegistry:    plugins{corehelpers.NewMockBuiltinRegistry()},
+		LogicalBackends:    map[string]logical.Factory{"kv": kv.Factory, "database": database.Factory},
 		CredentialBackends: map[string]logical.Factory{"approle": approle.Factory},
 	})
 	if err != nil {
@@ -66,8 +70,9 @@ func run() error {
 	go func() { _ = http.Serve(l, handler) }()
 	address := "http://" + l.Addr().String()
 	for path, body := range map[string]string{
-		"sys/mounts/secret": `{"type": "kv", "options": {"version": "2"}}`,
-		"sys/auth/approle":  `{"type": "approle"}`,
+		"sys/mounts/secret":   `{"type": "kv", "options": {"version": "2"}}`,
+		"sys/mounts/database": `{"type": "database"}`,
+		"sys/auth/approle":    `{"type": "approle"}`,
 	} {
 		if err := post(address+"/v1/"+path, init.RootToken, body); err != nil {
 			return err
@@ -79,6 +84,16 @@ func run() error {
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
+}
+
+// plugins are those that are part of the program; of databases the one for PostgreSQL is real.
+type plugins struct{ plugincatalog.BuiltinRegistry }
+
+func (p plugins) Get(name string, kind consts.PluginType) (func() (any, error), bool) {
+	if name == "postgresql-database-plugin" && kind == consts.PluginTypeDatabase {
+		return postgresql.New, true
+	}
+	return p.BuiltinRegistry.Get(name, kind)
 }
 
 func post(url, token, body string) error {

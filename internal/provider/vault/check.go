@@ -2,11 +2,8 @@ package vault
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/resource"
@@ -25,7 +22,26 @@ var wants = []struct {
 // CheckBinding asks whether the server can be used, whether it lets pave in, whether the
 // store is of version 2, and which capabilities its policies lack.
 func (d *Driver) CheckBinding(ctx context.Context, b resource.Opened) []pave.Check {
-	s, err := d.newSession(b.Settings)
+	cfg, err := configOf(b.Settings)
+	if err != nil {
+		return []pave.Check{failedCheck("vault", err)}
+	}
+	return checked(ctx, cfg.server, d.Timeout, b, []question{
+		{"vault store " + cfg.mount, cfg.store.check},
+		{"vault policy", cfg.store.policy},
+	})
+}
+
+// A question is what is asked of a server where pave is let in.
+type question struct {
+	name string
+	ask  func(context.Context, *session) (string, error)
+}
+
+// checked asks whether a server can be used and lets pave in, and then what more is asked,
+// until something fails.
+func checked(ctx context.Context, cfg server, timeout time.Duration, b resource.Opened, more []question) []pave.Check {
+	s, err := newSession(cfg, timeout)
 	if err != nil {
 		return []pave.Check{failedCheck("vault", err)}
 	}
@@ -37,23 +53,18 @@ func (d *Driver) CheckBinding(ctx context.Context, b resource.Opened) []pave.Che
 	}
 	defer s.signOut(ctx)
 	var out []pave.Check
-	for _, step := range []struct {
-		name string
-		ask  func(context.Context) (string, error)
-	}{
-		{"vault " + s.cfg.address.Host, s.health},
-		{"vault sign-in by " + s.cfg.auth, func(ctx context.Context) (string, error) {
+	for _, q := range append([]question{
+		{"vault " + cfg.address.Host, health},
+		{"vault sign-in by " + cfg.auth, func(ctx context.Context, s *session) (string, error) {
 			_, err := s.signed(ctx, pave.Secret{})
 			return s.until(), err
 		}},
-		{"vault store " + s.cfg.mount, s.store},
-		{"vault policy", s.policy},
-	} {
-		detail, err := step.ask(ctx)
+	}, more...) {
+		detail, err := q.ask(ctx, s)
 		if err != nil {
-			return append(out, failedCheck(step.name, err))
+			return append(out, failedCheck(q.name, err))
 		}
-		out = append(out, pave.Check{Name: step.name, OK: true, Detail: detail})
+		out = append(out, pave.Check{Name: q.name, OK: true, Detail: detail})
 	}
 	return out
 }
@@ -63,7 +74,7 @@ func failedCheck(name string, err error) pave.Check {
 }
 
 // health says what the server is at: sealed, standby and not reached are told apart.
-func (s *session) health(ctx context.Context) (string, error) {
+func health(ctx context.Context, s *session) (string, error) {
 	var got struct {
 		Version string
 		Standby bool
@@ -101,76 +112,65 @@ func (s *session) until() string {
 	return "a token until " + end.Format("2006-01-02 15:04:05") + ", made anew before"
 }
 
-// store sees that the mount is a KV store of version 2.
-func (s *session) store(ctx context.Context) (string, error) {
+// mounted says what is mounted at a path; Denied where nothing is that pave may see. fix
+// tells how a thing of that kind is mounted.
+func (s *session) mounted(ctx context.Context, mount, kind, fix string) (is, version string, err error) {
 	var got struct {
 		Data struct {
 			Type    string
 			Options map[string]string
 		}
 	}
-	err := s.do(ctx, call{method: http.MethodGet, path: "sys/internal/ui/mounts/" + s.cfg.mount, out: &got})
+	err = s.do(ctx, call{method: http.MethodGet, path: "sys/internal/ui/mounts/" + mount, out: &got})
 	if a, ok := answerOf(err); ok && (a.status == http.StatusForbidden || a.status == http.StatusNotFound || a.status == http.StatusBadRequest) {
-		return "", pave.Errorf(pave.Denied, "there is no store at %q, or none that pave may see", s.cfg.mount).
-			WithHint("vault secrets enable -path=%s kv-v2, and the policy in docs/vault.md", s.cfg.mount)
+		return "", "", pave.Errorf(pave.Denied, "there is no %s at %q, or none that pave may see", kind, mount).
+			WithHint("vault secrets enable -path=%s %s, and the policy in docs/vault.md", mount, fix)
 	}
+	return got.Data.Type, or(got.Data.Options["version"], "1"), err
+}
+
+// check sees that the mount is a KV store of version 2.
+func (c store) check(ctx context.Context, s *session) (string, error) {
+	is, version, err := s.mounted(ctx, c.mount, "store", "kv-v2")
 	if err != nil {
 		return "", err
 	}
-	if got.Data.Type != "kv" || got.Data.Options["version"] != "2" {
-		return "", pave.Errorf(pave.Invalid, "%q is a store of %s version %s, not of kv version 2", s.cfg.mount, got.Data.Type, or(got.Data.Options["version"], "1")).
-			WithHint("vault kv enable-versioning %s, or pave bind ... --set mount=MOUNT", s.cfg.mount)
+	if is != "kv" || version != "2" {
+		return "", pave.Errorf(pave.Invalid, "%q is a store of %s version %s, not of kv version 2", c.mount, is, version).
+			WithHint("vault kv enable-versioning %s, or pave bind ... --set mount=MOUNT", c.mount)
 	}
 	return "kv version 2", nil
 }
 
 // policy asks for the capabilities at the place of an entry that stands for all.
-func (s *session) policy(ctx context.Context) (string, error) {
-	path := s.cfg.entry("pave-check", "pave-check", "pave-check")
-	var paths []string
-	for _, w := range wants {
-		paths = append(paths, s.cfg.mount+"/"+w.door+"/"+path)
+func (c store) policy(ctx context.Context, s *session) (string, error) {
+	path := c.entry("pave-check", "pave-check", "pave-check")
+	rules := c.rules()
+	for i, w := range wants {
+		rules[i].like = c.mount + "/" + w.door + "/" + path
 	}
-	var got struct{ Data map[string]any }
-	err := s.do(ctx, call{method: http.MethodPost, path: "sys/capabilities-self", in: map[string]any{"paths": paths}, out: &got})
-	if err != nil {
+	if err := s.allowed(ctx, rules); err != nil {
 		return "", err
 	}
-	missing := map[string][]string{}
-	for i, w := range wants {
-		has := fmt.Sprint(got.Data[paths[i]])
-		for _, c := range w.capabilities {
-			if !slices.Contains(strings.Fields(strings.Trim(has, "[]")), c) && has != "[root]" {
-				missing[w.door] = append(missing[w.door], c)
-			}
-		}
-	}
-	if len(missing) == 0 {
-		return "all that is needed below " + s.cfg.mount + "/data/" + s.below(), nil
-	}
-	var parts []string
-	for _, door := range slices.Sorted(maps.Keys(missing)) {
-		parts = append(parts, fmt.Sprintf("%s on %s/%s/%s", strings.Join(missing[door], ", "), s.cfg.mount, door, s.below()))
-	}
-	return "", pave.Errorf(pave.Denied, "its policies lack %s", strings.Join(parts, "; ")).WithHint("vault policy write pave - with: %s", s.cfg.policyText())
+	return "all that is needed below " + c.mount + "/data/" + c.below(), nil
 }
 
-// below is where all entries lie, as a policy says it.
-func (s *session) below() string { return s.cfg.below() }
+// rules are the policy that the driver needs.
+func (c store) rules() []rule {
+	var out []rule
+	for _, w := range wants {
+		out = append(out, rule{path: c.mount + "/" + w.door + "/" + c.below(), capabilities: w.capabilities})
+	}
+	return out
+}
 
-func (c config) below() string {
+func (c store) policyText() string { return policyText(c.rules()) }
+
+// below is where all entries lie, as a policy says it.
+func (c store) below() string {
 	prefix, _ := c.root()
 	if prefix == "" {
 		return "*"
 	}
 	return prefix + "/*"
-}
-
-// policyText is the policy that the driver needs, on one line.
-func (c config) policyText() string {
-	var out []string
-	for _, w := range wants {
-		out = append(out, fmt.Sprintf(`path "%s/%s/%s" { capabilities = ["%s"] }`, c.mount, w.door, c.below(), strings.Join(w.capabilities, `", "`)))
-	}
-	return strings.Join(out, " ")
 }

@@ -136,7 +136,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{"teams/{team}/{service}/{env}": "teams 3", "{env}/{service}": " 2", "a/b/{service}-{env}": "a/b 1", "a/x-{service}/{env}": "a 2"} {
-		prefix, depth := config{path: path}.root()
+		prefix, depth := store{path: path}.root()
 		if got := fmt.Sprintf("%s %d", prefix, depth); got != want {
 			t.Errorf("%s begins %q, want %q", path, got, want)
 		}
@@ -151,7 +151,7 @@ func TestGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	guide := strings.Join(strings.Fields(string(text)), " ")
-	cfg := config{mount: "secret", path: defaultPath}
+	cfg := store{mount: "secret", path: defaultPath}
 	for _, rule := range strings.SplitAfter(cfg.policyText(), " } ") {
 		if !strings.Contains(guide, strings.TrimSpace(rule)) {
 			t.Errorf("docs/vault.md lacks %s", rule)

@@ -27,9 +27,9 @@ type faulty struct {
 	codes []pave.Code
 }
 
-// faults are those of any provider over HTTP. other is a server where nothing may arrive.
-func faults(other string) map[string]faulty {
-	const patience = 200 * time.Millisecond // more than the driver of the test has
+// faults are those of any provider over HTTP. other is a server where nothing may arrive, and
+// patience more than the driver of the test has.
+func faults(other string, patience time.Duration) map[string]faulty {
 	one := []pave.Code{pave.Unavailable}
 	// A read whose connection breaks is sent again by net/http.
 	return map[string]faulty{
@@ -103,7 +103,7 @@ func TestFaults(t *testing.T) {
 		}
 		t.Logf("%d calls met a fault", cells.Load())
 	})
-	for name, f := range faults(other.URL) {
+	for name, f := range faults(other.URL, 200*time.Millisecond) {
 		for op := range operations {
 			if slices.Contains(slow, name) && !slices.Contains(most, op) || os.Getenv("PAVE_TEST_REAL") == "" && slices.Contains(more, op) {
 				continue

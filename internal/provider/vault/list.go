@@ -22,17 +22,17 @@ func (d *Driver) List(ctx context.Context) ([]resource.Found, error) {
 	var out []resource.Found
 	var seen []string
 	for _, b := range bounds {
-		s, err := d.sessionOf(b)
+		s, err := d.shelf(b)
 		if err != nil {
 			return nil, err
 		}
-		prefix, depth := s.cfg.root()
-		where := strings.Join([]string{s.cfg.address.Host, s.cfg.namespace, s.cfg.mount, prefix}, " ")
+		prefix, depth := s.kv.root()
+		where := strings.Join([]string{s.cfg.address.Host, s.cfg.namespace, s.kv.mount, prefix}, " ")
 		if slices.Contains(seen, where) { // bindings that sign in another way
 			continue
 		}
 		seen = append(seen, where)
-		w := walk{session: s, left: maxEntries}
+		w := walk{shelf: s, left: maxEntries}
 		if err := w.folder(ctx, prefix, depth); err != nil {
 			return nil, err
 		}
@@ -43,7 +43,7 @@ func (d *Driver) List(ctx context.Context) ([]resource.Found, error) {
 
 // A walk goes through the folders of a store.
 type walk struct {
-	*session
+	shelf
 	left  int
 	found []resource.Found
 }
@@ -51,7 +51,7 @@ type walk struct {
 // folder looks at the entries that lie depth names below a path.
 func (w *walk) folder(ctx context.Context, path string, depth int) error {
 	var got struct{ Data struct{ Keys []string } }
-	err := w.do(ctx, call{method: http.MethodGet, path: strings.TrimSuffix(w.cfg.mount+"/metadata/"+path, "/"), query: "list=true", out: &got, mayMiss: true})
+	err := w.do(ctx, call{method: http.MethodGet, path: strings.TrimSuffix(w.kv.mount+"/metadata/"+path, "/"), query: "list=true", out: &got, mayMiss: true})
 	if err != nil {
 		return err
 	}
@@ -74,14 +74,14 @@ func (w *walk) folder(ctx context.Context, path string, depth int) error {
 
 func (w *walk) entry(ctx context.Context, path string) error {
 	if w.left--; w.left < 0 {
-		return pave.Errorf(pave.Invalid, "there are more than %d entries below %s:%s", maxEntries, w.cfg.mount, path)
+		return pave.Errorf(pave.Invalid, "there are more than %d entries below %s:%s", maxEntries, w.kv.mount, path)
 	}
 	var got struct {
 		Data struct {
 			CustomMetadata map[string]string `json:"custom_metadata"`
 		}
 	}
-	if err := w.do(ctx, call{method: http.MethodGet, path: w.cfg.mount + "/metadata/" + path, out: &got, mayMiss: true}); err != nil {
+	if err := w.do(ctx, call{method: http.MethodGet, path: w.kv.mount + "/metadata/" + path, out: &got, mayMiss: true}); err != nil {
 		return err
 	}
 	for name, id := range got.Data.CustomMetadata {
@@ -90,7 +90,7 @@ func (w *walk) entry(ctx context.Context, path string) error {
 			continue
 		}
 		key, _, _ = strings.Cut(key, "~")
-		w.found = append(w.found, resource.Found{ID: id, ExternalID: w.cfg.mount + ":" + path + "#" + key})
+		w.found = append(w.found, resource.Found{ID: id, ExternalID: w.kv.mount + ":" + path + "#" + key})
 	}
 	return nil
 }

@@ -18,9 +18,25 @@ type spec struct {
 	Team pave.Name `json:"team"`
 }
 
+// A shelf is a KV store of a server.
+type shelf struct {
+	*session
+	kv store
+}
+
+// shelf returns the store of a binding.
+func (d *Driver) shelf(b resource.Bound) (shelf, error) {
+	s, err := d.sessions.of(b, d.Values, d.Timeout)
+	if err != nil {
+		return shelf{}, err
+	}
+	kv, err := storeOf(b.Settings)
+	return shelf{s, kv}, err
+}
+
 // A place is where one value lies: a key of an entry.
 type place struct {
-	*session
+	shelf
 	spec  spec
 	mount string
 	entry string // its path below the mount
@@ -37,11 +53,11 @@ func (d *Driver) place(r resource.Resource) (place, error) {
 		return p, err
 	}
 	var err error
-	if p.session, err = d.session(r.Spec); err != nil {
+	if p.shelf, err = d.shelf(resource.BindingOf(r.Spec)); err != nil {
 		return p, err
 	}
-	p.mount, p.key = p.cfg.mount, p.spec.Key
-	p.entry = p.cfg.entry(p.spec.Team, r.Ref.Service, r.Ref.Env)
+	p.mount, p.key = p.kv.mount, p.spec.Key
+	p.entry = p.kv.entry(p.spec.Team, r.Ref.Service, r.Ref.Env)
 	if at, key, made := strings.Cut(r.ExternalID, "#"); made {
 		mount, entry, ok := strings.Cut(at, ":")
 		if !ok {
@@ -54,9 +70,7 @@ func (d *Driver) place(r resource.Resource) (place, error) {
 		}
 		p.key = key
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(p.cfg.address.Host + "/" + p.entryName()))
-	p.lock = d.locks.of(h.Sum32())
+	p.lock = d.locks.of(p.cfg.address.Host + "/" + p.entryName())
 	return p, nil
 }
 
@@ -78,12 +92,10 @@ func (p place) taken(owner string) error {
 // change brings an entry nearer to what is wanted, a step at a time, until step says that
 // it is done. Where somebody else wrote since the entry was read, it is read again.
 func (p place) change(ctx context.Context, step func(entry) (done bool, err error)) error {
-	select {
-	case p.lock <- struct{}{}:
-		defer func() { <-p.lock }()
-	case <-ctx.Done():
-		return pave.Errorf(pave.Unavailable, "%s: %w", p.name(), ctx.Err())
+	if err := take(ctx, p.lock, p.name()); err != nil {
+		return err
 	}
+	defer func() { <-p.lock }()
 	for range tries {
 		e, err := p.read(ctx, 0)
 		if err != nil {
@@ -129,14 +141,26 @@ type locks struct {
 	all map[uint32]chan struct{}
 }
 
-// of returns the lock of an entry by the hash of its name; a few share one.
-func (l *locks) of(hash uint32) chan struct{} {
+// take waits for a lock.
+func take(ctx context.Context, lock chan struct{}, name string) error {
+	select {
+	case lock <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return pave.Errorf(pave.Unavailable, "%s: %w", name, ctx.Err())
+	}
+}
+
+// of returns the lock of a name; a few share one.
+func (l *locks) of(name string) chan struct{} {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	hash := h.Sum32() % 256
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
 		l.all = map[uint32]chan struct{}{}
 	}
-	hash %= 256
 	if l.all[hash] == nil {
 		l.all[hash] = make(chan struct{}, 1)
 	}

@@ -25,7 +25,7 @@ const (
 
 // A session is what the driver has with one server as one who signed in.
 type session struct {
-	cfg    config
+	cfg    server
 	http   *http.Client
 	secret func(ctx context.Context, name string) (pave.Secret, error) // what it signs in with
 
@@ -45,44 +45,41 @@ type sessions struct {
 	all map[string]*session
 }
 
-// session returns the session of a spec's binding.
-func (d *Driver) session(raw json.RawMessage) (*session, error) {
-	return d.sessionOf(resource.BindingOf(raw))
-}
-
-func (d *Driver) sessionOf(b resource.Bound) (*session, error) {
+// of returns the session of a binding.
+func (all *sessions) of(b resource.Bound, values Values, timeout time.Duration) (*session, error) {
 	key, err := json.Marshal([]map[string]string{b.Settings, b.Secrets})
 	if err != nil {
 		return nil, err
 	}
-	d.sessions.mu.Lock()
-	defer d.sessions.mu.Unlock()
-	if s := d.sessions.all[string(key)]; s != nil {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if s := all.all[string(key)]; s != nil {
 		return s, nil
 	}
-	s, err := d.newSession(b.Settings)
+	cfg, err := serverOf(b.Settings)
 	if err != nil {
 		return nil, err
 	}
-	s.secret = func(ctx context.Context, name string) (pave.Secret, error) { return d.Values.Get(ctx, b.Secrets[name]) }
-	if d.sessions.all == nil || len(d.sessions.all) >= maxSessions {
-		d.sessions.all = map[string]*session{}
+	s, err := newSession(cfg, timeout)
+	if err != nil {
+		return nil, err
 	}
-	d.sessions.all[string(key)] = s
+	s.secret = func(ctx context.Context, name string) (pave.Secret, error) { return values.Get(ctx, b.Secrets[name]) }
+	if all.all == nil || len(all.all) >= maxSessions {
+		all.all = map[string]*session{}
+	}
+	all.all[string(key)] = s
 	return s, nil
 }
 
 // newSession has signed in nowhere yet, and has nothing to sign in with.
-func (d *Driver) newSession(settings map[string]string) (*session, error) {
-	cfg, err := configOf(settings)
-	if err != nil {
-		return nil, err
-	}
-	o := httpc.Options{Allow: cfg.allow, Timeout: d.Timeout, MaxBytes: maxBody, Roots: cfg.roots}
+func newSession(cfg server, timeout time.Duration) (*session, error) {
+	o := httpc.Options{Allow: cfg.allow, Timeout: timeout, MaxBytes: maxBody, Roots: cfg.roots}
 	if o.Timeout == 0 {
 		o.Timeout = callTimeout
 	}
 	s := &session{cfg: cfg, signing: make(chan struct{}, 1)}
+	var err error
 	s.http, err = httpc.New(o)
 	return s, err
 }

@@ -26,12 +26,14 @@ type fake struct {
 	tokens map[string]*token
 	policy map[string][]grant
 	role   struct{ id, secret, ttl, max any }
+	db     databases
 }
 
 type token struct {
 	policies []string
 	end, max time.Time // zero: never
 	ttl      time.Duration
+	batch    bool // stored nowhere, and belongs to no other token
 }
 
 // grant is what a policy allows below a path.
@@ -41,9 +43,9 @@ type grant struct {
 }
 
 func newFake() *fake {
-	f := &fake{kv: map[string]*item{}, policy: map[string][]grant{}}
+	f := &fake{kv: map[string]*item{}, policy: map[string][]grant{}, db: newDatabases()}
 	f.policy["default"] = []grant{{"auth/token/lookup-self", []string{"read"}}, {"auth/token/renew-self", []string{"update"}}, {"auth/token/revoke-self", []string{"update"}},
-		{"sys/capabilities-self", []string{"update"}}, {"sys/internal/ui/mounts/*", []string{"read"}}}
+		{"sys/capabilities-self", []string{"update"}}, {"sys/leases/lookup", []string{"update"}}, {"sys/internal/ui/mounts/*", []string{"read"}}}
 	f.tokens = map[string]*token{rootToken: {policies: []string{"root"}}}
 	return f
 }
@@ -123,8 +125,11 @@ func (f *fake) answer(r *http.Request, path string, in map[string]any) reply {
 	if capability == "list" {
 		at = strings.TrimSuffix(path, "/") + "/"
 	}
-	if !f.may(t, at, capability) {
+	if !f.may(t, at, capability) || strings.HasPrefix(path, "sys/leases/revoke-prefix/") && !f.may(t, at, "sudo") {
 		return denied
+	}
+	if rest, ok := strings.CutPrefix(path, "database/"); ok {
+		return f.database(r, rest, in, t)
 	}
 	if door, entry, ok := strings.Cut(strings.TrimPrefix(path, "secret/"), "/"); ok && strings.HasPrefix(path, "secret/") {
 		return f.store(r, door, entry, in)
@@ -154,6 +159,9 @@ func (f *fake) capability(r *http.Request, path string) string {
 		return "patch"
 	}
 	if entry, ok := strings.CutPrefix(path, "secret/data/"); ok && f.kv[entry] == nil {
+		return "create"
+	}
+	if role, ok := strings.CutPrefix(path, "database/roles/"); ok && f.db.roles[role] == nil {
 		return "create"
 	}
 	return "update"
@@ -239,16 +247,24 @@ func (f *fake) system(r *http.Request, path string, in map[string]any, t *token)
 			break
 		}
 		return reply{status: 200, data: map[string]any{"path": "secret/", "type": "kv", "options": map[string]any{"version": "2"}}}
+	case "sys/internal/ui/mounts/database":
+		if !f.sees(t, "database/") {
+			break
+		}
+		return reply{status: 200, data: map[string]any{"path": "database/", "type": "database", "options": nil}}
 	case "sys/leases/revoke-prefix/auth/approle":
-		maps.DeleteFunc(f.tokens, func(name string, _ *token) bool { return name != rootToken })
+		f.endTokens(func(name string, t *token) bool { return name != rootToken && !t.batch })
 		return reply{status: 204}
 	}
 	if path == "auth/token/revoke-self" {
-		maps.DeleteFunc(f.tokens, func(_ string, other *token) bool { return other == t })
+		f.endTokens(func(_ string, other *token) bool { return other == t })
 		return reply{status: 204}
 	}
 	if strings.HasPrefix(path, "auth/") {
 		return f.auth(path, in, t)
+	}
+	if door, ok := strings.CutPrefix(path, "sys/leases/"); ok {
+		return f.leases(door, in)
 	}
 	if mount, ok := strings.CutPrefix(path, "sys/internal/ui/mounts/"); ok {
 		return fail(403, `preflight capability check returned 403, please ensure client's policies grant access to path "`+mount+`/"`)
@@ -268,6 +284,13 @@ func (f *fake) auth(path string, in map[string]any, t *token) reply {
 		return f.given("", t)
 	case "auth/token/create":
 		return f.issue([]string{"default", "pave"}, in["ttl"], in["explicit_max_ttl"])
+	case "auth/token/create-orphan":
+		if slices.Contains(t.policies, "root") {
+			return fail(400, "batch tokens cannot be root tokens")
+		}
+		name := "hvb." + rand.Text()
+		f.tokens[name] = &token{policies: t.policies, ttl: seconds(in["ttl"]), end: time.Now().Add(seconds(in["ttl"])), batch: true}
+		return f.given(name, f.tokens[name])
 	case "auth/approle/role/pave":
 		f.role.id, f.role.ttl, f.role.max = rand.Text(), in["token_ttl"], in["token_max_ttl"]
 		return reply{status: 204}

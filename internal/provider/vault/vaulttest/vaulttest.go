@@ -21,7 +21,7 @@ import (
 )
 
 // A Server is one that runs, with what an operator has of it. A KV store of version 2 is
-// at "secret", AppRole at "approle".
+// at "secret", the database engine at "database", AppRole at "approle".
 type Server struct {
 	URL   string
 	Token string // of root
@@ -199,6 +199,16 @@ func (s *Server) Role(policy string, ttl time.Duration) (role, secret string) {
 // Policy writes the policy of that role anew.
 func (s *Server) Policy(text string) {
 	s.must(http.MethodPost, "sys/policies/acl/pave", map[string]any{"policy": text})
+}
+
+// Connect tells the database engine of a PostgreSQL, for the roles that fit a pattern.
+func (s *Server) Connect(name, url, roles string) {
+	s.must(http.MethodPost, "database/config/"+name, map[string]any{"plugin_name": "postgresql-database-plugin", "connection_url": url, "allowed_roles": roles})
+}
+
+// RevokeLogins ends all leases of the database engine.
+func (s *Server) RevokeLogins() {
+	s.must(http.MethodPost, "sys/leases/revoke-prefix/database/creds", map[string]any{"sync": true})
 }
 
 // Seal closes the server until Unseal.
