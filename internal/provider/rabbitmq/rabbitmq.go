@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"net"
 	"net/url"
 	"strconv"
@@ -175,8 +176,9 @@ func (d *Driver) List(ctx context.Context) ([]resource.Found, error) {
 	all, err := s.vhosts(ctx)
 	var out []resource.Found
 	for _, v := range all {
-		if strings.HasPrefix(v.owner(), "res_") {
-			out = append(out, resource.Found{ID: v.owner(), ExternalID: v.external()})
+		// One that is written in this moment RabbitMQ may list twice.
+		if f := (resource.Found{ID: v.owner(), ExternalID: v.external()}); strings.HasPrefix(f.ID, "res_") && !slices.Contains(out, f) {
+			out = append(out, f)
 		}
 	}
 	return out, err
