@@ -15,9 +15,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
