@@ -127,8 +127,11 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 	if err := againForModule(was.Module, m, r.Secrets); err != nil {
 		return err
 	}
+	if out.Checks, err = p.askForModule(ctx, kind, m, r, secrets); err != nil {
+		return err
+	}
 	for name, value := range r.Secrets {
-		secrets[name] = pave.NewID("sec")
+		secrets[name] = idForModule(at, kind, r.Provider, name, m.Backend)
 		if err := p.Vault.Put(ctx, secrets[name], value); err != nil {
 			return err
 		}

@@ -113,11 +113,8 @@ func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequ
 	if err := checkFields(d.Fields(), r, opened); err != nil {
 		return err
 	}
-	for _, check := range d.CheckBinding(ctx, opened) {
-		if !check.OK {
-			return pave.Errorf(pave.Invalid, "%s is not bound: %s: %s", r.Provider, check.Name, check.Detail).WithHint("%s", check.Fix)
-		}
-		out.Checks = append(out.Checks, check)
+	if out.Checks, err = ask(ctx, d, r.Provider, opened); err != nil {
+		return err
 	}
 	b.Settings, b.Told = settings, true
 	if b.Secrets = maps.Clone(before.Secrets); b.Secrets == nil {
@@ -134,6 +131,35 @@ func (p *Platform) bindSystem(ctx context.Context, at pave.Name, r pave.BindRequ
 		}
 	}
 	return nil
+}
+
+// ask has the system that is to be bound answer. The first thing that may not be done there
+// is the error.
+func ask(ctx context.Context, d resource.BindingChecker, provider string, b resource.Opened) (answers []pave.Check, err error) {
+	for _, check := range d.CheckBinding(ctx, b) {
+		if !check.OK {
+			return nil, pave.Errorf(pave.Invalid, "%s is not bound: %s: %s", provider, check.Name, check.Detail).WithHint("%s", check.Fix)
+		}
+		answers = append(answers, check)
+	}
+	return answers, nil
+}
+
+// askForModule does so where the system that runs a module is asked, with the secrets that
+// the binding had before.
+func (p *Platform) askForModule(ctx context.Context, kind string, m pave.Module, r pave.BindRequest, before map[string]string) ([]pave.Check, error) {
+	d, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[kind][r.Provider])
+	if !ok {
+		return nil, nil
+	}
+	m.Secrets = maps.Clone(before)
+	maps.DeleteFunc(m.Secrets, func(name, _ string) bool { _, anew := r.Secrets[name]; return anew })
+	opened, err := resource.BoundBy(pave.Binding{Module: &m}).Open(ctx, p.Vault)
+	if err != nil && pave.CodeOf(err) != pave.NotFound {
+		return nil, err
+	}
+	maps.Copy(opened.Secrets, r.Secrets)
+	return ask(ctx, d, r.Provider, opened)
 }
 
 // addressOf is where the secrets of a binding are sent.
@@ -177,6 +203,16 @@ func againForModule(before *pave.Module, now pave.Module, given map[string]pave.
 		}
 	}
 	return nil
+}
+
+// idForModule is the id of a secret that a module is run with. What HCP Terraform is signed
+// in to with keeps its id while it is the same organization: a token that was replaced is
+// good for what was made long ago too. The module's own are those that it was bound with.
+func idForModule(at pave.Name, kind, provider, name string, backend *pave.Backend) string {
+	if backend == nil || backend.Type != "hcp-terraform" || name != "TFE_TOKEN" {
+		return pave.NewID("sec")
+	}
+	return strings.Join([]string{"binding", string(at), kind, provider, name, digestOf(backend.Config["url"] + " " + backend.Config["org"])}, ":")
 }
 
 // digestOf is a short name for a text.
@@ -264,11 +300,11 @@ func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
 	for _, env := range slices.Sorted(maps.Keys(bindings)) {
 		for _, kind := range slices.Sorted(maps.Keys(bindings[env])) {
 			b := bindings[env][kind]
-			told, ok := resource.As[resource.Bindable](p.Resources.Drivers[kind][b.Provider])
+			told, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[kind][b.Provider])
 			if !ok {
 				continue
 			}
-			opened, err := resource.Bound{Settings: b.Settings, Secrets: b.Secrets}.Open(ctx, p.Vault)
+			opened, err := resource.BoundBy(b).Open(ctx, p.Vault)
 			if err != nil {
 				out = append(out, pave.Check{Name: b.Provider, Detail: err.Error(), Fix: pave.HintOf(err)})
 				continue

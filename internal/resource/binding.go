@@ -14,12 +14,18 @@ import (
 type Bindable interface {
 	// Fields are the settings and secrets that a binding may have, required ones first.
 	Fields() []pave.BindingField
+	BindingChecker
+}
+
+// A BindingChecker works with a system that a binding names, or the module of one.
+type BindingChecker interface {
 	// CheckBinding asks the system whether all that the driver will want of it may be
 	// done, and changes nothing. A check that fails names what is missing.
 	CheckBinding(ctx context.Context, b Opened) []pave.Check
 }
 
-// Bound is the binding that a resource was made by, as its spec carries it.
+// Bound is the binding that a resource was made by, as its spec carries it. Of a module it
+// is where its backend is.
 type Bound struct {
 	Settings map[string]string `json:"settings,omitempty"`
 	Secrets  map[string]string `json:"secrets,omitempty"` // ids of sealed values by name
@@ -34,12 +40,24 @@ type Opened struct {
 // BindingOf is the binding in a spec; it is empty where the driver needs none.
 func BindingOf(spec json.RawMessage) Bound {
 	var has struct {
-		Binding Bound `json:"binding"`
+		Binding Bound        `json:"binding"`
+		Module  *pave.Module `json:"module"`
 	}
 	if json.Unmarshal(spec, &has) != nil {
 		return Bound{}
 	}
-	return has.Binding
+	return BoundBy(pave.Binding{Settings: has.Binding.Settings, Secrets: has.Binding.Secrets, Module: has.Module})
+}
+
+// BoundBy is what resources made by a binding carry of it.
+func BoundBy(b pave.Binding) Bound {
+	switch {
+	case b.Module == nil:
+		return Bound{Settings: b.Settings, Secrets: b.Secrets}
+	case b.Module.Backend == nil:
+		return Bound{Secrets: b.Module.Secrets}
+	}
+	return Bound{Settings: b.Module.Backend.Config, Secrets: b.Module.Secrets}
 }
 
 // An Opener finds sealed values; a Vault is one.
@@ -81,7 +99,7 @@ func (c *Controller) Bounds(ctx context.Context, kind, provider string) ([]Bound
 
 // checkBinding asks a driver about the binding that a change would be made by.
 func (c *Controller) checkBinding(ctx context.Context, d Driver, spec json.RawMessage) ([]pave.Check, error) {
-	b, ok := As[Bindable](d)
+	b, ok := As[BindingChecker](d)
 	if !ok {
 		return nil, nil
 	}

@@ -107,7 +107,7 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, me
 		return ch, err
 	}
 	if mend && !planned && r.State == pave.ResourcePresent && !missing {
-		drift, _ := c.drift(ctx, d, r, nil)
+		drift, _ := c.drift(ctx, d, r, nil, true)
 		if len(drift) > 0 && ch.Action == pave.ActionKeep {
 			ch.Action = pave.ActionUpdate
 		}

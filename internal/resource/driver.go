@@ -31,6 +31,7 @@ type Resource struct {
 	Service    string            // id; for Apply alone
 	Spec       json.RawMessage   // the spec of its kind (see kind.go)
 	Outputs    map[string]string // as recorded; for Drift alone
+	Fresh      bool              // for Drift alone: what was seen some time ago will not do
 	Inputs     []Input           // what the resources it needs gave out
 	// Shown is what the plan said that is being carried out, and Job what the names of
 	// jobs begin with whose output its run shows; both for Apply and Delete alone.

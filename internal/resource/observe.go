@@ -53,7 +53,7 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, se
 	if !settled {
 		return
 	}
-	drift, known := c.drift(ctx, d, r, err)
+	drift, known := c.drift(ctx, d, r, err, false)
 	if !known || slices.Equal(drift, r.Drift) {
 		return
 	}
@@ -75,8 +75,8 @@ func lookAt(d Driver, r Resource) (out []string) {
 }
 
 // drift says how the world differs from what was applied; known is false where the
-// provider does not answer.
-func (c *Controller) drift(ctx context.Context, d Driver, r Record, observed error) (drift []string, known bool) {
+// provider does not answer. Fresh is a look of now, where one costs too much for each minute.
+func (c *Controller) drift(ctx context.Context, d Driver, r Record, observed error, fresh bool) (drift []string, known bool) {
 	switch pave.CodeOf(observed) {
 	case "":
 	case pave.NotFound:
@@ -90,7 +90,7 @@ func (c *Controller) drift(ctx context.Context, d Driver, r Record, observed err
 	if !ok {
 		return nil, true
 	}
-	drift, err := drifter.Drift(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec, Outputs: r.Outputs})
+	drift, err := drifter.Drift(ctx, Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec, Outputs: r.Outputs, Fresh: fresh})
 	if err != nil {
 		c.log.Debug("drift not known", "resource", r.ID, "err", err)
 	}

@@ -100,7 +100,10 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	for _, d := range modules {
 		d.Fetch, d.Key = fetch, key
 		resources.Drivers.Add(d.Kind, "terraform", d)
-		resources.Drivers.Add(d.Kind, terraform.HCP, &hcp.Driver{Kind: d.Kind, Vault: vault, Files: d.Files, HTTP: cloud})
+		resources.Drivers.Add(d.Kind, terraform.HCP, &hcp.Driver{Kind: d.Kind, Vault: vault, Files: d.Files, HTTP: cloud,
+			Bounds: func(ctx context.Context) ([]resource.Bound, error) {
+				return resources.Bounds(ctx, d.Kind, terraform.HCP)
+			}})
 	}
 	s.platform = platform.New(platform.Deps{DB: db, Engine: s.engine, Resources: resources, Vault: vault, Releases: releases,
 		Catalog: catalog.New(db), Access: s.access, Templates: templates, Keep: c.Keep, Shelf: shelf, Modules: modules[0], Seed: seed, Repositories: repos,

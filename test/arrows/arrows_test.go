@@ -69,6 +69,7 @@ var arrows = map[string]string{
 	"test/fixture/service":              "",
 	"test/contract":                     "",
 	"test/githost/github":               "internal/git",
+	"test/hcp":                          "",
 	"test/faultproxy":                   "",
 	"test/openid":                       "",
 	"test/bench":                        "",
@@ -94,7 +95,7 @@ var foreign = map[string][]string{
 	"github.com/nats-io/nats-server/v2/server": {"internal/embedded"},
 	"github.com/versity/versitygw/s3api":       {"internal/embedded"},
 	"github.com/go-sql-driver/mysql":           {"internal/provider/mysql", "test/fixture/service"},
-	"github.com/hashicorp/go-tfe":              {"internal/provider/hcp"},
+	"github.com/hashicorp/go-tfe":              {"internal/provider/hcp", "test/hcp"},
 }
 
 func TestArrows(t *testing.T) {

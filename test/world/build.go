@@ -25,6 +25,9 @@ type Binaries struct {
 // scratchPrefix begins the folders of tests; the process id of the test follows.
 const scratchPrefix = "pvt"
 
+// built is the folder of what was built; "" while no test has asked for it.
+var built string
+
 // buildOnce builds once for each test binary. A folder that no user but us may
 // list, but that all may pass: services run as users of their own.
 var buildOnce = sync.OnceValues(func() (Binaries, error) {
@@ -38,6 +41,7 @@ var buildOnce = sync.OnceValues(func() (Binaries, error) {
 	if err != nil {
 		return Binaries{}, err
 	}
+	built = dir
 	b := Binaries{Pave: filepath.Join(dir, "pave"), Fixture: filepath.Join(dir, "fixture"), Templates: filepath.Join(dir, "templates")}
 	if err := os.CopyFS(filepath.Join(b.Templates, "fixture"), os.DirFS(filepath.Join(root, "test", "fixture"))); err != nil {
 		return b, err
@@ -65,8 +69,8 @@ func Build(t testing.TB) Binaries {
 // Main runs the tests and removes what they built. It is the body of a TestMain.
 func Main(m *testing.M) {
 	code := m.Run()
-	if b, err := buildOnce(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(b.Pave))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }

@@ -9,7 +9,6 @@ package hcp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -32,19 +31,31 @@ type Driver struct {
 	Kind  string
 	Vault Vault
 	Files func(digest string) (fs.FS, error) // of a module that was kept
-	HTTP  *http.Client                       // decides where may be called
-	Poll  time.Duration                      // between two looks at a run; 0: 2 s
+	// Bounds are all bindings that resources were ever made by.
+	Bounds     func(ctx context.Context) ([]resource.Bound, error)
+	HTTP       *http.Client  // decides where may be called
+	Poll       time.Duration // between two looks at a run; 0: 2 s
+	DriftEvery time.Duration // between two runs that look for drift; 0: 6 hours
+
+	looks looks
 }
 
 var (
-	_ resource.Driver  = (*Driver)(nil)
-	_ resource.Planner = (*Driver)(nil)
-	_ resource.Differ  = (*Driver)(nil)
-	_ resource.Looker  = (*Driver)(nil)
+	_ resource.Driver         = (*Driver)(nil)
+	_ resource.Planner        = (*Driver)(nil)
+	_ resource.Differ         = (*Driver)(nil)
+	_ resource.Drifter        = (*Driver)(nil)
+	_ resource.Lister         = (*Driver)(nil)
+	_ resource.Looker         = (*Driver)(nil)
+	_ resource.BindingChecker = (*Driver)(nil)
 )
 
-// workspacePrefix begins the names of workspaces; the resource's id follows.
-const workspacePrefix = "pave-"
+// The names of workspaces begin with workspacePrefix; the resource's id follows, and where
+// something is only planned, planPrefix and a random text.
+const (
+	workspacePrefix = "pave-"
+	planPrefix      = "plan-"
+)
 
 // Observe tells what the last run of the workspace came to, and what its state gives out.
 func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.State, error) {
@@ -59,7 +70,7 @@ func (d *Driver) Observe(ctx context.Context, r resource.Resource) (resource.Sta
 	if err != nil {
 		return resource.State{}, err
 	}
-	if run := ws.CurrentRun; run != nil && run.Status != tfe.RunApplied && run.Status != tfe.RunPlannedAndFinished {
+	if run := ws.CurrentRun; run != nil && run.Status != tfe.RunApplied && run.Status != tfe.RunPlannedAndFinished && run.Status != tfe.RunDiscarded {
 		return resource.State{Reason: fmt.Sprintf("run %s of HCP Terraform is %s: %s", run.ID, run.Status, c.page(run.ID))}, nil
 	}
 	st, err := c.state(ctx, ws)
@@ -84,48 +95,63 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if err != nil {
 		return resource.State{}, err
 	}
-	run, err := c.begin(ctx, ws, false, false)
+	run, err := c.begin(ctx, ws, wish{message: stepMessage(r)})
 	if err != nil {
 		return resource.State{}, err
 	}
 	err = c.finish(ctx, run, func(lines []string) error { return terraform.Refuse(lines, r) })
 	if err != nil {
-		return resource.State{}, err
+		return told(err)
 	}
-	return c.state(ctx, ws)
+	return c.settled(ctx, ws)
 }
 
 // Plan says what Apply would do, by a run that can only plan; for what is not there yet
-// in a workspace of its own, which is removed.
+// in a workspace of its own, which is removed. The inputs are the run's alone.
 func (d *Driver) Plan(ctx context.Context, r resource.Resource) ([]string, error) {
 	r.Job = ""
-	fresh := r.ID == ""
-	if fresh {
-		r.ID = "plan-" + strings.ToLower(pave.NewID("x")[2:])
+	if r.ID != "" {
+		c, err := d.connect(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		ws, err := c.workspace(ctx)
+		if pave.CodeOf(err) != pave.NotFound {
+			if err == nil {
+				err = c.variables(ctx, ws, secretsOnly(c.wanted()))
+			}
+			if err != nil {
+				return nil, err
+			}
+			return c.planLines(ctx, ws)
+		}
 	}
+	r.ID = planPrefix + strings.ToLower(pave.NewID("x")[2:])
 	c, err := d.connect(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	c.tidy(ctx)
 	ws, err := c.ensure(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if fresh {
-		defer func() {
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-			defer cancel()
-			_ = c.api.Workspaces.DeleteByID(end, ws.ID) // it holds nothing
-		}()
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		_ = c.api.Workspaces.SafeDeleteByID(end, ws.ID) // it holds nothing; else a later plan removes it
+	}()
+	return c.planLines(ctx, ws)
+}
+
+// planLines is a plan for people, with the policies that it does not meet.
+func (c *client) planLines(ctx context.Context, ws *tfe.Workspace) ([]string, error) {
+	lines, unmet, err := c.planned(ctx, ws, message)
+	_, err = told(err)
+	if err == nil && unmet != "" {
+		lines = append(lines, unmet)
 	}
-	run, err := c.begin(ctx, ws, true, false)
-	if err != nil {
-		return nil, err
-	}
-	if run, err = c.await(ctx, run.ID); err != nil {
-		return nil, err
-	}
-	return c.lines(ctx, run)
+	return lines, err
 }
 
 // Diff says how much the state holds. What is in it HCP Terraform does not know.
@@ -157,23 +183,28 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 	if err != nil {
 		return err
 	}
-	if ws.ResourceCount > 0 || ws.CurrentRun != nil && !ended(ws.CurrentRun.Status) {
-		if err := c.variables(ctx, ws); err != nil { // a provider may need them to destroy
+	if mayHold(ws) {
+		if err := c.variables(ctx, ws, c.wanted()); err != nil { // a provider may need them to destroy
 			return err
 		}
-		run, err := c.begin(ctx, ws, false, true)
+		run, err := c.begin(ctx, ws, wish{message: stepMessage(r), destroy: true})
 		if err != nil {
 			return err
 		}
 		if err := c.finish(ctx, run, func([]string) error { return nil }); err != nil {
+			_, err = told(err)
 			return err
 		}
 	}
-	err = c.api.Workspaces.DeleteByID(ctx, ws.ID)
-	if errors.Is(err, tfe.ErrResourceNotFound) {
-		return nil
-	}
-	return c.failed("remove the workspace "+ws.Name, err)
+	return c.remove(ctx, ws)
+}
+
+// mayHold reports whether there may be something in a workspace. How many things there are
+// HCP Terraform counts some time after they are made.
+func mayHold(ws *tfe.Workspace) bool {
+	run := ws.CurrentRun
+	empty := run == nil || run.IsDestroy && (run.Status == tfe.RunApplied || run.Status == tfe.RunPlannedAndFinished)
+	return ws.ResourceCount > 0 || !empty
 }
 
 // Look names the page of the workspace.

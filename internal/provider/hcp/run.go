@@ -8,13 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-tfe"
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/provider/terraform"
+	"github.com/pave-platform/pave/internal/resource"
 )
 
 // runTime is how long one run may take.
@@ -23,35 +26,110 @@ const runTime = 2 * time.Hour
 // ended reports whether nothing more comes of a run.
 func ended(s tfe.RunStatus) bool {
 	switch s {
-	case tfe.RunApplied, tfe.RunPlannedAndFinished, tfe.RunErrored, tfe.RunDiscarded, tfe.RunCanceled, tfe.RunPlannedAndSaved:
+	case tfe.RunApplied, tfe.RunPlannedAndFinished, tfe.RunErrored, tfe.RunDiscarded, tfe.RunCanceled, tfe.RunPlannedAndSaved, tfe.RunPolicySoftFailed:
 		return true
 	}
 	return false
 }
 
+// message is what the runs of pave say of themselves; those of a step name it.
+const message = "pave"
+
+func stepMessage(r resource.Resource) string {
+	if r.Job == "" {
+		return message
+	}
+	return message + " " + r.Job
+}
+
+// A wish is what a run is for.
+type wish struct {
+	message           string
+	planOnly, destroy bool
+}
+
 // begin finds the run of this step, or starts it.
-func (c *client) begin(ctx context.Context, ws *tfe.Workspace, planOnly, destroy bool) (*tfe.Run, error) {
-	message := "pave"
-	if c.r.Job != "" {
-		message = "pave " + c.r.Job
-		runs, err := c.api.Runs.List(ctx, ws.ID, &tfe.RunListOptions{ListOptions: tfe.ListOptions{PageSize: 20}})
-		if err != nil {
-			return nil, c.failed("look at the runs of "+ws.Name, err)
-		}
-		for _, run := range runs.Items {
-			failed := run.Status == tfe.RunErrored || run.Status == tfe.RunDiscarded || run.Status == tfe.RunCanceled
-			if run.Message == message && run.IsDestroy == destroy && !failed {
-				return run, nil
-			}
+func (c *client) begin(ctx context.Context, ws *tfe.Workspace, w wish) (*tfe.Run, error) {
+	if !w.planOnly {
+		run, err := c.resume(ctx, ws, w)
+		if run != nil || err != nil {
+			return run, err
 		}
 	}
-	version, err := c.upload(ctx, ws, planOnly)
+	version, err := c.upload(ctx, ws, w.planOnly)
 	if err != nil {
 		return nil, err
 	}
-	run, err := c.api.Runs.Create(ctx, tfe.RunCreateOptions{Workspace: ws, ConfigurationVersion: version, Message: &message,
-		PlanOnly: &planOnly, IsDestroy: &destroy, AutoApply: tfe.Bool(false)})
+	run, err := c.api.Runs.Create(ctx, tfe.RunCreateOptions{Workspace: ws, ConfigurationVersion: version, Message: &w.message,
+		PlanOnly: &w.planOnly, IsDestroy: &w.destroy, AutoApply: tfe.Bool(false), Variables: c.inputs()})
 	return run, c.failed("start a run in "+ws.Name, err)
+}
+
+// resume finds the run of this step; nil where there is none. Runs of pave that nobody
+// will confirm any more, and behind which the next one would wait for ever, are given up.
+func (c *client) resume(ctx context.Context, ws *tfe.Workspace, w wish) (*tfe.Run, error) {
+	runs, err := c.runs(ctx, ws)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		failed := run.Status == tfe.RunErrored || run.Status == tfe.RunDiscarded || run.Status == tfe.RunCanceled
+		if c.r.Job != "" && run.Message == w.message && run.IsDestroy == w.destroy && !failed {
+			return run, nil
+		}
+	}
+	for _, run := range runs {
+		ours := run.Message == message || strings.HasPrefix(run.Message, message+" run_")
+		if !ours || run.PlanOnly || ended(run.Status) || run.Actions == nil {
+			continue
+		}
+		var err error
+		switch {
+		case run.Actions.IsDiscardable:
+			err = c.api.Runs.Discard(ctx, run.ID, tfe.RunDiscardOptions{Comment: tfe.String("pave has given it up")})
+		case run.Actions.IsCancelable && run.Status == tfe.RunPlanning:
+			err = c.api.Runs.Cancel(ctx, run.ID, tfe.RunCancelOptions{Comment: tfe.String("pave has given it up")})
+		}
+		if err != nil && c.status.last != http.StatusConflict { // 409: it went on meanwhile
+			return nil, c.failed("give up the run "+run.ID, err)
+		}
+	}
+	return nil, nil
+}
+
+// runs are the newest of a workspace, the newest first.
+func (c *client) runs(ctx context.Context, ws *tfe.Workspace) ([]*tfe.Run, error) {
+	list, err := c.api.Runs.List(ctx, ws.ID, &tfe.RunListOptions{ListOptions: tfe.ListOptions{PageSize: 20}})
+	if err != nil {
+		return nil, c.failed("look at the runs of "+ws.Name, err)
+	}
+	return list.Items, nil
+}
+
+// inputs are given to each run by itself: those of the workspace may be of another plan.
+func (c *client) inputs() []*tfe.RunVariable {
+	var out []*tfe.RunVariable
+	for _, name := range slices.Sorted(maps.Keys(c.order.Inputs)) {
+		out = append(out, &tfe.RunVariable{Key: name, Value: asHCL(c.order.Inputs[name])})
+	}
+	return out
+}
+
+// planned runs a plan that nobody can apply, and says what it would do, and which policies
+// it does not meet although they may be overridden once it is applied; "" for none.
+func (c *client) planned(ctx context.Context, ws *tfe.Workspace, message string) (lines []string, unmet string, err error) {
+	run, err := c.begin(ctx, ws, wish{message: message, planOnly: true})
+	if err != nil {
+		return nil, "", err
+	}
+	if run, err = c.await(ctx, run.ID); err != nil {
+		return nil, "", err
+	}
+	if run.Status == tfe.RunPolicySoftFailed {
+		unmet = c.policies(ctx, run)
+	}
+	lines, err = c.lines(ctx, run)
+	return lines, unmet, err
 }
 
 // upload gives the module to the workspace.
@@ -115,16 +193,17 @@ func (c *client) archive() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// pause waits until it is worth to look again.
+// pause waits until it is worth to look again: a moment at first, since much is quick.
 func (c *client) pause(ctx context.Context) error {
-	after := c.d.Poll
-	if after == 0 {
-		after = 2 * time.Second
+	longest := c.d.Poll
+	if longest == 0 {
+		longest = 2 * time.Second
 	}
+	c.wait = min(max(c.wait*3/2, longest/10), longest)
 	select {
 	case <-ctx.Done():
 		return pave.Errorf(pave.Unavailable, "wait for HCP Terraform: %w", ctx.Err())
-	case <-time.After(after):
+	case <-time.After(c.wait):
 		return nil
 	}
 }
@@ -139,7 +218,7 @@ func (c *client) await(ctx context.Context, id string) (*tfe.Run, error) {
 		switch run.Status {
 		case tfe.RunErrored, tfe.RunDiscarded, tfe.RunCanceled:
 			return nil, c.ill(ctx, run)
-		case tfe.RunPolicySoftFailed, tfe.RunPolicyOverride:
+		case tfe.RunPolicyOverride:
 			return nil, pave.Errorf(pave.Policy, "HCP Terraform: %s", c.policies(ctx, run)).
 				WithHint("who may overrides it at %s, then pave retry", c.page(id))
 		case tfe.RunPostPlanAwaitingDecision:
@@ -165,7 +244,7 @@ func (c *client) ill(ctx context.Context, run *tfe.Run) error {
 	if run.Status != tfe.RunErrored {
 		return pave.Errorf(pave.Conflict, "HCP Terraform: somebody has %s run %s", run.Status, run.ID).WithHint("pave retry starts another one")
 	}
-	return pave.Errorf(pave.Invalid, "HCP Terraform: run %s failed", run.ID).WithHint("%s says why; then pave retry", c.page(run.ID))
+	return c.broken(ctx, run)
 }
 
 // policies says which checks a run did not pass; "" for none.

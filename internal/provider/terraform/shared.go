@@ -40,6 +40,12 @@ func (o Order) State(kind string, r resource.Resource, outputs map[string]Output
 // PlanLines says what a plan does, from terraform show -json.
 func PlanLines(data []byte) ([]string, error) { return planLines(data) }
 
+// Explain makes an error of the messages of a plan or an apply that failed.
+func Explain(what string, lines []string) error { return explain(what, "it failed", lines) }
+
+// Plain takes the frames off messages.
+func Plain(lines []string) []string { return plain(lines) }
+
 // Literal keeps terraform from reading a text as a template.
 func Literal(s string) string { return literal(s) }
 
