@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -12,30 +13,33 @@ import (
 // rotateAgain is how long after a rotation that stopped the next try comes.
 const rotateAgain = 10 * time.Minute
 
-// rotateDue rotates credentials of a service that have an end which is near. One that
-// stopped is tried again, and no other one is begun: what it made is good and is used.
+// rotateDue rotates credentials of a service that have an end which is near. The journal has
+// new ones as soon as they are made: a rotation that stopped after that is tried again, for
+// processes have the old ones still; where the new ones are due too, others are made.
 func (p *Platform) rotateDue(ctx context.Context, svc pave.Service, resources []pave.Resource) error {
-	r, due := dueOf(resources, time.Now())
-	if !due {
+	if !slices.ContainsFunc(resources, func(r pave.Resource) bool { return r.Outputs[resource.OutputCredentialsEnd] != "" }) {
 		return nil
 	}
 	active, err := p.activeRuns(ctx, svc.ID)
 	if err != nil || len(active) > 0 {
 		return err
 	}
-	request := pave.Rotate{Service: string(svc.Name), Kind: r.Ref.Kind, Environment: string(r.Ref.Env)}
 	last, err := p.Engine.List(ctx, workflow.Filter{Service: svc.ID, Kind: pave.RunApply, Limit: 1})
 	if err != nil {
 		return err
 	}
-	if len(last) > 0 && last[0].State == pave.RunStopped && rotated(last[0]) {
-		if time.Since(last[0].Ended) < rotateAgain {
-			return nil
-		}
-		return p.Engine.Retry(ctx, last[0].ID, "pave")
+	stopped := len(last) > 0 && last[0].State == pave.RunStopped && rotated(last[0])
+	if stopped && time.Since(last[0].Ended) < rotateAgain {
+		return nil
 	}
-	p.Log.Info("credentials end", "service", svc.Name, "resource", r.Ref.String(), "end", r.Outputs[resource.OutputCredentialsEnd])
-	_, err = p.alone(ctx, request)
+	r, due := dueOf(resources, time.Now())
+	switch {
+	case due:
+		p.Log.Info("credentials end", "service", svc.Name, "resource", r.Ref.String(), "end", r.Outputs[resource.OutputCredentialsEnd])
+		_, err = p.alone(ctx, pave.Rotate{Service: string(svc.Name), Kind: r.Ref.Kind, Environment: string(r.Ref.Env)})
+	case stopped:
+		err = p.Engine.Retry(ctx, last[0].ID, "pave")
+	}
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-tfe"
@@ -37,7 +38,8 @@ type Driver struct {
 	Poll       time.Duration // between two looks at a run; 0: 2 s
 	DriftEvery time.Duration // between two runs that look for drift; 0: 6 hours
 
-	looks looks
+	looks   looks
+	givenUp sync.Map // ids of runs that this process discarded or canceled
 }
 
 var (

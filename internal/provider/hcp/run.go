@@ -84,6 +84,7 @@ func (c *client) resume(ctx context.Context, ws *tfe.Workspace, w wish) (*tfe.Ru
 			continue
 		}
 		var err error
+		c.d.givenUp.Store(run.ID, true)
 		switch {
 		case run.Actions.IsDiscardable:
 			err = c.api.Runs.Discard(ctx, run.ID, tfe.RunDiscardOptions{Comment: tfe.String("pave has given it up")})
@@ -240,6 +241,9 @@ func (c *client) await(ctx context.Context, id string) (*tfe.Run, error) {
 func (c *client) ill(ctx context.Context, run *tfe.Run) error {
 	if text := c.policies(ctx, run); text != "" {
 		return pave.Errorf(pave.Policy, "HCP Terraform: %s", text).WithHint("change the module or the binding; %s says more", c.page(run.ID))
+	}
+	if _, ours := c.d.givenUp.LoadAndDelete(run.ID); ours && run.Status != tfe.RunErrored {
+		return pave.Errorf(pave.Unavailable, "HCP Terraform: run %s was given up for one beside it", run.ID).WithHint("pave retry goes on with that")
 	}
 	if run.Status != tfe.RunErrored {
 		return pave.Errorf(pave.Conflict, "HCP Terraform: somebody has %s run %s", run.Status, run.ID).WithHint("pave retry starts another one")
