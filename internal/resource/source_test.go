@@ -30,10 +30,9 @@ func (s *source) Secrets(context.Context, resource.Resource) (map[string]pave.Se
 // often as what needs it is applied, however often that is looked at. While it is away
 // its runs wait.
 func TestSource(t *testing.T) {
-	var from *source
 	var got atomic.Value
-	each(t, func(r *rig) {
-		from = &source{Slow: r.worlds[pave.KindDatabase]}
+	each(t, func(r *rig) { // stores at once: each has a source of its own
+		from := &source{Slow: r.worlds[pave.KindDatabase]}
 		from.fail.Store(3)
 		r.Drivers[pave.KindDatabase]["slow"] = from
 		r.worlds[pave.KindSecret].Before = func(_ context.Context, method string, res resource.Resource) error {
@@ -43,6 +42,7 @@ func TestSource(t *testing.T) {
 			return nil
 		}
 	}, func(r *rig) {
+		from := r.Drivers[pave.KindDatabase]["slow"].(*source)
 		r.reach(shop("staging"))
 		if got.Load() != "from the source" {
 			t.Errorf("the secret's driver got %v", got.Load())
