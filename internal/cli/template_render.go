@@ -15,6 +15,7 @@ import (
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/template"
+	"github.com/pave-platform/pave/internal/yamlsize"
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 )
@@ -88,6 +89,9 @@ func readValues(file string, sets []string) (map[string]any, error) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, pave.BadField("values", file, "cannot be read: "+err.Error(), "name a YAML file")
+		}
+		if err := yamlsize.Check(data); err != nil {
+			return nil, pave.BadField("values", file, "cannot be read: "+oneLine(err.Error()), "use fewer aliases (*name), or mend the YAML")
 		}
 		if err := yaml.UnmarshalStrict(data, &out); err != nil {
 			return nil, pave.BadField("values", file, "is not YAML with a value for each key: "+oneLine(err.Error()), "for example: name: shop")

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -30,6 +31,8 @@ func TestDetect(t *testing.T) {
 			fstest.MapFS{File: mapFile("version: 1\nrunn: [x]\n")}, "", 0, pave.Invalid},
 		"wrong version": {"another format is refused",
 			fstest.MapFS{File: mapFile("version: 2\nrun: [x]\n")}, "", 0, pave.Invalid},
+		"aliases": {"a text that aliases make too much is refused before it is read",
+			fstest.MapFS{File: mapFile("version: 1\nready: &a /" + strings.Repeat("x", 30<<10) + "\nrun: [" + strings.Repeat("*a, ", 8000) + "]\n")}, "", 0, pave.Invalid},
 		"own step": {"the names of pave's own steps are taken",
 			fstest.MapFS{File: mapFile("version: 1\nsteps: [{name: release, run: [x]}]\nrun: [x]\n")}, "", 0, pave.Invalid},
 	}

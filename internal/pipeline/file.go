@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/yamlsize"
 	"sigs.k8s.io/yaml"
 )
 
@@ -38,6 +39,9 @@ func readFile(tree fs.FS) (file, bool, error) {
 	}
 	if err != nil {
 		return f, false, err
+	}
+	if err := yamlsize.Check(data); err != nil {
+		return f, false, pave.Errorf(pave.Invalid, "%s: %w", File, err).WithHint("%s", pave.HintOf(err))
 	}
 	if err := yaml.UnmarshalStrict(data, &f); err != nil {
 		return f, false, pave.Errorf(pave.Invalid, "%s: %s", File, strings.TrimPrefix(err.Error(), "error unmarshaling JSON: ")).

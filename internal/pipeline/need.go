@@ -2,10 +2,10 @@ package pipeline
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/pave-platform/pave/internal/yamlsize"
 	"sigs.k8s.io/yaml"
 )
 
@@ -118,15 +118,10 @@ func composeNeeds(r *repo) (out []Need) {
 	return out
 }
 
-var aliases = regexp.MustCompile(`(?m)[:\s\[,]\*\w`)
-
 // composeServices are the images of a compose file, by service.
 func composeServices(text string) (out []string) {
-	if len(aliases.FindAllString(text, 201)) > 200 {
-		return nil // an alias of aliases grows without end
-	}
 	var c compose
-	if yaml.Unmarshal([]byte(text), &c) != nil {
+	if yamlsize.Check([]byte(text)) != nil || yaml.Unmarshal([]byte(text), &c) != nil {
 		return nil
 	}
 	for _, name := range keys(c.Services) {

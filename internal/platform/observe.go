@@ -14,6 +14,7 @@ import (
 	"github.com/pave-platform/pave/internal/catalog/entityfile"
 	"github.com/pave-platform/pave/internal/store"
 	"github.com/pave-platform/pave/internal/workflow"
+	"github.com/pave-platform/pave/internal/yamlsize"
 	"sigs.k8s.io/yaml"
 )
 
@@ -206,6 +207,9 @@ func fromOpenAPI(tree fs.FS, file string, base catalog.Observation) (catalog.Obs
 	}
 	if err == nil && len(data) > 1<<20 {
 		err = fmt.Errorf("larger than 1 MiB")
+	}
+	if err == nil {
+		err = yamlsize.Check(data)
 	}
 	if err == nil {
 		err = yaml.Unmarshal(data, &doc)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/yamlsize"
 	"sigs.k8s.io/yaml"
 )
 
@@ -58,6 +59,9 @@ func (m *manifest) template() *Template {
 func parseManifest(data []byte) (*manifest, error) {
 	if line := secondDocument(data); line > 0 {
 		return nil, pave.Errorf(pave.Invalid, "%s:%d: a second document starts here; there must be one", manifestName, line)
+	}
+	if err := yamlsize.Check(data); err != nil {
+		return nil, pave.Errorf(pave.Invalid, "%s: %s", manifestName, oneLine(err)).WithHint("%s", pave.HintOf(err))
 	}
 	var raw any
 	if err := yaml.UnmarshalStrict(data, &raw); err != nil {

@@ -175,6 +175,7 @@ func TestLoadErrors(t *testing.T) {
 		"unknown in a list":    {edit("engine:", "motor:"), `template.yaml:15: unknown key "resources.motor"`, "known keys are engine, kind, name, when"},
 		"key twice":            {edit("owner: platform", "owner: a\nowner: b"), `line 6: key "owner" already set`, ""},
 		"two documents":        {edit("owner:", "---\nowner:"), "template.yaml:5: a second document", ""},
+		"many aliases":         {edit("owner: platform", "owner: &a "+strings.Repeat("x", 60<<10)+"\naliases: ["+strings.Repeat("*a, ", 8000)+"]"), "template.yaml: its aliases (*name) make 468 MiB of it", "use fewer"},
 		"no YAML":              {edit("owner: platform", "owner: [a"), "template.yaml: line 5: did not find", ""},
 		"number as text":       {edit(`version: "1.0"`, `version: 1.0`), "template.yaml:2: version must be a string, not a number", "quotes"},
 		"bad version":          {edit(`"1.0"`, `"latest"`), `version "latest" must be a version`, ""},

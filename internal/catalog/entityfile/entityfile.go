@@ -6,12 +6,14 @@ package entityfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/yamlsize"
 	"sigs.k8s.io/yaml"
 )
 
@@ -25,6 +27,7 @@ const (
 	maxDepth     = 64
 	maxValues    = 200     // of one list of an entity
 	maxNodes     = 200_000 // values of all documents, with what aliases repeat
+	maxText      = 8 << 20 // bytes of them
 )
 
 // An Entity is what one document describes.
@@ -77,7 +80,7 @@ func Parse(data []byte) (entities []Entity, faults []error) {
 		faults = append(faults, pave.Errorf(pave.Invalid, "the file has more than %d documents: the first %d are read", maxDocuments, maxDocuments).
 			WithHint("split it, and name the parts in a Location"))
 	}
-	seen, left := map[Ref]string{}, maxNodes
+	seen, left := map[Ref]string{}, room{maxNodes, maxText}
 	for _, d := range documents {
 		value, err := d.read(&left)
 		if err != nil {
@@ -154,28 +157,38 @@ func blank(text []byte) bool {
 	return true
 }
 
-// read reads a document into maps and lists, nil where that cannot be; left is how many
-// values the file may still have.
-func (d document) read(left *int) (map[string]any, error) {
+const mend = "mend the YAML; the line is counted from that of the document"
+
+// room is how many values and bytes of them the file may still have.
+type room struct{ values, bytes int }
+
+func (r room) none() bool { return r.values <= 0 || r.bytes <= 0 }
+
+// read reads a document into maps and lists, nil where that cannot be.
+func (d document) read(left *room) (map[string]any, error) {
 	bad := func(format string, args ...any) *pave.Error {
 		return pave.Errorf(pave.Invalid, d.where()+": "+format, args...)
 	}
-	if *left <= 0 {
-		return nil, bad("is not read: the file has too many values before it").WithHint("use fewer aliases (*name), or split the file")
+	if left.none() {
+		return nil, bad("is not read: the file has too many or too long values before it").WithHint("use fewer aliases (*name), or split the file")
+	}
+	if err := yamlsize.Check(d.text); err != nil {
+		return nil, bad("cannot be read: %s", oneLine(err.Error())).WithHint("%s", cmp.Or(pave.HintOf(err), mend))
 	}
 	text, err := yaml.YAMLToJSONStrict(d.text)
 	if err != nil {
 		if strings.Contains(err.Error(), "excessive aliasing") {
-			*left = 0
+			left.values = 0
 		}
-		return nil, bad("cannot be read: %s", oneLine(err.Error())).WithHint("mend the YAML; the line is counted from that of the document")
+		return nil, bad("cannot be read: %s", oneLine(err.Error())).WithHint(mend)
 	}
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {
 		return nil, bad("cannot be read: %s", oneLine(err.Error())).WithHint("mend the YAML")
 	}
-	if deep := count(value, left, 0); deep || *left <= 0 {
-		return nil, bad("is nested deeper than %d or has more than %d values", maxDepth, maxNodes).WithHint("use fewer aliases (*name), or split the file")
+	left.bytes -= len(text)
+	if deep := count(value, &left.values, 0); deep || left.none() {
+		return nil, bad("is nested deeper than %d or has more than %d values or %d MiB", maxDepth, maxNodes, maxText>>20).WithHint("use fewer aliases (*name), or split the file")
 	}
 	if value == nil {
 		return nil, nil

@@ -77,12 +77,16 @@ func TestBounds(t *testing.T) {
 	for i := 1; i < 9; i++ {
 		laughs += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
 	}
+	long := strings.Repeat("x", 80<<10)
 	for name, file := range map[string]string{
 		"bytes":     strings.Repeat("#", MaxBytes+1),
 		"documents": strings.Repeat("---\nkind: X\n", maxDocuments+1),
 		"depth":     "a: " + strings.Repeat("[", 100_000),
 		"closed":    "a: " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000),
 		"laughs":    strings.Repeat("---\n"+laughs, 150),
+		"a text":    "a: &a " + long + "\nb: [" + strings.Repeat("*a, ", 12_000) + "]",
+		"texts":     strings.Repeat("---\na: &a "+long[:3000]+"\nb: ["+strings.Repeat("*a, ", 600)+"]\n", 150),
+		"itself":    "a: &a [*a]",
 		"values":    "a: [" + strings.Repeat("1,", 300_000) + "1]",
 		"keys":      "{" + strings.Repeat("a: 1, ", 100_000) + "}",
 		"no UTF-8":  "a: \xff",
