@@ -104,7 +104,7 @@ func (in intake) tell(ctx context.Context, f entityFile, entities []entityfile.E
 				f.path, e.Where, e.Kind, e.Name, strings.Join(in.allow, ", "), f.provider))
 			continue
 		}
-		ref := in.refOf(f, e.Ref())
+		ref := in.subject(f, e.Ref())
 		other, err := in.claimEntity(ctx, f, e.Ref().String(), ref)
 		if err != nil {
 			return told, faults, err
@@ -137,6 +137,15 @@ func (in intake) tell(ctx context.Context, f entityFile, entities []entityfile.E
 // repository of the file.
 func (in intake) own(f entityFile, r entityfile.Ref) bool {
 	return r.String() == "component:"+string(in.kept[strings.ToLower(f.page)])
+}
+
+// subject is what the catalog calls what a file describes: a service only where it lives
+// in the repository of the file, whose word on it nobody else's is.
+func (in intake) subject(f entityFile, r entityfile.Ref) string {
+	if in.own(f, r) {
+		return r.String()
+	}
+	return catalog.Ref(r.Kind, f.prefix()+r.Path())
 }
 
 // refOf is what the catalog calls what a file refers to.

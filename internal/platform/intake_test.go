@@ -161,6 +161,39 @@ func TestIntake(t *testing.T) {
 	})
 }
 
+// What a service is, only its own repository tells; those of others speak of a thing of
+// their own that has the name.
+func TestIntakeOfForeign(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		p := &Platform{Deps: Deps{DB: db, Catalog: catalog.New(db), Resources: &resource.Controller{}}}
+		o := &organisation{t: t, p: p, kept: map[string]pave.Name{"https://github.com/acme/shop": "shop"}, files: map[string]string{
+			"ledger:catalog-info.yaml": document("Component", "shop", "type: service, lifecycle: production, owner: thieves, dependsOn: [component:shop]"),
+		}}
+		if err := filesWanted(&o.wants); err != nil {
+			t.Fatal(err)
+		}
+		o.wants.Provider, o.wants.Org = "github", "acme"
+		service := catalog.Observation{Kind: "component", Name: "shop", Service: "svc_1", Owner: "web", Source: "run", Facts: []catalog.Fact{{Key: "head", Value: "1"}}}
+		if err := p.Catalog.Observe(t.Context(), service); err != nil {
+			t.Fatal(err)
+		}
+		all := o.look()
+		shop, theirs := all["component:shop"], all["component:github:acme/shop"]
+		if shop.Service != "svc_1" || shop.Owner != "web" || len(shop.Facts) != 1 || len(shop.Links) != 0 || shop.Error != "" {
+			t.Errorf("the service: %+v", shop)
+		}
+		if theirs.Service != "" || theirs.Owner != "thieves" || !slices.Contains(theirs.Links, pave.Link{Kind: "depends-on", To: "component:shop"}) {
+			t.Errorf("what the other repository has: %+v", theirs)
+		}
+		o.files["ledger:catalog-info.yaml"] = document("System", "other", "owner: web")
+		if all = o.look(); refsOf(all) != "component:shop system:github:acme/other" || all["component:shop"].Service != "svc_1" {
+			t.Errorf("known are %s", refsOf(all))
+		}
+	})
+}
+
 func factOf(e pave.Entity, key string) string {
 	for _, f := range e.Facts {
 		if f.Key == key {
