@@ -37,7 +37,8 @@ type intake struct {
 func (f entityFile) prefix() string { return f.provider + ":" + f.org + "/" }
 
 // take takes in a file, or that it could not be read. One that was not given out says
-// nothing new: what it said before stays, and it is due.
+// nothing new: what it said before stays, and it is due. What it said before stays too
+// where not all of it can be read, lest a slip of the pen gives a name away.
 func (in intake) take(ctx context.Context, f entityFile, text []byte, failed error) error {
 	now := store.Micros(time.Now())
 	switch pave.CodeOf(failed) {
@@ -62,14 +63,20 @@ func (in intake) take(ctx context.Context, f entityFile, text []byte, failed err
 	case pave.CodeOf(failed) == pave.Invalid || f.via != "": // a Location names what is not there
 		faults = append(faults, oneFault(f, failed))
 	}
-	told, wrong, err := in.tell(ctx, f, entities)
-	if err != nil {
+	clean := len(faults) == 0 || pave.CodeOf(failed) == pave.NotFound
+	said := said{told: map[string]bool{}, named: map[string]bool{}}
+	if err := in.tell(ctx, f, entities, &said); err != nil {
 		return err
 	}
-	if err := in.drop(ctx, f, told); err != nil {
-		return err
+	if clean {
+		if err := in.drop(ctx, f, said.told); err != nil {
+			return err
+		}
+		if err := in.forgetTargets(ctx, f, said.named); err != nil {
+			return err
+		}
 	}
-	if faults = append(faults, wrong...); len(faults) > maxFaults {
+	if faults = append(faults, said.faults...); len(faults) > maxFaults {
 		faults = append(faults[:maxFaults], fmt.Sprintf("and %d more", len(faults)-maxFaults))
 	}
 	if err := in.noteFile(ctx, f, `done = $1, looked = $2, error = $3`, f.pushed, now, strings.Join(faults, "; ")); err != nil {
@@ -94,43 +101,48 @@ func (p *Platform) noteFile(ctx context.Context, f entityFile, set string, args 
 	return err
 }
 
+// said is what a file came to.
+type said struct {
+	told   map[string]bool // what it describes, as the catalog calls it
+	named  map[string]bool // the files that its Locations lead to
+	faults []string
+}
+
 // tell tells the catalog of the entities of a file. What is not taken in is a fault.
-func (in intake) tell(ctx context.Context, f entityFile, entities []entityfile.Entity) (told map[string]bool, faults []string, err error) {
-	told = map[string]bool{}
-	named := map[string]bool{}
+func (in intake) tell(ctx context.Context, f entityFile, entities []entityfile.Entity, s *said) error {
 	for _, e := range entities {
 		if !slices.Contains(in.allow, e.Kind) {
-			faults = append(faults, fmt.Sprintf("%s: %s, %s %s is not taken in: the kinds that are, are %s (pave import %s --allow)",
+			s.faults = append(s.faults, fmt.Sprintf("%s: %s, %s %s is not taken in: the kinds that are, are %s (pave import %s --allow)",
 				f.path, e.Where, e.Kind, e.Name, strings.Join(in.allow, ", "), f.provider))
 			continue
 		}
 		ref := in.subject(f, e.Ref())
 		other, err := in.claimEntity(ctx, f, e.Ref().String(), ref)
 		if err != nil {
-			return told, faults, err
+			return err
 		}
 		if other != "" {
-			faults = append(faults, fmt.Sprintf("%s: %s, %s %s is described by %s already (give it another name or namespace)", f.path, e.Where, e.Kind, e.Name, other))
+			s.faults = append(s.faults, fmt.Sprintf("%s: %s, %s %s is described by %s already (give it another name or namespace)", f.path, e.Where, e.Kind, e.Name, other))
 			continue
 		}
-		told[ref] = true
+		s.told[ref] = true
 		if in.own(f, e.Ref()) { // the look at the service itself reads it
 			continue
 		}
 		o := observed(e, f.evidence(), func(to entityfile.Ref) string { return in.refOf(f, to) })
 		_, o.Name, _ = strings.Cut(ref, ":")
 		if e.Kind == "Location" {
-			fact, err := in.follow(ctx, f, e, named)
+			fact, err := in.follow(ctx, f, e, s)
 			if err != nil {
-				return told, faults, err
+				return err
 			}
 			o.Facts = append(o.Facts, fact...)
 		}
 		if err := in.Catalog.Observe(ctx, o); err != nil {
-			return told, faults, err
+			return err
 		}
 	}
-	return told, faults, in.forgetTargets(ctx, f, named)
+	return nil
 }
 
 // own reports whether a reference from within a file is to the service that lives in the

@@ -146,7 +146,7 @@ func TestIntake(t *testing.T) {
 		// What lies in a repository that is gone is gone; what cannot be read stays.
 		o.files["catalog:"] = "gone"
 		o.files["ledger:catalog-info.yaml"] = "{"
-		if got := refsOf(o.look()); got != "api:github:acme/shop-api system:github:acme/checkout" {
+		if got := refsOf(o.look()); got != "api:github:acme/shop-api component:github:acme/ledger system:github:acme/checkout" {
 			t.Errorf("known are %s", got)
 		}
 		o.files["ledger:catalog-info.yaml"] = document("Location", `"all", labels: {"a\0b": [1], "c\0d": "e\0f"}, annotations: {"g\0h": "i\0j"}, title: "k\0l", tags: ["m\0n"]`,
@@ -190,6 +190,41 @@ func TestIntakeOfForeign(t *testing.T) {
 		o.files["ledger:catalog-info.yaml"] = document("System", "other", "owner: web")
 		if all = o.look(); refsOf(all) != "component:shop system:github:acme/other" || all["component:shop"].Service != "svc_1" {
 			t.Errorf("known are %s", refsOf(all))
+		}
+	})
+}
+
+// A slip of the pen gives nothing away to who waits for it.
+func TestIntakeOfTypo(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		p := &Platform{Deps: Deps{DB: db, Catalog: catalog.New(db), Resources: &resource.Controller{}}}
+		good := document("System", "checkout", "owner: web") + document("Location", "more", "target: ./more.yaml")
+		o := &organisation{t: t, p: p, files: map[string]string{"catalog:catalog-info.yaml": good, "catalog:more.yaml": document("Domain", "trade", "owner: web")}}
+		if err := filesWanted(&o.wants); err != nil {
+			t.Fatal(err)
+		}
+		o.wants.Provider, o.wants.Org, o.wants.Allow = "github", "acme", entityfile.Kinds
+		if got, want := refsOf(o.look()), "domain:github:acme/trade location:github:acme/more system:github:acme/checkout"; got != want {
+			t.Fatalf("known are %s, want %s", got, want)
+		}
+		o.files["shop:catalog-info.yaml"] = document("System", "checkout", "owner: other") + document("Domain", "trade", "owner: other")
+		for _, c := range []struct{ text, system, domain string }{
+			{good, "web", "web"},
+			{"{", "web", "web"},
+			{strings.Replace(good, "kind: System", "kind: Sytem", 1), "web", "web"},
+			{strings.Replace(good, "kind: Location", "kind: Loction", 1), "web", "web"},
+			{strings.Repeat("#", entityfile.MaxBytes+1), "web", "web"},
+			{good, "web", "web"},
+			{document("System", "checkout", "owner: web"), "web", "other"},
+			{"", "other", "other"},
+		} {
+			o.files["catalog:catalog-info.yaml"] = c.text
+			all := o.look()
+			if system, domain := all["system:github:acme/checkout"].Owner, all["domain:github:acme/trade"].Owner; system != c.system || domain != c.domain {
+				t.Errorf("with %.60q they are of %s and %s, want %s and %s", c.text, system, domain, c.system, c.domain)
+			}
 		}
 	})
 }

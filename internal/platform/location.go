@@ -13,22 +13,22 @@ import (
 
 // follow notes the files that a Location names, so that they are read too: those of
 // repositories of the same organisation, of their default branch. Which it does not
-// follow it says, and why. named takes those it follows.
-func (in intake) follow(ctx context.Context, f entityFile, e entityfile.Entity, named map[string]bool) ([]catalog.Fact, error) {
+// follow it says, and why.
+func (in intake) follow(ctx context.Context, f entityFile, e entityfile.Entity, s *said) ([]catalog.Fact, error) {
 	var not []string
 	for _, target := range e.Targets {
 		to, why, err := in.target(ctx, f, target)
 		if err != nil {
 			return nil, err
 		}
-		if why == "" && len(named) >= maxTargets && !named[to.at()] {
+		if why == "" && len(s.named) >= maxTargets && !s.named[to.at()] {
 			why = "the file names more than 50"
 		}
 		if why != "" {
 			not = append(not, target+": "+why)
 			continue
 		}
-		named[to.at()] = true
+		s.named[to.at()] = true
 		_, err = in.DB.Exec(ctx, `INSERT INTO entity_files (`+fileColumns+`, done, looked, seen, service, error)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, -1, 0, $9, '', '') ON CONFLICT DO NOTHING`,
 			f.provider, f.org, to.repository, to.path, f.at(), to.branch, to.page, to.pushed, store.Micros(time.Now()))
