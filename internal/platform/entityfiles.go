@@ -176,13 +176,18 @@ func (p *Platform) readFiles(ctx context.Context, r pave.ImportRequest, most int
 			group.Go(func() { texts[i], errs[i] = importer.File(ends, opened, f.org, f.repository, f.branch, f.path) })
 		}
 		group.Wait()
+		taken := false
 		for i, f := range due {
+			if taken && ends.Err() != nil {
+				return n, nil // the rest stays due; one at least is taken in each time
+			}
 			if errs[i] != nil && ends.Err() != nil {
 				continue
 			}
 			if err := in.take(ctx, f, texts[i], errs[i]); err != nil {
 				return n, err
 			}
+			taken = true
 			switch pave.CodeOf(errs[i]) {
 			case "", pave.NotFound, pave.Invalid:
 				n++

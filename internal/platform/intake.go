@@ -18,8 +18,12 @@ import (
 const (
 	// sourceFile is the source of facts that a file says.
 	sourceFile = "file"
-	// maxTargets bounds how many files the Locations of one file may name.
+	// maxTargets bounds how many targets of the Locations of one file are looked at.
 	maxTargets = 50
+	// maxFacts and maxSaid bound what is taken in of one file: facts, as many relations,
+	// and the bytes of both.
+	maxFacts = 2000
+	maxSaid  = 2 << 20
 	// maxFaults bounds how much is said of what is wrong with a file.
 	maxFaults = 10
 	maxValue  = 1000 // bytes of a fact
@@ -63,12 +67,11 @@ func (in intake) take(ctx context.Context, f entityFile, text []byte, failed err
 	case pave.CodeOf(failed) == pave.Invalid || f.via != "": // a Location names what is not there
 		faults = append(faults, oneFault(f, failed))
 	}
-	clean := len(faults) == 0 || pave.CodeOf(failed) == pave.NotFound
 	said := said{told: map[string]bool{}, named: map[string]bool{}}
 	if err := in.tell(ctx, f, entities, &said); err != nil {
 		return err
 	}
-	if clean {
+	if whole := len(faults) == 0 || pave.CodeOf(failed) == pave.NotFound; whole && !said.more {
 		if err := in.drop(ctx, f, said.told); err != nil {
 			return err
 		}
@@ -106,6 +109,25 @@ type said struct {
 	told   map[string]bool // what it describes, as the catalog calls it
 	named  map[string]bool // the files that its Locations lead to
 	faults []string
+
+	targets                 int                   // that were looked at
+	pages                   map[string]entityFile // where it lies, by the page of a repository in lower case
+	facts, relations, bytes int
+	more                    bool // there was more than is taken in
+}
+
+// take reports whether there is room for what is said of one more entity, and takes it.
+func (s *said) take(o catalog.Observation) bool {
+	s.facts += len(o.Facts)
+	s.relations += len(o.Relations)
+	for _, f := range o.Facts {
+		s.bytes += len(f.Key) + len(f.Value) + len(f.Evidence)
+	}
+	for _, r := range o.Relations {
+		s.bytes += len(r.Target) + len(r.Evidence)
+	}
+	s.more = s.more || s.facts > maxFacts || s.relations > maxFacts || s.bytes > maxSaid
+	return !s.more
 }
 
 // tell tells the catalog of the entities of a file. What is not taken in is a fault.
@@ -116,7 +138,15 @@ func (in intake) tell(ctx context.Context, f entityFile, entities []entityfile.E
 				f.path, e.Where, e.Kind, e.Name, strings.Join(in.allow, ", "), f.provider))
 			continue
 		}
-		ref := in.subject(f, e.Ref())
+		ref, o := in.subject(f, e.Ref()), catalog.Observation{}
+		if !in.own(f, e.Ref()) { // else the look at the service itself reads it
+			o = observed(e, f.evidence(), func(to entityfile.Ref) string { return in.refOf(f, to) })
+		}
+		if !s.take(o) {
+			s.faults = append(s.faults, fmt.Sprintf("%s: %s and what follows is not taken in: the file says more than %d facts or relations, or %d MiB (split it, and name the parts in a Location)",
+				f.path, e.Where, maxFacts, maxSaid>>20))
+			return nil
+		}
 		other, err := in.claimEntity(ctx, f, e.Ref().String(), ref)
 		if err != nil {
 			return err
@@ -126,10 +156,9 @@ func (in intake) tell(ctx context.Context, f entityFile, entities []entityfile.E
 			continue
 		}
 		s.told[ref] = true
-		if in.own(f, e.Ref()) { // the look at the service itself reads it
+		if o.Kind == "" {
 			continue
 		}
-		o := observed(e, f.evidence(), func(to entityfile.Ref) string { return in.refOf(f, to) })
 		_, o.Name, _ = strings.Cut(ref, ":")
 		if e.Kind == "Location" {
 			fact, err := in.follow(ctx, f, e, s)

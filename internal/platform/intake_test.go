@@ -229,6 +229,72 @@ func TestIntakeOfTypo(t *testing.T) {
 	})
 }
 
+// Of one file, so much is taken in, and of what is more is told; what was known stays.
+func TestIntakeOfMuch(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, "sqlite:"+t.TempDir()+"/pave.db")
+	p := &Platform{Deps: Deps{DB: db, Catalog: catalog.New(db), Resources: &resource.Controller{}}}
+	last := document("System", "last", "owner: web")
+	o := &organisation{t: t, p: p, files: map[string]string{"shop:catalog-info.yaml": last}}
+	if err := filesWanted(&o.wants); err != nil {
+		t.Fatal(err)
+	}
+	o.wants.Provider, o.wants.Org = "github", "acme"
+	o.look()
+	repeat := func(n int, format string) string {
+		var out []string
+		for i := range n {
+			out = append(out, fmt.Sprintf(format, i))
+		}
+		return strings.Join(out, ", ")
+	}
+	entities := func(n int, metadata, spec string) (text string) {
+		for i := range n {
+			text += document("Component", fmt.Sprintf("c%d, %s", i, metadata), "type: service, lifecycle: production, owner: web"+spec)
+		}
+		return text
+	}
+	for name, c := range map[string]struct {
+		text string
+		told int
+	}{
+		"facts":     {entities(30, "labels: {"+repeat(97, "l%d: x")+"}", ""), 20},
+		"relations": {entities(30, "title: x", ", dependsOn: ["+repeat(199, "component:d%d")+"]"), 10},
+		"bytes":     {entities(30, "labels: {x: &a "+strings.Repeat("x", 990)+"}, annotations: {"+repeat(90, strings.Repeat("k", 300)+"%d: *a")+"}", ""), 16},
+	} {
+		o.files["shop:catalog-info.yaml"] = c.text + last
+		all := o.look()
+		told := 0
+		for ref := range all {
+			if strings.HasPrefix(ref, "component:") {
+				told++
+			}
+		}
+		want := fmt.Sprintf("document %d (line %d) and what follows is not taken in: the file says more than 2000 facts or relations, or 2 MiB", c.told+1, 5*c.told+2)
+		if fault := all["repository:github:acme/shop"].Error; told != c.told || !strings.Contains(fault, want) || all["system:github:acme/last"].Owner != "web" {
+			t.Errorf("%s: %d told, want %d: %s", name, told, c.told, fault)
+		}
+		o.files["shop:catalog-info.yaml"] = last
+		o.look()
+	}
+
+	text, files := "", []string{}
+	for i := range 3 {
+		text += document("Location", fmt.Sprintf("l%d", i), fmt.Sprintf("targets: [%s]", repeat(30, fmt.Sprintf("https://github.com/Acme/shop/blob/main/%d/%%d.yaml", i))))
+	}
+	o.files["shop:catalog-info.yaml"] = text
+	all := o.look()
+	rows, err := db.Query(t.Context(), `SELECT path FROM entity_files WHERE via <> '' ORDER BY path`)
+	if files, err = store.Collect(rows, err, func(row store.Scanner) (s string, err error) { return s, row.Scan(&s) }); len(files) != maxTargets || err != nil {
+		t.Errorf("%d files are followed, %v", len(files), err)
+	}
+	for ref, want := range map[string]string{"l0": "", "l1": "10 more: the file names more than 50", "l2": "30 more: the file names more than 50"} {
+		if got := factOf(all["location:github:acme/"+ref], "not-followed"); got != want {
+			t.Errorf("%s: not followed are %s", ref, got)
+		}
+	}
+}
+
 func factOf(e pave.Entity, key string) string {
 	for _, f := range e.Facts {
 		if f.Key == key {

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -16,13 +17,15 @@ import (
 // follow it says, and why.
 func (in intake) follow(ctx context.Context, f entityFile, e entityfile.Entity, s *said) ([]catalog.Fact, error) {
 	var not []string
-	for _, target := range e.Targets {
-		to, why, err := in.target(ctx, f, target)
+	for i, target := range e.Targets {
+		if s.targets == maxTargets {
+			not = append(not, fmt.Sprintf("%d more: the file names more than %d", len(e.Targets)-i, maxTargets))
+			break
+		}
+		s.targets++
+		to, why, err := in.target(ctx, f, target, s)
 		if err != nil {
 			return nil, err
-		}
-		if why == "" && len(s.named) >= maxTargets && !s.named[to.at()] {
-			why = "the file names more than 50"
 		}
 		if why != "" {
 			not = append(not, target+": "+why)
@@ -43,7 +46,7 @@ func (in intake) follow(ctx context.Context, f entityFile, e entityfile.Entity, 
 }
 
 // target is the file that a Location means, or why it is not followed.
-func (in intake) target(ctx context.Context, f entityFile, target string) (to entityFile, why string, err error) {
+func (in intake) target(ctx context.Context, f entityFile, target string, s *said) (to entityFile, why string, err error) {
 	if f.via != "" {
 		return to, "a Location named this file itself", nil
 	}
@@ -58,14 +61,19 @@ func (in intake) target(ctx context.Context, f entityFile, target string) (to en
 		}
 		return to, "", nil
 	}
-	rows, err := in.DB.Query(ctx, `SELECT `+fileColumns+` FROM entity_files WHERE provider = $1 AND org = $2 AND via = ''
-		AND lower(substr(CAST($3 AS TEXT), 1, length(page) + 1)) = lower(page) || '/' ORDER BY length(page) DESC LIMIT 1`, f.provider, f.org, target)
-	found, err := store.Collect(rows, err, scanFile)
-	if err != nil || len(found) == 0 {
-		return to, "no repository of " + f.org, err
+	if s.pages == nil {
+		if s.pages, err = in.pages(ctx, f); err != nil {
+			return to, "", err
+		}
 	}
-	to = found[0]
-	rest, ok := inBranch(target[len(to.page)+1:], to.branch)
+	end, found := len(target), false
+	for !found {
+		if end = strings.LastIndexByte(target[:end], '/'); end < 0 {
+			return to, "no repository of " + f.org, nil
+		}
+		to, found = s.pages[strings.ToLower(target[:end])]
+	}
+	rest, ok := inBranch(target[end+1:], to.branch)
 	if !ok {
 		return to, "no file of the branch " + to.branch, nil
 	}
@@ -73,6 +81,17 @@ func (in intake) target(ctx context.Context, f entityFile, target string) (to en
 		return to, "no file within the repository", nil
 	}
 	return to, "", nil
+}
+
+// pages are the repositories of the organisation of a file, by their page.
+func (in intake) pages(ctx context.Context, f entityFile) (map[string]entityFile, error) {
+	rows, err := in.DB.Query(ctx, `SELECT `+fileColumns+` FROM entity_files WHERE provider = $1 AND org = $2 AND via = ''`, f.provider, f.org)
+	all, err := store.Collect(rows, err, scanFile)
+	out := make(map[string]entityFile, len(all))
+	for _, one := range all {
+		out[strings.ToLower(one.page)] = one
+	}
+	return out, err
 }
 
 // inBranch is the path of a file in the address of its page, as GitHub, GitLab and Gitea
