@@ -2,6 +2,7 @@ package platform
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,8 @@ type organisation struct {
 	wants pave.ImportRequest
 	kept  map[string]pave.Name
 	round int64
+	quiet string // the repository that is not pushed to now
+	last  int64  // when it was
 }
 
 // look lists the repositories, pushed just now, and reads what is due.
@@ -34,8 +37,12 @@ func (o *organisation) look() map[string]pave.Entity {
 		if o.files[name+":"] == "gone" {
 			continue
 		}
+		pushed := o.round
+		if name == o.quiet {
+			pushed = o.last
+		}
 		found.Repositories = append(found.Repositories, pave.HostRepository{Name: name, Branch: "main", Page: "https://github.com/acme/" + name,
-			Pushed: time.Unix(o.round, 0)})
+			Pushed: time.Unix(pushed, 0)})
 	}
 	if err := o.p.observeOrganisation(o.t.Context(), o.wants, &found); err != nil {
 		o.t.Fatal(err)
@@ -293,6 +300,43 @@ func TestIntakeOfMuch(t *testing.T) {
 			t.Errorf("%s: not followed are %s", ref, got)
 		}
 	}
+}
+
+// What two Locations name stays while one of them does.
+func TestIntakeOfTwoLocations(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		p := &Platform{Deps: Deps{DB: db, Catalog: catalog.New(db), Resources: &resource.Controller{}}}
+		names := func(location string) string {
+			return document("Location", location, "target: https://github.com/acme/shop/blob/main/more.yaml")
+		}
+		o := &organisation{t: t, p: p, files: map[string]string{"shop:more.yaml": document("System", "checkout", "owner: web"),
+			"catalog:catalog-info.yaml": names("one"), "ledger:catalog-info.yaml": names("two")}}
+		if err := filesWanted(&o.wants); err != nil {
+			t.Fatal(err)
+		}
+		o.wants.Provider, o.wants.Org = "github", "acme"
+		for i, files := range []map[string]string{
+			{},
+			{"catalog:catalog-info.yaml": document("Location", "one", "")},
+			{"catalog:catalog-info.yaml": names("one"), "ledger:catalog-info.yaml": ""},
+			{"ledger:catalog-info.yaml": names("two")},
+			{"catalog:": "gone"},
+		} {
+			maps.Copy(o.files, files)
+			if o.quiet, o.last = "", o.round; i == 1 || i == 4 {
+				o.quiet = "ledger"
+			}
+			if all := o.look(); all["system:github:acme/checkout"].Owner != "web" {
+				t.Errorf("%d: known are %s", i, refsOf(all))
+			}
+		}
+		o.quiet, o.files["ledger:catalog-info.yaml"] = "", ""
+		if got := refsOf(o.look()); got != "" {
+			t.Errorf("named by none, known are %s", got)
+		}
+	})
 }
 
 func factOf(e pave.Entity, key string) string {

@@ -107,19 +107,26 @@ func inBranch(page, branch string) (file string, ok bool) {
 }
 
 // forgetTargets drops the files that Locations of a file named before and do no longer.
+// Locations of others may name one of them too: those are read again.
 func (p *Platform) forgetTargets(ctx context.Context, f entityFile, named map[string]bool) error {
 	rows, err := p.DB.Query(ctx, `SELECT `+fileColumns+` FROM entity_files WHERE provider = $1 AND org = $2 AND via = $3`, f.provider, f.org, f.at())
 	files, err := store.Collect(rows, err, scanFile)
 	if err != nil {
 		return err
 	}
+	dropped := false
 	for _, old := range files {
 		if named[old.at()] {
 			continue
 		}
+		dropped = true
 		if err := p.dropFiles(ctx, `provider = $1 AND org = $2 AND repository = $3 AND path = $4`, old.provider, old.org, old.repository, old.path); err != nil {
 			return err
 		}
 	}
-	return nil
+	if dropped {
+		_, err = p.DB.Exec(ctx, `UPDATE entity_files SET done = -1 WHERE provider = $1 AND org = $2 AND via = '' AND EXISTS (SELECT 1 FROM entity_sources s
+			WHERE s.provider = $1 AND s.org = $2 AND s.repository = entity_files.repository AND s.path = entity_files.path AND s.entity LIKE 'location:%')`, f.provider, f.org)
+	}
+	return err
 }
