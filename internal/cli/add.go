@@ -91,7 +91,7 @@ func (a *app) addBacking(kind string, planOnly bool) *cobra.Command {
 		examples: []string{"add " + kind + " --service payment-processor", "add " + kind + " --service payment-processor --engine " + engine},
 		args:     exactly(), complete: none, service: true,
 		flags: func(cmd *cobra.Command) {
-			cmd.Flags().StringVar(&chosen, "engine", "", "`ENGINE`: "+orList(engines)+"; "+engine+" without")
+			cmd.Flags().Var(&onceFlag{into: &chosen}, "engine", "`ENGINE`: "+orList(engines)+"; "+engine+" without")
 			complete(cmd, "engine", fixed(engines...))
 		},
 		request: func(_ context.Context, to target, _ []string) (pave.Request, error) {

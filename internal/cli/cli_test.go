@@ -360,6 +360,9 @@ func TestBackingTwice(t *testing.T) {
 	if got := f.pave(t, nil, "", append(create, "nats")...); got.code != exitUsage || !strings.Contains(got.err, "rabbitmq is given already") || len(f.made()) != 0 {
 		t.Errorf("two queues: %+v, %v", got, f.calls)
 	}
+	if got := f.pave(t, nil, "", "add", "queue", "--service", "shop", "--engine", "rabbitmq", "--engine", "nats"); got.code != exitUsage || len(f.made()) != 0 {
+		t.Errorf("two engines: %+v, %v", got, f.calls)
+	}
 	if got := f.pave(t, nil, "", append(create, "rabbitmq")...); strings.Contains(got.err, "given already") {
 		t.Errorf("the same twice: %+v", got)
 	}

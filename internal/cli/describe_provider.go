@@ -31,10 +31,12 @@ func (a *app) describeProvider(p pave.Provider) {
 }
 
 // howToHave is the command that makes things by a provider. One that is an engine of this
-// machine is chosen service by service.
+// machine is chosen service by service, once the first of its kind is bound, which stands
+// for this machine.
 func howToHave(p pave.Provider) string {
+	bound := len(p.Bound) > 0 || p.Name != pave.LocalProvider(p.Kind)
 	for _, e := range pave.Backings {
-		if e.Kind == p.Kind && e.Provider == p.Name {
+		if e.Kind == p.Kind && e.Provider == p.Name && bound {
 			return "pave add " + e.Kind + " --service NAME --engine " + e.Name
 		}
 	}

@@ -15,7 +15,7 @@ func TestDescribeProvider(t *testing.T) {
 		{Name: "visibility", Default: "private", OneOf: []string{"private", "public"}, Description: "who may see a repository"},
 		{Name: "protect", Default: "true", OneOf: []string{"true", "false"}, Description: "nobody pushes over the history of main"},
 		{Name: "token", Required: true, Secret: true, Description: "of who makes them"}}}, {Kind: "cache", Name: "terraform"},
-		{Kind: "queue", Name: "rabbitmq"}, {Kind: "database", Name: "postgres"}, {Kind: "database", Name: "terraform"},
+		{Kind: "queue", Name: "rabbitmq"}, {Kind: "database", Name: "postgres", Bound: []string{"default"}}, {Kind: "cache", Name: "redis"}, {Kind: "database", Name: "terraform"},
 		{Kind: "secret", Name: "vault", Fields: []pave.BindingField{{Name: "address", Required: true}, {Name: "role"}, {Name: "secret_id", Secret: true}, {Name: "token", Secret: true}}},
 		{Kind: "repository", Name: "twoways", Fields: []pave.BindingField{{Name: "org", Required: true}, {Name: "app_id"}, {Name: "token", Secret: true}, {Name: "private_key", Secret: true}}}}
 	cases := map[string]struct {
@@ -41,6 +41,7 @@ Told by --secret
 		"for programs":  {args: []string{"github", "--jq", ".fields[1].default"}, out: "private\n"},
 		"an engine":     {args: []string{"queue/rabbitmq"}, err: "next: pave add queue --service NAME --engine rabbitmq\n"},
 		"the first one": {args: []string{"postgres"}, err: "next: pave add database --service NAME --engine postgresql\n"},
+		"not bound now": {args: []string{"redis"}, err: "next: pave bind ENVIRONMENT|default cache redis\n"},
 		"by approle":    {args: []string{"vault"}, err: "next: pave bind ENVIRONMENT|default secret vault --set address=ADDRESS --set role=ROLE --secret secret_id < FILE\n"},
 		"by a token":    {args: []string{"twoways"}, err: "next: pave bind default repository twoways --set org=ORG --secret token < FILE\n"},
 		"of several":    {args: []string{"terraform"}, err: "one of cache/terraform, database/terraform"},
