@@ -237,12 +237,12 @@ func checkFields(fields []pave.BindingField, r pave.BindRequest, b resource.Open
 			return pave.BadField("set", name, "is a secret", "--secret "+name+", which reads it from stdin or a prompt")
 		}
 		if !slices.Contains(settings, name) {
-			return pave.BadField("set", name, "is nothing that "+r.Provider+" is told", "one of "+strings.Join(settings, ", "))
+			return pave.BadField("set", name, "is nothing that "+r.Provider+" is told", meantOf(name, settings))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) {
 		if !slices.Contains(secrets, name) {
-			return pave.BadField("secret", name, "is no secret of "+r.Provider, "one of "+strings.Join(secrets, ", "))
+			return pave.BadField("secret", name, "is no secret of "+r.Provider, meantOf(name, secrets))
 		}
 	}
 	for _, f := range fields {
@@ -257,6 +257,14 @@ func checkFields(fields []pave.BindingField, r pave.BindRequest, b resource.Open
 		}
 	}
 	return nil
+}
+
+// meantOf is the hint for a name that is none of what there is.
+func meantOf(name string, there []string) string {
+	if near := pave.DidYouMean(name, there); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "one of " + strings.Join(there, ", ")
 }
 
 // Providers are all providers of kinds that may be bound, and what each is told.

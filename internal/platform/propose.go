@@ -94,7 +94,7 @@ func onHost[T any](ctx context.Context, p *Platform, svc pave.Service) (t T, r r
 	t, r, ok := resource.Of[T](p.Resources, rec)
 	if !ok {
 		return t, r, pave.Errorf(pave.Conflict, "the repository of %s lies on this machine, not on a git host", svc.Name).
-			WithHint("pave list runs --service %s", svc.Name)
+			WithHint("a push to main builds it, and pave list runs --service %s shows that; to have new services on a git host, bind one of pave list providers", svc.Name)
 	}
 	return t, r, nil
 }
