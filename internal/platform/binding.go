@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -297,30 +298,49 @@ func (p *Platform) Providers(ctx context.Context) ([]pave.Provider, error) {
 	return out, nil
 }
 
-// checkBindings asks every system that is bound whether all may be done there. Each check
-// is told once: a system may be bound to more than one kind.
+// checkBindings asks every system that is bound, or that something was made by, whether all
+// may be done there. Each check is told once: a system may be bound to more than one kind.
 func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
+	type place struct {
+		kind, provider string
+		bound          resource.Bound
+	}
+	var places []place
+	add := func(kind, provider string, b resource.Bound) {
+		one := place{kind, provider, b}
+		if !slices.ContainsFunc(places, func(o place) bool { return reflect.DeepEqual(o, one) }) {
+			places = append(places, one)
+		}
+	}
 	bindings, err := p.bindings(ctx)
 	if err != nil {
 		return nil
 	}
-	var out []pave.Check
 	for _, env := range slices.Sorted(maps.Keys(bindings)) {
 		for _, kind := range slices.Sorted(maps.Keys(bindings[env])) {
-			b := bindings[env][kind]
-			told, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[kind][b.Provider])
-			if !ok {
-				continue
-			}
-			opened, err := resource.BoundBy(b).Open(ctx, p.Vault)
-			if err != nil {
-				out = append(out, pave.Check{Name: b.Provider, Detail: err.Error(), Fix: pave.HintOf(err)})
-				continue
-			}
-			for _, c := range told.CheckBinding(ctx, opened) {
-				if !slices.Contains(out, c) {
-					out = append(out, c)
-				}
+			add(kind, bindings[env][kind].Provider, resource.BoundBy(bindings[env][kind]))
+		}
+	}
+	records, err := p.Resources.List(ctx, p.DB, "")
+	for _, r := range records {
+		if r.State == pave.ResourcePresent {
+			add(r.Ref.Kind, r.Provider, resource.BindingOf(r.Spec))
+		}
+	}
+	var out []pave.Check
+	for _, at := range places {
+		told, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[at.kind][at.provider])
+		if !ok {
+			continue
+		}
+		opened, err := at.bound.Open(ctx, p.Vault)
+		if err != nil {
+			out = append(out, pave.Check{Name: at.provider, Detail: err.Error(), Fix: pave.HintOf(err)})
+			continue
+		}
+		for _, c := range told.CheckBinding(ctx, opened) {
+			if !slices.Contains(out, c) {
+				out = append(out, c)
 			}
 		}
 	}
