@@ -45,8 +45,11 @@ func howToHave(p pave.Provider) string {
 		at = "default" // a service has one repository
 	}
 	told := ""
-	if slices.Contains([]string{"terraform", "hcp-terraform"}, p.Name) {
+	switch p.Name {
+	case "terraform":
 		told = " --module SOURCE"
+	case "hcp-terraform":
+		told = " --org ORG --module SOURCE --secret TFE_TOKEN < FILE"
 	}
 	for _, f := range p.Fields {
 		if f.Required {
@@ -80,7 +83,7 @@ func severalProviders(name string, found []any) error {
 		p := o.(pave.Provider)
 		full = append(full, p.Kind+"/"+p.Name)
 	}
-	return pave.Errorf(pave.Invalid, "provider %s is one of each of several kinds", oneLine(name)).WithHint("one of %s", strings.Join(full, ", "))
+	return pave.Errorf(pave.Invalid, "there is a provider %s of several kinds", oneLine(name)).WithHint("one of %s", strings.Join(full, ", "))
 }
 
 func withoutIt(f pave.BindingField) string {

@@ -159,7 +159,7 @@ func reason(data []byte) string {
 }
 
 // again is what there is to do where a server does not answer, or says that it cannot.
-const again = "a run tries it again by itself, and goes on with pave retry once it has stopped; else give the command again"
+const again = "give the command again; a run tries by itself, and goes on with pave retry once it has stopped"
 
 // unreached is the error of a call that has no answer.
 func unreached(host string, err error) error {

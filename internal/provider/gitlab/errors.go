@@ -37,7 +37,7 @@ func (h *Host) failed(what string, err error) error {
 		return pave.Errorf(pave.Unavailable, "%s: %s: it answered with something that is no JSON", h.base.Host, what).
 			WithHint("is it a GitLab? A proxy before it may ask for a sign-in")
 	}
-	return pave.Errorf(pave.Unavailable, "%s does not answer: %s: %w", h.base.Host, what, err).WithHint("a run tries it again by itself, else give the command again once it does; pave doctor asks it")
+	return pave.Errorf(pave.Unavailable, "%s does not answer: %s: %w", h.base.Host, what, err).WithHint("give the command again once it does, a run tries by itself; pave doctor asks it")
 }
 
 // refused is the error of an answer that is none of success.

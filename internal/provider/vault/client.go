@@ -174,7 +174,7 @@ func (s *session) unreached(err error) error {
 }
 
 // again is what there is to do where Vault does not answer, or says that it cannot now.
-const again = "a run tries it again by itself, and goes on with pave retry once it has stopped; else give the command again"
+const again = "give the command again; a run tries by itself, and goes on with pave retry once it has stopped"
 
 // An answer is one that says no.
 type answer struct {
