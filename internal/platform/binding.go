@@ -322,6 +322,9 @@ func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
 		}
 	}
 	records, err := p.Resources.List(ctx, p.DB, "")
+	if err != nil {
+		return nil
+	}
 	for _, r := range records {
 		if r.State == pave.ResourcePresent {
 			add(r.Ref.Kind, r.Provider, resource.BindingOf(r.Spec))
