@@ -285,14 +285,14 @@ func TestIntakeOfMuch(t *testing.T) {
 		o.look()
 	}
 
-	text, files := "", []string{}
+	text := ""
 	for i := range 3 {
 		text += document("Location", fmt.Sprintf("l%d", i), fmt.Sprintf("targets: [%s]", repeat(30, fmt.Sprintf("https://github.com/Acme/shop/blob/main/%d/%%d.yaml", i))))
 	}
 	o.files["shop:catalog-info.yaml"] = text
 	all := o.look()
 	rows, err := db.Query(t.Context(), `SELECT path FROM entity_files WHERE via <> '' ORDER BY path`)
-	if files, err = store.Collect(rows, err, func(row store.Scanner) (s string, err error) { return s, row.Scan(&s) }); len(files) != maxTargets || err != nil {
+	if files, err := store.Collect(rows, err, func(row store.Scanner) (s string, err error) { return s, row.Scan(&s) }); len(files) != maxTargets || err != nil {
 		t.Errorf("%d files are followed, %v", len(files), err)
 	}
 	for ref, want := range map[string]string{"l0": "", "l1": "10 more: the file names more than 50", "l2": "30 more: the file names more than 50"} {
