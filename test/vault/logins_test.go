@@ -40,8 +40,8 @@ type desk struct {
 func newDesk(t *testing.T, vault *vaulttest.Server, settings ...string) *desk {
 	t.Helper()
 	d := &desk{Home: world.New(t), t: t, pg: storetest.NewServer(t)}
-	for _, statement := range []string{"CREATE ROLE vault LOGIN CREATEROLE", "GRANT pg_signal_backend TO vault", "CREATE ROLE shop NOLOGIN",
-		"GRANT shop TO vault WITH ADMIN OPTION", "CREATE DATABASE shop OWNER shop", "REVOKE CONNECT ON DATABASE shop FROM PUBLIC"} {
+	for _, statement := range []string{"CREATE ROLE vault LOGIN CREATEROLE", "GRANT pg_signal_backend TO vault", "CREATE ROLE shop_production NOLOGIN",
+		"GRANT shop_production TO vault WITH ADMIN OPTION", "CREATE DATABASE shop_production OWNER shop_production", "REVOKE CONNECT ON DATABASE shop_production FROM PUBLIC"} {
 		d.query("postgres", statement)
 	}
 	vault.Connect("shopdb", strings.Replace(d.pg.URL("postgres"), "user=postgres", "user=vault", 1), "pave-*")
@@ -150,7 +150,7 @@ func TestLogins(t *testing.T) {
 	vaulttest.Each(t, func(t *testing.T, vault *vaulttest.Server) {
 		d := newDesk(t, vault)
 		out := d.create()
-		if !strings.Contains(out, "logins of database shop by Vault, good until") {
+		if !strings.Contains(out, "logins of database shop_production by Vault, good until") {
 			t.Errorf("create says\n%s", out)
 		}
 		if n := d.visits(); n != "1" {
@@ -172,10 +172,10 @@ func TestLogins(t *testing.T) {
 		}
 		t.Logf("rotated over %d requests", calls)
 		d.hidden(password, next)
-		if out := d.pave("plan", "delete", "service", service); !strings.Contains(out, "database shop stays, with all that is in it") {
+		if out := d.pave("plan", "delete", "service", service); !strings.Contains(out, "database shop_production stays, with all that is in it") {
 			t.Errorf("the plan says\n%s", out)
 		}
-		rows := d.query("shop", "SELECT count(*) FROM visit")
+		rows := d.query("shop_production", "SELECT count(*) FROM visit")
 		d.pave("delete", "service", service, "--yes")
 		if all := d.logins(); all != "" {
 			t.Errorf("after the service there are %q", all)
@@ -183,7 +183,7 @@ func TestLogins(t *testing.T) {
 		if status, _ := vault.Call(http.MethodGet, "database/roles?list=true", nil); status != http.StatusNotFound {
 			t.Errorf("roles are left in Vault: %d", status)
 		}
-		if n := d.query("shop", "SELECT count(*) FROM visit"); n != rows {
+		if n := d.query("shop_production", "SELECT count(*) FROM visit"); n != rows {
 			t.Errorf("%s rows are left of %s", n, rows)
 		}
 		d.pave("restore", service)

@@ -51,6 +51,10 @@ func (f *fake) database(r *http.Request, path string, in map[string]any, t *toke
 		return reply{status: 200, data: map[string]any{"keys": slices.Sorted(maps.Keys(all))}}
 	case r.Method == http.MethodGet && all[name] == nil:
 		return fail(404)
+	case r.Method == http.MethodGet && door == "config":
+		has := all[name]
+		return reply{status: 200, data: map[string]any{"plugin_name": has["plugin_name"], "allowed_roles": has["allowed_roles"],
+			"connection_details": map[string]any{"connection_url": has["connection_url"], "username": has["username"]}}}
 	case r.Method == http.MethodGet:
 		return reply{status: 200, data: all[name]}
 	case r.Method == http.MethodDelete:
