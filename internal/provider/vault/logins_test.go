@@ -266,6 +266,26 @@ func TestLoginIsOver(t *testing.T) {
 	})
 }
 
+// Where Vault allows less than half of the time that was asked for, no login is left.
+func TestLoginIsShort(t *testing.T) {
+	vaulttest.Each(t, func(t *testing.T, s *vaulttest.Server) {
+		d := newDesk(t, s, map[string]string{"ttl": "2m"})
+		s.MaxLogins(59 * time.Second)
+		r := d.fresh()
+		if _, err := d.Apply(t.Context(), r); pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), "allows logins of 59s only") ||
+			!strings.Contains(pave.HintOf(err), "-max-lease-ttl=2m0s database ") || !strings.Contains(pave.HintOf(err), "--set ttl=59s") {
+			t.Errorf("%v | %s", err, pave.HintOf(err))
+		}
+		if found, err := d.List(t.Context()); err != nil || len(found) > 0 || d.logins() != "0" {
+			t.Errorf("%+v, %s logins, %v", found, d.logins(), err)
+		}
+		s.MaxLogins(time.Minute)
+		if st := d.apply(r); !st.Ready || d.logins() != "1" {
+			t.Errorf("half of it: %+v", st)
+		}
+	})
+}
+
 // When a login ends, and when another one is due, is told as others read it.
 func TestLoginTimes(t *testing.T) {
 	t.Parallel()

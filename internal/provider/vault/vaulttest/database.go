@@ -18,6 +18,7 @@ import (
 type databases struct {
 	config, roles map[string]map[string]any
 	leases        map[string]*login
+	most          time.Duration // that a login may be good; 0: any
 }
 
 // login is one that was made. It goes with its lease, and with the token that asked for it
@@ -84,6 +85,9 @@ func (f *fake) credentials(name string, t *token) reply {
 	ttl := seconds(role["default_ttl"])
 	if left := time.Until(t.end); t.batch && left < ttl {
 		ttl = left
+	}
+	if f.db.most > 0 {
+		ttl = min(ttl, f.db.most)
 	}
 	now := time.Now()
 	l := &login{user: fmt.Sprintf("v-approle-%.8s-%.20s-%d", name, rand.Text(), now.Unix()), connection: connection, issued: now, end: now.Add(ttl)}
