@@ -35,6 +35,8 @@ type desk struct {
 	*world.Home
 	t  *testing.T
 	pg *storetest.Server
+
+	binding []string // what pave bind is told, after the environment
 }
 
 func newDesk(t *testing.T, vault *vaulttest.Server, settings ...string) *desk {
@@ -51,13 +53,19 @@ func newDesk(t *testing.T, vault *vaulttest.Server, settings ...string) *desk {
 		t.Fatal(err)
 	}
 	host, port, _ := net.SplitHostPort(d.listen())
-	args := []string{"bind", "production", "database", "vault"}
+	args := []string{"database", "vault"}
 	for _, set := range settings {
 		args = append(args, "--set", set)
 	}
-	d.pave(append(args, "--set", "address="+vault.URL, "--set", "role="+role, "--set", "allow=127.0.0.1",
-		"--secret-file", "secret_id="+file, "--set", "connection=shopdb", "--set", "host="+host, "--set", "port="+port, "--set", "tls=disable")...)
+	d.binding = append(args, "--set", "address="+vault.URL, "--set", "role="+role, "--set", "allow=127.0.0.1",
+		"--secret-file", "secret_id="+file, "--set", "connection=shopdb", "--set", "host="+host, "--set", "port="+port, "--set", "tls=disable")
+	d.bind("production")
 	return d
+}
+
+func (d *desk) bind(env string) {
+	d.t.Helper()
+	d.pave(append([]string{"bind", env}, d.binding...)...)
 }
 
 // listen gives the PostgreSQL, which has a socket, a port.
@@ -216,6 +224,32 @@ func TestLoginsByThemselves(t *testing.T) {
 	}
 	if out := d.pave("audit"); !strings.Contains(out, "rotate") {
 		t.Errorf("the audit log says\n%s", out)
+	}
+}
+
+// Another environment of the same patterns does not get the database that one has.
+func TestOneDatabaseOfTwo(t *testing.T) {
+	if os.Getenv("PAVE_TEST_REAL") == "" {
+		t.Skip("PAVE_TEST_REAL=1 (make test-vault) runs this")
+	}
+	t.Parallel()
+	d := newDesk(t, vaulttest.New(t), "database={service}_production", "owner={service}_production")
+	d.bind("staging")
+	d.create()
+	first, _ := d.login()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	out, err := d.Command(ctx, "create", "service", "--name", "billing", "--template", "fixture", "--team", "payments", "--env", "production",
+		"--database", "postgresql", "--input", "binary="+d.Fixture("x", "x", "").Inputs["binary"].(string))
+	if err == nil || !strings.Contains(out, "role billing_production") {
+		t.Errorf("of a database that nobody made: %v\n%s", err, out)
+	}
+	out, err = d.Command(ctx, "add", "environment", "staging", "--service", service, "--yes")
+	if err == nil || !strings.Contains(out, "database shop_production at 127.0.0.1 is that of database:production/shop/shop of team web (present)") {
+		t.Errorf("the second environment: %v\n%s", err, out)
+	}
+	if all := d.logins(); all != first {
+		t.Errorf("there are %q, the service has %q", all, first)
 	}
 }
 

@@ -369,6 +369,7 @@ func TestCheckLogins(t *testing.T) {
 		}
 		has("all is well", nil, "5 good")
 		has("no engine", map[string]string{"mount": "elsewhere"}, `there is no database engine at "elsewhere"`, "vault secrets enable -path=elsewhere database")
+		has("names of others", map[string]string{"owner": "{service}"}, "somebody else's", "{service}_{env}")
 		has("no address", map[string]string{"address": "ftp://x"}, "is no address of a server")
 		s.Connect("shopdb", d.url("postgres", "postgres"), "others-*,pave")
 		has("not for pave", nil, `connection "shopdb" is for the roles "others-*,pave"`, "allowed_roles='pave-*'")
