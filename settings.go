@@ -102,6 +102,9 @@ const MaxValue = 32 << 10
 
 var variablePattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
+// inputPattern is a variable that gives an input of a module: inputs are named in any case.
+var inputPattern = regexp.MustCompile(`^TF_VAR_[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+
 // reservedVariables are set by the platform or by the system.
 var reservedVariables = []string{"PORT", "HOST", "SERVICE_NAME", "SERVICE_VERSION", "PATH", "HOME", "DATABASE_URL", "REDIS_URL"}
 
@@ -116,6 +119,18 @@ func CheckVariable(name string) error {
 		return BadField("variable", name, "must be a name of A-Z, 0-9 and '_', at most 64", hint)
 	case slices.Contains(reservedVariables, name) || strings.HasPrefix(name, "PAVE_"):
 		return BadField("variable", name, "is set by the platform", "choose another name")
+	}
+	return nil
+}
+
+// CheckModuleSecret is Invalid for what cannot be the name of a secret that a module of
+// Terraform is run with: a variable of the programs around it, or TF_VAR_ and an input.
+func CheckModuleSecret(name string) error {
+	switch {
+	case !strings.HasPrefix(name, "TF_VAR_"):
+		return CheckVariable(name)
+	case !inputPattern.MatchString(name):
+		return BadField("secret", name, "must be TF_VAR_ and the name of an input: a-z, A-Z, 0-9 and '_', at most 64", "pave add module SOURCE shows the inputs")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -22,9 +23,32 @@ func (a *app) add(planOnly bool) *cobra.Command {
 func backingFlags(cmd *cobra.Command, without string, into map[string]*string) {
 	for _, kind := range pave.BackingKinds {
 		engines := append(pave.EnginesOf(kind), "none")
-		cmd.Flags().StringVar(into[kind], kind, "", "`ENGINE`: "+orList(engines)+"; "+without)
+		cmd.Flags().Var(&onceFlag{into: into[kind]}, kind, "`ENGINE`: "+orList(engines)+"; "+without)
 		complete(cmd, kind, fixed(engines...))
 	}
+}
+
+// onceFlag is a text that is given once: a service has one of each kind.
+type onceFlag struct {
+	into  *string
+	given bool
+}
+
+func (o *onceFlag) String() string {
+	if o.into == nil {
+		return ""
+	}
+	return *o.into
+}
+
+func (o *onceFlag) Type() string { return "string" }
+
+func (o *onceFlag) Set(value string) error {
+	if o.given && value != *o.into {
+		return fmt.Errorf("%s is given already, and a service has one of them", *o.into)
+	}
+	*o.into, o.given = value, true
+	return nil
 }
 
 // orList is "a, b or c".
@@ -36,13 +60,25 @@ func orList(words []string) string {
 	return strings.Join(words[:n], ", ") + " or " + words[n]
 }
 
-// variablesOf are what processes see of an engine.
-func variablesOf(kind, engine string) string {
-	var names []string
-	for _, v := range (pave.WantedBacking{Kind: kind, Engine: engine}).Variables() {
-		names = append(names, v.Name)
+// variablesOf are what processes see of a kind, by engine where that differs.
+func variablesOf(kind string, engines []string) string {
+	var all []string
+	same := true
+	for _, engine := range engines {
+		var names []string
+		for _, v := range (pave.WantedBacking{Kind: kind, Engine: engine}).Variables() {
+			names = append(names, v.Name)
+		}
+		all = append(all, strings.Join(names, ", "))
+		same = same && all[0] == all[len(all)-1]
 	}
-	return strings.Join(names, ", ")
+	if same {
+		return all[0]
+	}
+	for i, engine := range engines {
+		all[i] += " (" + engine + ")"
+	}
+	return orList(all)
 }
 
 func (a *app) addBacking(kind string, planOnly bool) *cobra.Command {
@@ -51,11 +87,11 @@ func (a *app) addBacking(kind string, planOnly bool) *cobra.Command {
 	return a.verb(verb{
 		use: kind + " --service NAME", short: "Give a service a " + kind + " in each of its environments",
 		long: "Give a service a " + kind + " of its own in each of its environments. Its address comes to the\n" +
-			"processes as " + variablesOf(kind, engine) + ".\n" + rolling,
+			"processes as " + variablesOf(kind, engines) + ".\n" + rolling,
 		examples: []string{"add " + kind + " --service payment-processor", "add " + kind + " --service payment-processor --engine " + engine},
 		args:     exactly(), complete: none, service: true,
 		flags: func(cmd *cobra.Command) {
-			cmd.Flags().StringVar(&chosen, "engine", "", "`ENGINE`: "+orList(engines)+"; "+engine+" without")
+			cmd.Flags().Var(&onceFlag{into: &chosen}, "engine", "`ENGINE`: "+orList(engines)+"; "+engine+" without")
 			complete(cmd, "engine", fixed(engines...))
 		},
 		request: func(_ context.Context, to target, _ []string) (pave.Request, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -76,10 +77,14 @@ func auditTable(rows []pave.AuditEntry) table {
 	return t
 }
 
-// short cuts a detail, which may be a hash.
+// short cuts a detail where it is a hash, which nobody reads, or longer than a line.
 func short(s string) string {
-	if len(s) > 40 {
+	const line = 120
+	switch r := []rune(s); {
+	case len(s) > 40 && !strings.ContainsAny(s, " /,"):
 		return s[:12]
+	case len(r) > line:
+		return string(r[:line]) + "..."
 	}
 	return s
 }

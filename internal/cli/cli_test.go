@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -322,6 +324,66 @@ func TestCloneArgs(t *testing.T) {
 	}
 	if got := shellQuote("/a b/it's"); got != `'/a b/it'\''s'` {
 		t.Error(got)
+	}
+}
+
+// On a git host git asks as ever; here it is pave that gives the login.
+func TestCloneAsks(t *testing.T) {
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "git"), []byte("#!/bin/sh\necho \"prompt ${GIT_TERMINAL_PROMPT-as ever}\" >&2\nexit 128\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	if now, set := os.LookupEnv("GIT_TERMINAL_PROMPT"); set {
+		t.Setenv("GIT_TERMINAL_PROMPT", now)
+		_ = os.Unsetenv("GIT_TERMINAL_PROMPT")
+	}
+	for repository, want := range map[string][]string{
+		"":                                      {"prompt 0", "pave doctor"},
+		"https://git.example.com/acme/shop.git": {"prompt as ever", "no login for git.example.com", "credential helper"},
+	} {
+		f := newFake(t)
+		f.services[1].Repository = repository
+		got := f.pave(t, nil, "", "clone", "shop", filepath.Join(t.TempDir(), "shop"))
+		for _, w := range want {
+			if got.code == 0 || !strings.Contains(got.err, w) {
+				t.Errorf("%q: %d %q lacks %q", repository, got.code, got.err, w)
+			}
+		}
+	}
+}
+
+func TestBackingTwice(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	create := []string{"create", "service", "--name", "shop", "--template", "go-http", "--team", "web", "--queue", "rabbitmq", "--queue"}
+	if got := f.pave(t, nil, "", append(create, "nats")...); got.code != exitUsage || !strings.Contains(got.err, "rabbitmq is given already") || len(f.made()) != 0 {
+		t.Errorf("two queues: %+v, %v", got, f.calls)
+	}
+	if got := f.pave(t, nil, "", "add", "queue", "--service", "shop", "--engine", "rabbitmq", "--engine", "nats"); got.code != exitUsage || len(f.made()) != 0 {
+		t.Errorf("two engines: %+v, %v", got, f.calls)
+	}
+	if got := f.pave(t, nil, "", append(create, "rabbitmq")...); strings.Contains(got.err, "given already") {
+		t.Errorf("the same twice: %+v", got)
+	}
+	if got := f.pave(t, nil, "", "add", "queue", "--help"); !strings.Contains(got.out, "NATS_URL (nats)") || !strings.Contains(got.out, "AMQP_URL (rabbitmq)") {
+		t.Errorf("help: %+v", got)
+	}
+}
+
+func TestAuditDetail(t *testing.T) {
+	t.Parallel()
+	long := "http://127.0.0.1:34597/acme/billing/pull/1"
+	for in, want := range map[string]string{
+		"staging": "staging",
+		long:      long,
+		"database by terraform, module ./modules/postgres at a commit": "database by terraform, module ./modules/postgres at a commit",
+		strings.Repeat("0a", 32):   "0a0a0a0a0a0a",
+		strings.Repeat("a b ", 50): strings.Repeat("a b ", 30) + "...",
+	} {
+		if got := short(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }
 

@@ -51,8 +51,10 @@ func (a *app) clone() *cobra.Command {
 			return err
 		}
 		argv, err := cloneArgs(at.URL, ca, string(svc.Name), dir, *depth)
-		if svc.Repository != "" { // on a host: who clones signs in there as they always do
+		env, hint := append(os.Environ(), "GIT_TERMINAL_PROMPT=0"), "pave doctor"
+		if svc.Repository != "" { // on a host: who clones signs in there as they always do, asked by git too
 			argv, err = hostArgs(svc.Repository, dir, *depth)
+			env, hint = os.Environ(), hostHint(svc.Repository)
 		}
 		if err != nil {
 			return err
@@ -60,12 +62,12 @@ func (a *app) clone() *cobra.Command {
 		// git speaks to the person: it gets our streams, and ends with us.
 		git := exec.CommandContext(cmd.Context(), "git", argv...)
 		git.Stdin, git.Stdout, git.Stderr = a.in, a.err, a.err
-		git.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0")
+		git.Env = env
 		if err := git.Run(); err != nil {
 			if errors.Is(err, exec.ErrNotFound) {
 				return pave.Errorf(pave.Unavailable, "clone: there is no git").WithHint("apt-get install git")
 			}
-			return pave.Errorf(pave.Unavailable, "clone %s: git: %w", svc.Name, err).WithHint("pave doctor")
+			return pave.Errorf(pave.Unavailable, "clone %s: git: %w", svc.Name, err).WithHint("%s", hint)
 		}
 		fmt.Fprintf(a.out, "Cloned into %s.\n  cd %s\n  git commit -am \"...\" && git push   builds and rolls out\n  pave status %s\n", dir, dir, svc.Name)
 		return nil
@@ -107,6 +109,15 @@ func hostArgs(address, dir string, depth int) ([]string, error) {
 		argv = append(argv, fmt.Sprintf("--depth=%d", depth))
 	}
 	return append(argv, "--", address, dir), nil
+}
+
+// hostHint is what helps where git did not get in at a git host, and nobody could be asked.
+func hostHint(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "pave doctor"
+	}
+	return "where git has no login for " + u.Host + ": set up a credential helper (git help credentials), or clone at a terminal, where git asks"
 }
 
 // shellQuote makes one word of s for the shell that git runs helpers with.

@@ -72,12 +72,19 @@ func (a *app) find(ctx context.Context, k kind, name string, q query) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	names := []string{}
+	var names []string
+	var found []any
 	for _, o := range all {
 		if slices.Contains(k.names(o), name) {
-			return o, nil
+			found = append(found, o)
 		}
 		names = append(names, k.names(o)...)
+	}
+	switch {
+	case len(found) > 1 && k.name == "provider":
+		return nil, severalProviders(name, found)
+	case len(found) > 0:
+		return found[0], nil
 	}
 	e := pave.Errorf(pave.NotFound, "no %s %q", k.name, oneLine(name)).WithHint("pave list %s", strings.TrimSpace(k.plural+" "+forService(q)))
 	if near := pave.DidYouMean(name, names); near != "" {

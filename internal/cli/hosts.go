@@ -45,7 +45,7 @@ func checkColumns(c pave.CommitCheck) []column {
 		took = seconds(c.Ended.Sub(c.Started))
 	}
 	return []column{{"ID", c.ID, false}, {"NAME", oneLine(c.Name), false}, {"STATE", c.State, false}, {"COMMIT", fmt.Sprintf("%.7s", c.Commit), false},
-		{"BRANCH", dash(oneLine(c.Branch)), false}, {"AGE", c.Started, false}, {"TOOK", took, false}, {"URL", c.URL, true}}
+		{"BRANCH", dash(oneLine(c.Branch)), false}, {"AGE", c.Started, false}, {"TOOK", took, false}, {"URL", oneLine(c.URL), true}}
 }
 
 // proposalKind is what waits for a review on a git host.
@@ -56,7 +56,7 @@ func proposalKind() kind {
 		func(p pave.Proposal) []string { return []string{fmt.Sprint(p.Number), p.Branch} },
 		func(p pave.Proposal) []column {
 			return []column{{"NUMBER", p.Number, false}, {"TITLE", oneLine(p.Title), false}, {"BRANCH", oneLine(p.Branch), false}, {"INTO", oneLine(p.Into), false},
-				{"AUTHOR", dash(oneLine(p.Author)), false}, {"URL", p.URL, false}}
+				{"AUTHOR", dash(oneLine(p.Author)), false}, {"URL", oneLine(p.URL), false}}
 		}).as("proposal", "proposals", "pull or merge requests that are open on a git host", "12", inService)
 }
 
@@ -113,7 +113,7 @@ func (a *app) proposes(cmd *cobra.Command, r *pave.ProposeRequest) {
 		if v.data() {
 			return v.write(cmd.Context(), a.out, p)
 		}
-		fmt.Fprintf(a.out, "Open: number %d, %s into %s: %s\n  %s\n", p.Number, oneLine(p.Branch), oneLine(p.Into), oneLine(p.Title), p.URL)
+		fmt.Fprintf(a.out, "Open: number %d, %s into %s: %s\n  %s\n", p.Number, oneLine(p.Branch), oneLine(p.Into), oneLine(p.Title), oneLine(p.URL))
 		return nil
 	}
 }

@@ -52,6 +52,18 @@ func Add(ctx context.Context, dir, onto string, files []File, c Commit) (commit 
 	return id.String(), err
 }
 
+// SameTree reports whether two commits hold the same files. NotFound where one is not there.
+func SameTree(dir, a, b string) (bool, error) {
+	s := openStorage(dir)
+	defer s.Close()
+	one, err := commitAt(s, dir, a)
+	if err != nil {
+		return false, err
+	}
+	other, err := commitAt(s, dir, b)
+	return err == nil && one.TreeHash == other.TreeHash, err
+}
+
 var errTaken = errors.New("the path is taken")
 
 // graft writes a tree like another one, the zero hash being an empty one, that has an entry

@@ -176,6 +176,30 @@ func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 	}
 }
 
+func TestLoadCredentialsOfGit(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"http://pave:tok%40n@127.0.0.1%3a34597":     "http://127.0.0.1:34597 pave tok@n",
+		"https://pave:token@git.example.com%3A8443": "https://git.example.com:8443 pave token",
+		"https://pave:token@git.example.com":        "https://git.example.com:443 pave token",
+		"https://pave:token@git.example.com%2fevil": "",
+		"https://pave:token@ok.example%40evil.com":  "",
+	} {
+		file := filepath.Join(t.TempDir(), "credentials")
+		if err := os.WriteFile(file, []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		creds, err := LoadCredentials(file)
+		got := ""
+		for at, login := range creds {
+			got += at + " " + login.User + " " + login.Password.Reveal()
+		}
+		if got != want || (want == "") != (pave.CodeOf(err) == pave.Invalid) {
+			t.Errorf("%s: %q, %v, want %q", line, got, err, want)
+		}
+	}
+}
+
 func TestLoadCredentialsRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -43,7 +43,7 @@ func LoadCredentials(path string) (Credentials, error) {
 		if text == "" || strings.HasPrefix(text, "#") {
 			continue
 		}
-		u, err := url.Parse(text)
+		u, err := url.Parse(plainHost(text))
 		if err != nil || u.Host == "" || u.User == nil || u.Scheme != "https" && u.Scheme != "http" {
 			return nil, pave.Errorf(pave.Invalid, "%s:%d: not of the form https://USER:PASSWORD@HOST", path, n).
 				WithHint("a line for each host: https://USER:TOKEN@HOST")
@@ -55,6 +55,22 @@ func LoadCredentials(path string) (Credentials, error) {
 		return nil, pave.Errorf(pave.Invalid, "%s: %w", path, err)
 	}
 	return out, nil
+}
+
+// plainHost is a line with its host unescaped: git's helper writes 127.0.0.1%3a3000, which
+// is no host of an address otherwise. A host that holds more than a host is left as it is.
+func plainHost(line string) string {
+	head, rest, _ := strings.Cut(line, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	at := strings.LastIndex(rest[:end], "@") + 1
+	host, err := url.PathUnescape(rest[at:end])
+	if err != nil || strings.ContainsAny(host, "/?#@% ") {
+		return line
+	}
+	return head + "://" + rest[:at] + host + rest[end:]
 }
 
 // on returns the request with the credentials of its origin, if there are any and

@@ -111,7 +111,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 	}
 	names := slices.Collect(maps.Keys(secrets))
 	for name := range r.Secrets {
-		if err := pave.CheckVariable(name); err != nil {
+		if err := pave.CheckModuleSecret(name); err != nil {
 			return err
 		}
 		names = append(names, name)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -236,12 +237,12 @@ func checkFields(fields []pave.BindingField, r pave.BindRequest, b resource.Open
 			return pave.BadField("set", name, "is a secret", "--secret "+name+", which reads it from stdin or a prompt")
 		}
 		if !slices.Contains(settings, name) {
-			return pave.BadField("set", name, "is nothing that "+r.Provider+" is told", "one of "+strings.Join(settings, ", "))
+			return pave.BadField("set", name, "is nothing that "+r.Provider+" is told", meantOf(name, settings))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) {
 		if !slices.Contains(secrets, name) {
-			return pave.BadField("secret", name, "is no secret of "+r.Provider, "one of "+strings.Join(secrets, ", "))
+			return pave.BadField("secret", name, "is no secret of "+r.Provider, meantOf(name, secrets))
 		}
 	}
 	for _, f := range fields {
@@ -256,6 +257,14 @@ func checkFields(fields []pave.BindingField, r pave.BindRequest, b resource.Open
 		}
 	}
 	return nil
+}
+
+// meantOf is the hint for a name that is none of what there is.
+func meantOf(name string, there []string) string {
+	if near := pave.DidYouMean(name, there); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "one of " + strings.Join(there, ", ")
 }
 
 // Providers are all providers of kinds that may be bound, and what each is told.
@@ -289,30 +298,52 @@ func (p *Platform) Providers(ctx context.Context) ([]pave.Provider, error) {
 	return out, nil
 }
 
-// checkBindings asks every system that is bound whether all may be done there. Each check
-// is told once: a system may be bound to more than one kind.
+// checkBindings asks every system that is bound, or that something was made by, whether all
+// may be done there. Each check is told once: a system may be bound to more than one kind.
 func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
+	type place struct {
+		kind, provider string
+		bound          resource.Bound
+	}
+	var places []place
+	add := func(kind, provider string, b resource.Bound) {
+		one := place{kind, provider, b}
+		if !slices.ContainsFunc(places, func(o place) bool { return reflect.DeepEqual(o, one) }) {
+			places = append(places, one)
+		}
+	}
 	bindings, err := p.bindings(ctx)
 	if err != nil {
 		return nil
 	}
-	var out []pave.Check
 	for _, env := range slices.Sorted(maps.Keys(bindings)) {
 		for _, kind := range slices.Sorted(maps.Keys(bindings[env])) {
-			b := bindings[env][kind]
-			told, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[kind][b.Provider])
-			if !ok {
-				continue
-			}
-			opened, err := resource.BoundBy(b).Open(ctx, p.Vault)
-			if err != nil {
-				out = append(out, pave.Check{Name: b.Provider, Detail: err.Error(), Fix: pave.HintOf(err)})
-				continue
-			}
-			for _, c := range told.CheckBinding(ctx, opened) {
-				if !slices.Contains(out, c) {
-					out = append(out, c)
-				}
+			add(kind, bindings[env][kind].Provider, resource.BoundBy(bindings[env][kind]))
+		}
+	}
+	records, err := p.Resources.List(ctx, p.DB, "")
+	if err != nil {
+		return nil
+	}
+	for _, r := range records {
+		if r.State == pave.ResourcePresent {
+			add(r.Ref.Kind, r.Provider, resource.BindingOf(r.Spec))
+		}
+	}
+	var out []pave.Check
+	for _, at := range places {
+		told, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[at.kind][at.provider])
+		if !ok {
+			continue
+		}
+		opened, err := at.bound.Open(ctx, p.Vault)
+		if err != nil {
+			out = append(out, pave.Check{Name: at.provider, Detail: err.Error(), Fix: pave.HintOf(err)})
+			continue
+		}
+		for _, c := range told.CheckBinding(ctx, opened) {
+			if !slices.Contains(out, c) {
+				out = append(out, c)
 			}
 		}
 	}

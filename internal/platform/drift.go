@@ -51,6 +51,10 @@ func (p *Platform) driftOf(ctx context.Context, svc pave.Service) error {
 	if err != nil {
 		return err
 	}
+	// Before what differs is healed: credentials that are over differ, and healing makes none.
+	if began, err := p.rotateDue(ctx, svc, resources); err != nil || began {
+		return err
+	}
 	bindings, err := p.bindings(ctx)
 	if err != nil {
 		return err
@@ -67,7 +71,7 @@ func (p *Platform) driftOf(ctx context.Context, svc pave.Service) error {
 		}
 	}
 	if len(heal) == 0 {
-		return p.rotateDue(ctx, svc, resources)
+		return nil
 	}
 	_, err = p.healAlone(ctx, svc, heal)
 	return err

@@ -33,3 +33,20 @@ func TestDueOf(t *testing.T) {
 		}
 	}
 }
+
+func TestLate(t *testing.T) {
+	t.Parallel()
+	r := pave.Resource{Outputs: map[string]string{resource.OutputCredentialsDue: "2026-05-01T12:00:00Z", resource.OutputCredentialsEnd: "2026-05-01T14:00:00Z"}}
+	for at, want := range map[string]bool{"2026-05-01T12:30:00Z": false, "2026-05-01T13:00:00Z": false, "2026-05-01T13:00:01Z": true, "2026-05-02T00:00:00Z": true} {
+		now, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if late(r, now) != want {
+			t.Errorf("at %s it is %v", at, !want)
+		}
+	}
+	if late(pave.Resource{}, time.Now()) {
+		t.Error("what has no end is late")
+	}
+}

@@ -2,9 +2,11 @@ package platform
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
 	"github.com/pave-platform/pave/internal/store"
 )
 
@@ -30,6 +32,26 @@ func TestTakeDelivery(t *testing.T) {
 	} {
 		if err := p.takeDelivery(t.Context(), c.resource, c.id, []byte(c.body)); err == nil && c.code != "" || err != nil && pave.CodeOf(err) != c.code {
 			t.Errorf("%s, delivery %q, %s: %v, want %q", c.resource, c.id, c.body, err, c.code)
+		}
+	}
+}
+
+// A name that nothing is told by is refused with what was meant.
+func TestCheckFields(t *testing.T) {
+	t.Parallel()
+	fields := []pave.BindingField{{Name: "visibility", OneOf: []string{"private", "public"}}, {Name: "org"}, {Name: "token", Secret: true}}
+	for name, c := range map[string]struct {
+		r    pave.BindRequest
+		hint string
+	}{
+		"known":        {pave.BindRequest{Set: map[string]string{"visibility": "public"}}, ""},
+		"near":         {pave.BindRequest{Set: map[string]string{"visibilty": "public"}}, "did you mean visibility?"},
+		"far":          {pave.BindRequest{Set: map[string]string{"colour": "red"}}, "one of visibility, org"},
+		"a secret":     {pave.BindRequest{Set: map[string]string{"token": "x"}}, "--secret token"},
+		"near, secret": {pave.BindRequest{Secrets: map[string]pave.Secret{"tokn": pave.NewSecret("x")}}, "did you mean token?"},
+	} {
+		if err := checkFields(fields, c.r, resource.Opened{}); (err == nil) != (c.hint == "") || !strings.HasPrefix(pave.HintOf(err), c.hint) {
+			t.Errorf("%s: %v, %q, want %q", name, err, pave.HintOf(err), c.hint)
 		}
 	}
 }

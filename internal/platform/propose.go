@@ -67,16 +67,21 @@ func (p *Platform) Propose(ctx context.Context, service string, r pave.ProposeRe
 	if err != nil {
 		return pave.Proposal{}, err
 	}
-	var out pave.Proposal
+	what := "workflow"
+	if !r.Workflow {
+		what = clip(r.Branch, 100) + ": " + clip(r.Title, 100)
+	}
+	if err := p.audit(ctx, "propose", "service:"+string(svc.Name), what); err != nil { // before anything is done
+		return pave.Proposal{}, err
+	}
 	if r.Workflow {
-		out, err = proposer.ProposeWorkflow(ctx, res)
-	} else {
-		out, err = proposer.Propose(ctx, res, pave.Proposal{Branch: r.Branch, Into: r.Into, Title: r.Title, Text: r.Text})
+		return proposer.ProposeWorkflow(ctx, res)
 	}
-	if err != nil {
-		return out, err
+	// The host shows who signed in, which is pave.
+	if who, ok := pave.PrincipalFrom(ctx); ok && who.User.Name != "" {
+		r.Text = strings.TrimSpace(r.Text + "\n\nProposed by " + who.User.Name + " with pave.")
 	}
-	return out, p.audit(ctx, "propose", "service:"+string(svc.Name), clip(out.URL, 200))
+	return proposer.Propose(ctx, res, pave.Proposal{Branch: r.Branch, Into: r.Into, Title: r.Title, Text: r.Text})
 }
 
 // onHost finds what a service's repository can do where it lies on a git host. Conflict
@@ -89,7 +94,7 @@ func onHost[T any](ctx context.Context, p *Platform, svc pave.Service) (t T, r r
 	t, r, ok := resource.Of[T](p.Resources, rec)
 	if !ok {
 		return t, r, pave.Errorf(pave.Conflict, "the repository of %s lies on this machine, not on a git host", svc.Name).
-			WithHint("pave list runs --service %s", svc.Name)
+			WithHint("a push to main builds it, and pave list runs --service %s shows that; to have new services on a git host, bind one of pave list providers", svc.Name)
 	}
 	return t, r, nil
 }

@@ -95,6 +95,11 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, me
 	}
 	st, err := d.Observe(ctx, res)
 	missing := pave.CodeOf(err) == pave.NotFound
+	if !mend && pave.CodeOf(err) == pave.Unavailable && kinds[n.Ref.Kind].once && r.State == pave.ResourcePresent {
+		// It would be left as it is: a system that does not answer keeps nobody from the rest.
+		ch.Action, ch.Detail = pave.ActionKeep, []string{"not looked at: " + err.Error()}
+		return ch, nil
+	}
 	if mend && err == nil && st.Waiting { // kept, it would stay away
 		err = pave.Errorf(pave.Unavailable, "cannot look at %s yet: %s", n.Ref, st.Reason).WithHint("try again in a moment")
 	}
@@ -182,6 +187,9 @@ func (c *Controller) unwant(ctx context.Context, r Record) (Change, error) {
 		// and it must be possible to give it up.
 		if code := pave.CodeOf(err); err != nil && code != pave.NotFound && code != pave.Conflict {
 			return ch, err
+		}
+		if diff.Stays != "" {
+			ch.Detail = []string{diff.Stays}
 		}
 		ch.Lost, ch.Detail = diff.Lost, append(ch.Detail, diff.Detail...)
 	}

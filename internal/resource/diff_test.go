@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -172,4 +173,36 @@ func TestRepositoryIsMadeOnce(t *testing.T) {
 	if err != nil || len(changes) != 1 || changes[0].Action != pave.ActionKeep {
 		t.Errorf("%+v, %v", changes, err)
 	}
+}
+
+// A repository whose host does not answer keeps nobody from the rest: it would be left as it
+// is. What is to be made, or made good, needs it.
+func TestRepositoryOfAHostThatIsAway(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Open(t, storetest.SQLite(t)))
+	r.Drivers[pave.KindRepository]["slow"] = away{r.worlds[pave.KindRepository]}
+	graph := r.expand(shop("staging"))[:1]
+	rec := resource.Record{ID: "res_1", Ref: graph[0].Ref, Provider: "slow", ExternalID: "shop", State: pave.ResourcePresent, Spec: graph[0].Spec}
+	planned := rec
+	planned.State = pave.ResourcePlanned
+	for name, c := range map[string]struct {
+		records []resource.Record
+		options resource.DiffOptions
+		kept    bool
+	}{
+		"there": {[]resource.Record{rec}, resource.DiffOptions{}, true}, "not made yet": {[]resource.Record{planned}, resource.DiffOptions{}, false},
+		"new": {nil, resource.DiffOptions{}, false}, "to be healed": {[]resource.Record{rec}, resource.DiffOptions{Drift: true}, false},
+	} {
+		changes, err := r.Diff(t.Context(), c.records, graph, c.options)
+		if c.kept && (err != nil || len(changes) != 1 || changes[0].Action != pave.ActionKeep || !strings.Contains(strings.Join(changes[0].Detail, ""), "not looked at")) ||
+			!c.kept && pave.CodeOf(err) != pave.Unavailable {
+			t.Errorf("%s: %+v, %v", name, changes, err)
+		}
+	}
+}
+
+type away struct{ *resourcetest.Slow }
+
+func (away) Observe(context.Context, resource.Resource) (resource.State, error) {
+	return resource.State{}, pave.Errorf(pave.Unavailable, "it does not answer")
 }

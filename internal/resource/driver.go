@@ -140,6 +140,7 @@ type Difference struct {
 	Replace bool     // cannot be changed in place
 	Detail  []string // what differs
 	Lost    string   // what it holds, in words; "" for nothing
+	Stays   string   // why taking it away leaves it where it is, in words
 }
 
 // unwrapper is implemented by wrappers around drivers (retry, limit, trace).

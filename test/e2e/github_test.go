@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pave-platform/pave/test/faultproxy"
 	"github.com/pave-platform/pave/test/githost/github"
 	"github.com/pave-platform/pave/test/world"
 )
@@ -55,4 +56,19 @@ func TestRepositoryOnGitHub(t *testing.T) {
 	if seen, ok := g.See("shop"); !ok || seen.Archived {
 		t.Errorf("brought back it is %+v", seen)
 	}
+	hostAway(t, h, g)
+}
+
+// hostAway changes a service while its host does not answer: what asks nothing of the host
+// goes on without it.
+func hostAway(t *testing.T, h *world.Home, g *github.Server) {
+	t.Helper()
+	proxy := faultproxy.New(t, g.URL)
+	bind(t, h, "github", proxy.URL, github.Org, g.Token().Reveal())
+	create(t, h, h.Fixture("late", "shopkeepers", "none"))
+	proxy.Down()
+	run(t, h, "restart", "late")
+	run(t, h, "set", "variable", "GREETING=hi", "--service", "late")
+	run(t, h, "scale", "late", "2")
+	proxy.Up()
 }

@@ -175,7 +175,7 @@ func proposes(t *testing.T, h *world.Home, remote, commit string) {
 	if out := run(t, h, "list", "proposals", "--service", "shop", "-o", "name"); out != "1\n" {
 		t.Errorf("open are %q", out)
 	}
-	if out := run(t, h, "audit", "--json", "action,object"); strings.Count(out, `"propose"`) != 2 {
+	if out := run(t, h, "audit", "--json", "action,object"); strings.Count(out, `"propose"`) != 3 {
 		t.Errorf("the audit log has %s", out)
 	}
 }

@@ -117,7 +117,7 @@ func (a *api) refused(resp *http.Response, data []byte) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized:
 		return pave.Errorf(pave.Denied, "%s does not know the token: %s", a.base.Host, said).
-			WithHint("make a new one under Settings, Applications: pave bind default repository gitea --secret token, with --url and --org as before; then pave retry")
+			WithHint("make a new one under Settings, Applications: pave bind default repository gitea --secret token, with --url and --org as before; a run that stopped goes on with pave retry")
 	case code == http.StatusForbidden:
 		return pave.Errorf(pave.Denied, "%s refuses %s", a.base.Host, what).WithHint("pave doctor names what the token lacks")
 	case code == http.StatusNotFound:
@@ -159,7 +159,7 @@ func reason(data []byte) string {
 }
 
 // again is what there is to do where a server does not answer, or says that it cannot.
-const again = "it is tried again by itself; once the run has stopped: pave retry"
+const again = "give the command again; a run tries by itself, and goes on with pave retry once it has stopped"
 
 // unreached is the error of a call that has no answer.
 func unreached(host string, err error) error {

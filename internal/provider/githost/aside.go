@@ -141,7 +141,10 @@ func (d *Driver) Diff(ctx context.Context, r resource.Resource) (resource.Differ
 	if err != nil {
 		return resource.Difference{}, err
 	}
-	_, aside, err := o.find(ctx)
+	repo, aside, err := o.find(ctx)
+	if err == nil && !aside && o.adopts(repo) {
+		return resource.Difference{Stays: "it stays on " + d.Vendor.Name() + " as it is: pave takes its mark off, and keeps a copy here for a while"}, nil
+	}
 	if err != nil || aside {
 		if pave.CodeOf(err) == pave.NotFound || pave.CodeOf(err) == pave.Conflict {
 			err = nil

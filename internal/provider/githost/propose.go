@@ -67,7 +67,8 @@ const (
 )
 
 // ProposeWorkflow opens a change that adds what starts pave ci on the host. It may be
-// repeated: the branch and the change that are there already are taken.
+// repeated: a change that is open is found. A branch of that name that holds anything else
+// is somebody's, and pave does not vouch for it.
 func (d *Driver) ProposeWorkflow(ctx context.Context, r resource.Resource) (pave.Proposal, error) {
 	p := pave.Proposal{Branch: workflowBranch, Into: mainBranch, Title: workflowTitle, Text: workflowText}
 	o, reviewer, err := d.reviewed(ctx, r)
@@ -93,19 +94,41 @@ func (d *Driver) ProposeWorkflow(ctx context.Context, r resource.Resource) (pave
 	if err != nil {
 		return p, err
 	}
-	_, err = o.Head(ctx, r.ExternalID, workflowBranch)
-	if pave.CodeOf(err) == pave.NotFound {
-		var commit string
-		commit, err = git.Add(ctx, o.dir(r), main, []git.File{file},
-			git.Commit{Name: "pave", Email: "pave@localhost", When: time.Now(), Message: workflowTitle + "\n"})
-		if err == nil {
-			err = git.PushCommit(ctx, client, url, o.dir(r), commit, workflowBranch)
+	open, err := reviewer.Changes(ctx, r.ExternalID)
+	for _, c := range open {
+		if c.Branch == workflowBranch && c.Into == mainBranch {
+			return c, nil
 		}
 	}
 	if err != nil {
 		return p, err
 	}
+	commit, err := git.Add(ctx, o.dir(r), main, []git.File{file},
+		git.Commit{Name: "pave", Email: "pave@localhost", When: time.Now(), Message: workflowTitle + "\n"})
+	if err != nil {
+		return p, err
+	}
+	there, err := o.Head(ctx, r.ExternalID, workflowBranch)
+	switch {
+	case pave.CodeOf(err) == pave.NotFound:
+		err = git.PushCommit(ctx, client, url, o.dir(r), commit, workflowBranch)
+	case err == nil:
+		err = o.holds(there, commit)
+	}
+	if err != nil {
+		return p, err
+	}
 	return reviewer.Propose(ctx, r.ExternalID, p)
+}
+
+// holds is Conflict unless a commit of the host's holds what another one does.
+func (o one) holds(there, commit string) error {
+	same, err := git.SameTree(o.dir(o.r), there, commit)
+	if err == nil && !same || pave.CodeOf(err) == pave.NotFound {
+		return pave.Errorf(pave.Conflict, "branch %s of %s is there, and is not main with that one file", workflowBranch, o.r.ExternalID).
+			WithHint("merge or delete that branch on the host, then pave propose workflow %s", o.r.Ref.Service)
+	}
+	return err
 }
 
 // workflow is the file that a commit lacks. Conflict where it starts pave ci already, or

@@ -85,6 +85,9 @@ func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string,
 	if !ok {
 		return nil, nil
 	}
+	if err := o.still(ctx); err != nil {
+		return nil, err
+	}
 	runs, err := runner.Runs(ctx, r.ExternalID, commit)
 	if err != nil {
 		return nil, err

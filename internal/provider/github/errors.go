@@ -37,7 +37,7 @@ func problem(what string, err error) error {
 		return pave.Errorf(pave.Unavailable, "%s: what answered does not speak GitHub's API: %w", what, err).
 			WithHint("see that url is right, and what is between: pave get environments")
 	}
-	return pave.Errorf(pave.Unavailable, "%s: %w", what, err).WithHint("try again in a moment; pave doctor asks it")
+	return pave.Errorf(pave.Unavailable, "%s: %w", what, err).WithHint("give the command again in a moment, a run tries by itself; pave doctor asks it")
 }
 
 // answered is an answer of GitHub's that is an error.
@@ -49,7 +49,7 @@ func answered(what string, said *api.ErrorResponse) error {
 	}
 	switch {
 	case status == http.StatusUnauthorized:
-		return pave.Errorf(pave.Denied, "%s", text).WithHint("the token or key is no longer good: pave bind default repository github --secret token, with --org as before; then pave retry")
+		return pave.Errorf(pave.Denied, "%s", text).WithHint("the token or key is no longer good: pave bind default repository github --secret token, with --org as before; a run that stopped goes on with pave retry")
 	case status == http.StatusForbidden, status == http.StatusUnavailableForLegalReasons:
 		hint := "the binding lacks a permission; the list is in docs/github.md"
 		if needs := said.Response.Header.Get("X-Accepted-Github-Permissions"); needs != "" {
@@ -64,7 +64,7 @@ func answered(what string, said *api.ErrorResponse) error {
 	case status == http.StatusConflict, status == http.StatusUnprocessableEntity && taken(said):
 		return pave.Errorf(pave.Conflict, "%s", text)
 	case status >= 500:
-		return pave.Errorf(pave.Unavailable, "%s", text).WithHint("it is tried again; see https://www.githubstatus.com")
+		return pave.Errorf(pave.Unavailable, "%s", text).WithHint("give the command again, a run tries by itself; see https://www.githubstatus.com")
 	}
 	return pave.Errorf(pave.Invalid, "%s", text)
 }

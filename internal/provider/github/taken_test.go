@@ -78,6 +78,19 @@ func TestTakesOverWhatItCan(t *testing.T) {
 	}
 }
 
+func TestDeletingLetsGo(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t)
+	r := rig.adopted(t, rig.fresh())
+	rig.hub.Add(r.ExternalID, "of the shop")
+	rig.push(t, r.ExternalID, "main", "package main\n")
+	rig.apply(t, r)
+	diff, err := rig.Diff(t.Context(), r)
+	if err != nil || !strings.Contains(diff.Stays, "it stays on github") || diff.Lost != "" {
+		t.Errorf("%+v, %v", diff, err)
+	}
+}
+
 // adopted says of a resource that its service was adopted from the repository of its
 // name.
 func (r *rig) adopted(t *testing.T, res resource.Resource) resource.Resource {

@@ -37,7 +37,7 @@ func (h *Host) failed(what string, err error) error {
 		return pave.Errorf(pave.Unavailable, "%s: %s: it answered with something that is no JSON", h.base.Host, what).
 			WithHint("is it a GitLab? A proxy before it may ask for a sign-in")
 	}
-	return pave.Errorf(pave.Unavailable, "%s does not answer: %s: %w", h.base.Host, what, err).WithHint("try again once it does; pave doctor asks it")
+	return pave.Errorf(pave.Unavailable, "%s does not answer: %s: %w", h.base.Host, what, err).WithHint("give the command again once it does, a run tries by itself; pave doctor asks it")
 }
 
 // refused is the error of an answer that is none of success.
@@ -46,7 +46,7 @@ func (h *Host) refused(what string, r *gitlab.ErrorResponse) error {
 	code, hint := pave.Unavailable, ""
 	switch s := r.StatusCode; {
 	case s == http.StatusUnauthorized:
-		code, hint = pave.Denied, "the token is wrong or expired, make a new one: pave bind default repository gitlab --secret token, with --url and --org as before; then pave retry"
+		code, hint = pave.Denied, "the token is wrong or expired, make a new one: pave bind default repository gitlab --secret token, with --url and --org as before; a run that stopped goes on with pave retry"
 	case s == http.StatusForbidden:
 		code, hint = pave.Denied, "pave doctor names what the token lacks"
 	case s == http.StatusMethodNotAllowed, s >= 300 && s < 400 && h.inside(r): // of a project that has another name now

@@ -81,16 +81,16 @@ func (c *client) failed(what string, err error) error {
 		return known
 	}
 	text := c.redact(err.Error())
-	code, hint := pave.Unavailable, "pave retry goes on from here"
+	code, hint := pave.Unavailable, "give the command again; a run that stopped goes on with pave retry"
 	switch {
 	case errors.Is(err, tfe.ErrUnauthorized) || status == http.StatusUnauthorized || status == http.StatusForbidden:
-		code, hint = pave.Denied, fmt.Sprintf("pave bind ... --secret %s gives a token that may manage workspaces and runs of %s", terraform.TokenVariable, c.org)
+		code, hint = pave.Denied, fmt.Sprintf("pave bind ... --secret %s gives a token that may manage workspaces and runs of %s; a run that stopped goes on with pave retry", terraform.TokenVariable, c.org)
 	case errors.Is(err, tfe.ErrResourceNotFound) || status == http.StatusNotFound:
 		code, hint = pave.NotFound, "is the organization "+c.org+" there, and may the token see it?"
 	case status == http.StatusConflict:
 		code = pave.Conflict
 	case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity:
-		code, hint = pave.Invalid, "mend the module or the binding (pave bind), then pave retry"
+		code, hint = pave.Invalid, "mend the module or the binding (pave bind); a run that stopped goes on with pave retry"
 	}
 	if len(text) > 500 {
 		text = text[:500]

@@ -387,7 +387,7 @@ func TestList(t *testing.T) {
 	for i := range 120 {
 		g.Leave(fmt.Sprintf("pave-res_%03d", i))
 	}
-	g.Leave("pave-plan-old")
+	g.Leave("pave-plan-01jd4t9xk2m7q8v5n3r6w0ybce")
 	g.Leave("their-pave-res_1")
 	old := resource.Bound{Settings: g.bounds[0].Settings, Secrets: map[string]string{terraform.TokenVariable: "key"}}
 	g.bounds = append([]resource.Bound{old}, g.bounds...)
@@ -397,7 +397,7 @@ func TestList(t *testing.T) {
 	}
 	g.Later(5 * time.Hour)
 	r.ID = ""
-	if _, err := g.Plan(t.Context(), r); err != nil || slices.Contains(g.Names(), "pave-plan-old") || len(g.Names()) != 121 {
+	if _, err := g.Plan(t.Context(), r); err != nil || slices.Contains(g.Names(), "pave-plan-01jd4t9xk2m7q8v5n3r6w0ybce") || len(g.Names()) != 121 {
 		t.Errorf("%v, there are %d workspaces", err, len(g.Names()))
 	}
 	g.bounds = g.bounds[:1]

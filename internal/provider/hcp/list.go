@@ -2,6 +2,7 @@ package hcp
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"time"
 
@@ -75,6 +76,9 @@ func (c *client) workspaces(ctx context.Context, prefix string) ([]*tfe.Workspac
 	return out, nil
 }
 
+// planName is the name of a workspace that only plans: others of people stay.
+var planName = regexp.MustCompile(`^` + workspacePrefix + planPrefix + `[0-9a-hjkmnp-tv-z]{26}$`)
+
 // tidy removes workspaces that plans have left behind whose server died. It is no matter
 // where that fails: the next plan does it.
 func (c *client) tidy(ctx context.Context) {
@@ -83,7 +87,7 @@ func (c *client) tidy(ctx context.Context) {
 		return
 	}
 	for _, ws := range old {
-		if time.Since(ws.CreatedAt) > 2*runTime {
+		if planName.MatchString(ws.Name) && time.Since(ws.CreatedAt) > 2*runTime {
 			_ = c.api.Workspaces.SafeDeleteByID(ctx, ws.ID)
 		}
 	}

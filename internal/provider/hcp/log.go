@@ -43,7 +43,7 @@ func told(err error) (resource.State, error) {
 func (c *client) broken(ctx context.Context, run *tfe.Run) error {
 	what, lines := c.log(ctx, run)
 	if len(lines) == 0 {
-		return pave.Errorf(pave.Invalid, "HCP Terraform: run %s failed", run.ID).WithHint("%s says why; then pave retry", c.page(run.ID))
+		return pave.Errorf(pave.Invalid, "HCP Terraform: run %s failed", run.ID).WithHint("%s says why; a run that stopped goes on with pave retry", c.page(run.ID))
 	}
 	why := terraform.Explain(what, lines)
 	code := pave.Invalid

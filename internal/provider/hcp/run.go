@@ -145,7 +145,7 @@ func (c *client) upload(ctx context.Context, ws *tfe.Workspace, speculative bool
 	}
 	for end := time.Now().Add(5 * time.Minute); err == nil && version.Status != tfe.ConfigurationUploaded; {
 		if version.Status == tfe.ConfigurationErrored {
-			return nil, pave.Errorf(pave.Invalid, "HCP Terraform does not take the module: %s", version.ErrorMessage).WithHint("mend the module, pave bind it again, then pave retry")
+			return nil, pave.Errorf(pave.Invalid, "HCP Terraform does not take the module: %s", version.ErrorMessage).WithHint("mend the module and pave bind it again; a run that stopped goes on with pave retry")
 		}
 		if time.Now().After(end) {
 			return nil, pave.Errorf(pave.Unavailable, "HCP Terraform has not taken the module for 5 minutes").WithHint("pave retry goes on from here")
@@ -229,7 +229,7 @@ func (c *client) await(ctx context.Context, id string) (*tfe.Run, error) {
 			return run, nil
 		}
 		if time.Now().After(end) {
-			return nil, pave.Errorf(pave.Unavailable, "run %s of HCP Terraform is %s for %s", id, run.Status, runTime).WithHint("%s shows why; then pave retry", c.page(id))
+			return nil, pave.Errorf(pave.Unavailable, "run %s of HCP Terraform is %s for %s", id, run.Status, runTime).WithHint("%s shows why; a run that stopped goes on with pave retry", c.page(id))
 		}
 		if err := c.pause(ctx); err != nil {
 			return nil, err
@@ -303,7 +303,7 @@ func (c *client) finish(ctx context.Context, run *tfe.Run, may func(lines []stri
 	id := run.ID
 	for end := time.Now().Add(runTime); !ended(run.Status); {
 		if time.Now().After(end) {
-			return pave.Errorf(pave.Unavailable, "run %s of HCP Terraform is %s for %s", id, run.Status, runTime).WithHint("%s shows why; then pave retry", c.page(id))
+			return pave.Errorf(pave.Unavailable, "run %s of HCP Terraform is %s for %s", id, run.Status, runTime).WithHint("%s shows why; a run that stopped goes on with pave retry", c.page(id))
 		}
 		if err := c.pause(ctx); err != nil {
 			return err

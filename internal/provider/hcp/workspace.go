@@ -180,7 +180,7 @@ func (c *client) remove(ctx context.Context, ws *tfe.Workspace) error {
 		return pave.Errorf(pave.Unavailable, "HCP Terraform still counts what workspace %s holds", ws.Name).WithHint("pave retry goes on from here")
 	case errors.Is(err, tfe.ErrWorkspaceNotSafeToDelete), errors.Is(err, tfe.ErrWorkspaceLockedCannotDelete):
 		return pave.Errorf(pave.Conflict, "HCP Terraform does not remove workspace %s: %w", ws.Name, err).
-			WithHint("%s/app/%s/workspaces/%s shows what is in it or who has locked it; then pave retry", c.url, c.org, ws.Name)
+			WithHint("%s/app/%s/workspaces/%s shows what is in it or who has locked it; a run that stopped goes on with pave retry", c.url, c.org, ws.Name)
 	}
 	return c.failed("remove the workspace "+ws.Name, err)
 }

@@ -174,7 +174,7 @@ func (s *session) unreached(err error) error {
 }
 
 // again is what there is to do where Vault does not answer, or says that it cannot now.
-const again = "it is tried again by itself; once the run has stopped: pave retry"
+const again = "give the command again; a run tries by itself, and goes on with pave retry once it has stopped"
 
 // An answer is one that says no.
 type answer struct {
