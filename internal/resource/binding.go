@@ -97,6 +97,13 @@ func (c *Controller) Bounds(ctx context.Context, kind, provider string) ([]Bound
 	return out, err
 }
 
+// Known are all resources of a provider, those that are gone too: a driver that makes
+// nothing itself sees by them what of the world another has.
+func (c *Controller) Known(ctx context.Context, kind, provider string) ([]Record, error) {
+	rows, err := c.db.Query(ctx, `SELECT `+columns+` FROM resources WHERE kind = $1 AND provider = $2 ORDER BY id`, kind, provider)
+	return store.Collect(rows, err, func(row store.Scanner) (Record, error) { return scan(row) })
+}
+
 // checkBinding asks a driver about the binding that a change would be made by.
 func (c *Controller) checkBinding(ctx context.Context, d Driver, spec json.RawMessage) ([]pave.Check, error) {
 	b, ok := As[BindingChecker](d)

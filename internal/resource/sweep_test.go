@@ -174,3 +174,23 @@ func TestObserve(t *testing.T) {
 		}
 	})
 }
+
+// What a provider made is known when it is gone too.
+func TestKnown(t *testing.T) {
+	each(t, nil, func(r *rig) {
+		r.reach(shop("staging"))
+		live := r.record(pave.KindDatabase)
+		for _, state := range []pave.ResourceState{pave.ResourcePresent, pave.ResourceAside, pave.ResourceGone} {
+			r.exec(`UPDATE resources SET state = $1 WHERE id = $2`, string(state), live.ID)
+			got, err := r.Known(r.t.Context(), pave.KindDatabase, live.Provider)
+			if err != nil || len(got) != 1 || got[0].ID != live.ID || got[0].State != state || got[0].Service != live.Service || string(got[0].Spec) != string(live.Spec) {
+				r.t.Errorf("%s: %+v, %v", state, got, err)
+			}
+		}
+		for _, of := range [][2]string{{pave.KindDatabase, "elsewhere"}, {pave.KindCache, live.Provider}} {
+			if got, err := r.Known(r.t.Context(), of[0], of[1]); err != nil || len(got) != 0 {
+				r.t.Errorf("%v: %+v, %v", of, got, err)
+			}
+		}
+	})
+}

@@ -90,6 +90,9 @@ func assemble(ctx context.Context, c Config, db *store.DB, state State, log *slo
 	resources.Drivers.Add(pave.KindDatabase, "vault", &vaultkv.Logins{Values: vault,
 		Bounds: func(ctx context.Context) ([]resource.Bound, error) {
 			return resources.Bounds(ctx, pave.KindDatabase, "vault")
+		},
+		Others: func(ctx context.Context) ([]resource.Record, error) {
+			return resources.Known(ctx, pave.KindDatabase, "vault")
 		}})
 	modules := terraforms(c, s.node, vault, root)
 	fetch := fetchModule(shelf.Fetcher)

@@ -35,13 +35,15 @@ type desk struct {
 	*world.Home
 	t  *testing.T
 	pg *storetest.Server
+
+	binding []string // what pave bind is told, after the environment
 }
 
 func newDesk(t *testing.T, vault *vaulttest.Server, settings ...string) *desk {
 	t.Helper()
 	d := &desk{Home: world.New(t), t: t, pg: storetest.NewServer(t)}
-	for _, statement := range []string{"CREATE ROLE vault LOGIN CREATEROLE", "GRANT pg_signal_backend TO vault", "CREATE ROLE shop NOLOGIN",
-		"GRANT shop TO vault WITH ADMIN OPTION", "CREATE DATABASE shop OWNER shop", "REVOKE CONNECT ON DATABASE shop FROM PUBLIC"} {
+	for _, statement := range []string{"CREATE ROLE vault LOGIN CREATEROLE", "GRANT pg_signal_backend TO vault", "CREATE ROLE shop_production NOLOGIN",
+		"GRANT shop_production TO vault WITH ADMIN OPTION", "CREATE DATABASE shop_production OWNER shop_production", "REVOKE CONNECT ON DATABASE shop_production FROM PUBLIC"} {
 		d.query("postgres", statement)
 	}
 	vault.Connect("shopdb", strings.Replace(d.pg.URL("postgres"), "user=postgres", "user=vault", 1), "pave-*")
@@ -51,13 +53,19 @@ func newDesk(t *testing.T, vault *vaulttest.Server, settings ...string) *desk {
 		t.Fatal(err)
 	}
 	host, port, _ := net.SplitHostPort(d.listen())
-	args := []string{"bind", "production", "database", "vault"}
+	args := []string{"database", "vault"}
 	for _, set := range settings {
 		args = append(args, "--set", set)
 	}
-	d.pave(append(args, "--set", "address="+vault.URL, "--set", "role="+role, "--set", "allow=127.0.0.1",
-		"--secret-file", "secret_id="+file, "--set", "connection=shopdb", "--set", "host="+host, "--set", "port="+port, "--set", "tls=disable")...)
+	d.binding = append(args, "--set", "address="+vault.URL, "--set", "role="+role, "--set", "allow=127.0.0.1",
+		"--secret-file", "secret_id="+file, "--set", "connection=shopdb", "--set", "host="+host, "--set", "port="+port, "--set", "tls=disable")
+	d.bind("production")
 	return d
+}
+
+func (d *desk) bind(env string) {
+	d.t.Helper()
+	d.pave(append([]string{"bind", env}, d.binding...)...)
 }
 
 // listen gives the PostgreSQL, which has a socket, a port.
@@ -150,7 +158,7 @@ func TestLogins(t *testing.T) {
 	vaulttest.Each(t, func(t *testing.T, vault *vaulttest.Server) {
 		d := newDesk(t, vault)
 		out := d.create()
-		if !strings.Contains(out, "logins of database shop by Vault, good until") {
+		if !strings.Contains(out, "logins of database shop_production by Vault, good until") {
 			t.Errorf("create says\n%s", out)
 		}
 		if n := d.visits(); n != "1" {
@@ -172,10 +180,10 @@ func TestLogins(t *testing.T) {
 		}
 		t.Logf("rotated over %d requests", calls)
 		d.hidden(password, next)
-		if out := d.pave("plan", "delete", "service", service); !strings.Contains(out, "database shop stays, with all that is in it") {
+		if out := d.pave("plan", "delete", "service", service); !strings.Contains(out, "database shop_production stays, with all that is in it") {
 			t.Errorf("the plan says\n%s", out)
 		}
-		rows := d.query("shop", "SELECT count(*) FROM visit")
+		rows := d.query("shop_production", "SELECT count(*) FROM visit")
 		d.pave("delete", "service", service, "--yes")
 		if all := d.logins(); all != "" {
 			t.Errorf("after the service there are %q", all)
@@ -183,7 +191,7 @@ func TestLogins(t *testing.T) {
 		if status, _ := vault.Call(http.MethodGet, "database/roles?list=true", nil); status != http.StatusNotFound {
 			t.Errorf("roles are left in Vault: %d", status)
 		}
-		if n := d.query("shop", "SELECT count(*) FROM visit"); n != rows {
+		if n := d.query("shop_production", "SELECT count(*) FROM visit"); n != rows {
 			t.Errorf("%s rows are left of %s", n, rows)
 		}
 		d.pave("restore", service)
@@ -216,6 +224,32 @@ func TestLoginsByThemselves(t *testing.T) {
 	}
 	if out := d.pave("audit"); !strings.Contains(out, "rotate") {
 		t.Errorf("the audit log says\n%s", out)
+	}
+}
+
+// Another environment of the same patterns does not get the database that one has.
+func TestOneDatabaseOfTwo(t *testing.T) {
+	if os.Getenv("PAVE_TEST_REAL") == "" {
+		t.Skip("PAVE_TEST_REAL=1 (make test-vault) runs this")
+	}
+	t.Parallel()
+	d := newDesk(t, vaulttest.New(t), "database={service}_production", "owner={service}_production")
+	d.bind("staging")
+	d.create()
+	first, _ := d.login()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	out, err := d.Command(ctx, "create", "service", "--name", "billing", "--template", "fixture", "--team", "payments", "--env", "production",
+		"--database", "postgresql", "--input", "binary="+d.Fixture("x", "x", "").Inputs["binary"].(string))
+	if err == nil || !strings.Contains(out, "role billing_production") {
+		t.Errorf("of a database that nobody made: %v\n%s", err, out)
+	}
+	out, err = d.Command(ctx, "add", "environment", "staging", "--service", service, "--yes")
+	if err == nil || !strings.Contains(out, "database shop_production at 127.0.0.1 is that of database:production/shop/shop of team web (present)") {
+		t.Errorf("the second environment: %v\n%s", err, out)
+	}
+	if all := d.logins(); all != first {
+		t.Errorf("there are %q, the service has %q", all, first)
 	}
 }
 

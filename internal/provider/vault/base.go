@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -37,8 +36,8 @@ func (d *Logins) Fields() []pave.BindingField {
 	}, []pave.BindingField{
 		{Name: "port", Description: "of that server: 5432 of PostgreSQL and 3306 of MySQL, unless said"},
 		{Name: "mount", Description: "of Vault's database engine", Default: defaultEngine},
-		{Name: "database", Description: "of a service, which is there; {team} and {env} may be in it too", Default: "{service}"},
-		{Name: "owner", Description: "in PostgreSQL: the role as which logins act, and whose tables are", Default: "{service}"},
+		{Name: "database", Description: "of a service, which is there; {service} and a '_' keep services apart, and {team} and {env} may be in it too", Default: defaultName},
+		{Name: "owner", Description: "in PostgreSQL: the role as which logins act, and whose tables are; as database", Default: defaultName},
 		{Name: "ttl", Description: "how long a login is good: 24h, 30m", Default: "24h"},
 		{Name: "tls", Description: "in addresses of PostgreSQL: their sslmode", Default: "require", OneOf: []string{"disable", "prefer", "require", "verify-ca", "verify-full"}},
 		{Name: "statements", Description: "own ones that make a login, with ; between them, and {{name}}, {{password}}, {{expiration}}, {owner}, {database}"},
@@ -54,7 +53,7 @@ var (
 // be put between quotes of any database.
 func engineOf(set map[string]string) (engine, error) {
 	e := engine{mount: or(set["mount"], defaultEngine), connection: set["connection"], host: set["host"], port: set["port"],
-		database: or(set["database"], "{service}"), owner: or(set["owner"], "{service}"), statements: set["statements"],
+		database: or(set["database"], defaultName), owner: or(set["owner"], defaultName), statements: set["statements"],
 		ttl: defaultTTL, tls: or(set["tls"], "require")}
 	if err := arePaths(set, map[string]string{"mount": e.mount}); err != nil {
 		return e, err
@@ -88,11 +87,23 @@ type base struct {
 	id     string
 	of     string // engine: postgresql
 	number int    // of credentials
+	team   pave.Name
+	vault  string // server and namespace
+	made   bool   // its names are frozen
 }
 
-// base finds what a resource is about. The database that it was made for stays the one it
-// is for, whatever team its service has by now, or what name.
+// base finds what a resource is about.
 func (d *Logins) base(r resource.Resource) (base, error) {
+	b, err := named(r)
+	if err == nil {
+		b.session, err = d.sessions.of(resource.BindingOf(r.Spec), d.Values, d.Timeout)
+	}
+	return b, err
+}
+
+// named is a base without a way to Vault. The database that a resource was made for stays
+// the one it is for, whatever team its service has by now, or what name.
+func named(r resource.Resource) (base, error) {
 	b := base{ref: r.Ref, id: r.ID}
 	var spec struct {
 		resource.DatabaseSpec
@@ -101,28 +112,22 @@ func (d *Logins) base(r resource.Resource) (base, error) {
 	if err := json.Unmarshal(r.Spec, &spec); err != nil {
 		return b, err
 	}
-	bound := resource.BindingOf(r.Spec)
+	set := resource.BindingOf(r.Spec).Settings
 	var err error
-	if b.engine, err = engineOf(bound.Settings); err != nil {
+	if b.engine, err = engineOf(set); err != nil {
 		return b, err
 	}
-	if b.session, err = d.sessions.of(bound, d.Values, d.Timeout); err != nil {
-		return b, err
-	}
-	b.of, b.number = spec.Engine, spec.Credentials
-	fill := strings.NewReplacer("{team}", string(spec.Team), "{service}", string(r.Ref.Service), "{env}", string(r.Ref.Env))
-	b.database, b.owner = fill.Replace(b.database), fill.Replace(b.owner)
-	if mount, rest, made := strings.Cut(r.ExternalID, ":"); made {
+	b.of, b.number, b.team = spec.Engine, spec.Credentials, spec.Team
+	b.vault = strings.ToLower(strings.Trim(set["address"], "/") + "/" + strings.Trim(set["namespace"], "/"))
+	if mount, rest, found := strings.Cut(r.ExternalID, ":"); found {
 		b.mount = mount
 		if database, owner, whole := strings.Cut(rest, "#"); whole {
-			b.database, b.owner = database, owner
+			b.database, b.owner, b.made = database, owner, true
+			return b, nil
 		}
 	}
-	for what, name := range map[string]string{"database": b.database, "owner": b.owner} {
-		if !namePattern.MatchString(name) {
-			return b, bad(what, name, "is no name of it", "at most 63 letters, digits, '_', '-' and '.'")
-		}
-	}
+	fill := strings.NewReplacer("{team}", string(spec.Team), "{service}", string(r.Ref.Service), "{env}", string(r.Ref.Env))
+	b.database, b.owner = fill.Replace(b.database), fill.Replace(b.owner)
 	return b, nil
 }
 
@@ -134,11 +139,13 @@ func (b base) rotate() string {
 	return fmt.Sprintf("pave rotate %s database --env %s makes another one", b.ref.Service, b.ref.Env)
 }
 
+func (b base) portOf() string {
+	return or(b.port, or(map[string]string{"mysql": "3306"}[b.of], "5432"))
+}
+
 // state is what others may know of a login.
 func (b base) state(l login) resource.State {
-	port := or(b.port, map[string]string{"mysql": "3306"}[b.of])
-	port = or(port, "5432")
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(l.User, l.Password), Host: net.JoinHostPort(strings.Trim(b.host, "[]"), port), Path: "/" + b.database}
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(l.User, l.Password), Host: b.place(), Path: "/" + b.database}
 	if b.of == "mysql" {
 		u.Scheme = "mysql"
 	} else {
@@ -147,7 +154,7 @@ func (b base) state(l login) resource.State {
 	end := l.End.UTC().Format(time.RFC3339)
 	return resource.State{ExternalID: b.name(), Version: "vault", Ready: true,
 		Summary: fmt.Sprintf("logins of database %s by Vault, good until %s", b.database, end),
-		Outputs: map[string]string{"engine": b.of, "host": b.host, "port": port, "database": b.database, "user": l.User, "lease": l.Lease,
+		Outputs: map[string]string{"engine": b.of, "host": b.host, "port": b.portOf(), "database": b.database, "user": l.User, "lease": l.Lease,
 			resource.OutputCredentialsEnd: end, resource.OutputCredentialsDue: l.due().UTC().Format(time.RFC3339)},
 		Secrets: pave.OutputsOf(pave.NewSecret(u.String()))}
 }

@@ -23,6 +23,9 @@ func (d *Logins) CheckBinding(ctx context.Context, b resource.Opened) []pave.Che
 	if err != nil {
 		return []pave.Check{failedCheck("vault", err)}
 	}
+	if err := e.apart(); err != nil {
+		return []pave.Check{failedCheck("vault", err)}
+	}
 	return checked(ctx, cfg, d.Timeout, b, []question{
 		{"vault database engine " + e.mount, e.check},
 		{"vault policy", e.policy},
@@ -71,6 +74,10 @@ func (e engine) rules() []rule {
 type connection struct {
 	Plugin  string   `json:"plugin_name"`
 	Allowed []string `json:"allowed_roles"`
+	Details struct {
+		URL      string `json:"connection_url"` // without a password
+		Username string
+	} `json:"connection_details"`
 }
 
 func (e engine) read(ctx context.Context, s *session) (connection, error) {
@@ -129,15 +136,19 @@ func (c connection) engine() string {
 	return ""
 }
 
-// fits sees that the connection leads to an engine that the service asks for.
+// fits sees that the connection leads to an engine that the service asks for, and that
+// logins may have what they would get there.
 func (b base) fits(ctx context.Context) error {
 	if b.of != "postgresql" && b.of != "mysql" {
 		return pave.BadField("database", b.of, "is no engine of this provider", "one of postgresql, mysql, none")
 	}
 	c, err := b.read(ctx, b.session)
-	if is := c.engine(); err == nil && is != "" && is != b.of {
+	if err != nil {
+		return err
+	}
+	if is := c.engine(); is != "" && is != b.of {
 		return pave.Errorf(pave.Invalid, "connection %q of Vault leads to %s, and %s wants %s", b.connection, is, b.ref.Service, b.of).
 			WithHint("--database %s, or another binding for %s", is, b.ref.Env)
 	}
-	return err
+	return b.allowed(c)
 }

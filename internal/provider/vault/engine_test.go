@@ -13,7 +13,7 @@ func TestEngineOf(t *testing.T) {
 		{"host", "", "is no host"}, {"host", "db example", "is no host"}, {"host", "10.0.0.1", ""}, {"host", "fd00::1", ""},
 		{"port", "0", "is no port"}, {"port", "70000", "is no port"}, {"port", "6432", ""},
 		{"connection", "", "is no name"}, {"connection", "a/../b", "is no name"},
-		{"database", `shop"; DROP`, "is no name"}, {"database", "{service", "is no name"}, {"database", "{team}_{service}-{env}", ""}, {"database", "{sevice}", "is no name"},
+		{"database", `shop"; DROP`, "is no name"}, {"database", "{service", "is no name"}, {"database", "{team}_{service}-{env}", ""}, {"database", "{sevice}", "is no name"}, {"database", "{service}", ""},
 		{"owner", "a'b", "is no name"}, {"owner", "a`b", "is no name"}, {"owner", "", ""},
 		{"mount", "../sys", "is no path"}, {"mount", "teams/db", ""},
 		{"ttl", "1s", "is no time"}, {"ttl", "2s", ""}, {"ttl", "90m", ""}, {"ttl", "day", "is no time"}, {"ttl", "2500ms", "is no time"},

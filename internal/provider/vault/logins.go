@@ -28,6 +28,9 @@ type Logins struct {
 	Values Kept
 	// Bounds are the bindings that resources were made by, for List.
 	Bounds func(ctx context.Context) ([]resource.Bound, error)
+	// Others are the journal's resources of this driver, those that are gone too: what a
+	// resource asks for first may be another's.
+	Others func(ctx context.Context) ([]resource.Record, error)
 	// Timeout is how long a call may take; 0: 20 s.
 	Timeout time.Duration
 
@@ -86,6 +89,9 @@ func (d *Logins) Apply(ctx context.Context, r resource.Resource) (resource.State
 	}
 	defer func() { <-lock }()
 	if err := b.fits(ctx); err != nil {
+		return resource.State{}, err
+	}
+	if err := d.claim(ctx, r, b); err != nil {
 		return resource.State{}, err
 	}
 	if err := b.writeRole(ctx); err != nil {

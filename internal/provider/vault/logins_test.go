@@ -38,27 +38,31 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 // an operator makes it ready.
 type desk struct {
 	*Logins
-	t      *testing.T
-	vault  *vaulttest.Server
-	name   string // of database and owner
-	socket string // of the PostgreSQL
-	values *values
-	bound  resource.Bound
+	t       *testing.T
+	vault   *vaulttest.Server
+	service pave.Name
+	name    string // of database and owner
+	others  []resource.Record
+	socket  string // of the PostgreSQL
+	values  *values
+	bound   resource.Bound
 }
 
 // prepare is what the guide says to run in the database server.
 var prepare = []string{
 	"CREATE ROLE vault LOGIN CREATEROLE PASSWORD 'vault'", "GRANT pg_signal_backend TO vault",
-	"CREATE ROLE shop NOLOGIN", "GRANT shop TO vault WITH ADMIN OPTION", "CREATE DATABASE shop OWNER shop", "REVOKE CONNECT ON DATABASE shop FROM PUBLIC",
+	"CREATE ROLE shop_production NOLOGIN", "GRANT shop_production TO vault WITH ADMIN OPTION",
+	"CREATE DATABASE shop_production OWNER shop_production", "REVOKE CONNECT ON DATABASE shop_production FROM PUBLIC",
 }
 
 func newDesk(t *testing.T, s *vaulttest.Server, settings map[string]string) *desk {
 	t.Helper()
 	address := storetest.PostgreSQL(t)
-	d := &desk{t: t, vault: s, name: fmt.Sprintf("desk%d", names.Add(1)), values: &values{all: map[string]string{}}}
+	service := fmt.Sprintf("desk%d", names.Add(1))
+	d := &desk{t: t, vault: s, service: pave.Name(service), name: service + "_db", values: &values{all: map[string]string{}}}
 	d.socket, _, _ = strings.Cut(strings.SplitN(address, "host=", 2)[1], "&")
 	for _, statement := range prepare {
-		d.query("postgres", strings.NewReplacer("shop", d.name, "vault", d.name+"_vault").Replace(statement))
+		d.query("postgres", strings.NewReplacer("shop_production", d.name, "vault", d.name+"_vault").Replace(statement))
 	}
 	s.Connect("shopdb", d.url("postgres", d.name+"_vault"), "pave-*")
 	e, err := engineOf(map[string]string{"connection": "shopdb", "host": "db.example.com"})
@@ -68,9 +72,10 @@ func newDesk(t *testing.T, s *vaulttest.Server, settings map[string]string) *des
 	role, secret := s.Role(policyText(e.rules()), time.Hour)
 	d.values.put("binding", secret)
 	d.bound = resource.Bound{Secrets: map[string]string{"secret_id": "binding"}, Settings: map[string]string{"address": s.URL, "role": role, "allow": "127.0.0.1",
-		"connection": "shopdb", "host": "db.example.com", "database": d.name, "owner": d.name}}
+		"connection": "shopdb", "host": "db.example.com", "database": "{service}_db", "owner": "{service}_db"}}
 	maps.Copy(d.bound.Settings, settings)
-	d.Logins = &Logins{Values: d.values, Bounds: func(context.Context) ([]resource.Bound, error) { return []resource.Bound{d.bound}, nil }}
+	d.Logins = &Logins{Values: d.values, Bounds: func(context.Context) ([]resource.Bound, error) { return []resource.Bound{d.bound}, nil },
+		Others: func(context.Context) ([]resource.Record, error) { return d.others, nil }}
 	return d
 }
 
@@ -113,7 +118,7 @@ func (d *desk) logins() string {
 }
 
 func (d *desk) fresh() resource.Resource {
-	ref := pave.Ref{Kind: pave.KindDatabase, Env: "production", Service: pave.Name(fmt.Sprintf("shop%d", names.Add(1)))}
+	ref := pave.Ref{Kind: pave.KindDatabase, Env: pave.Name(fmt.Sprintf("e%d", names.Add(1))), Service: d.service}
 	ref.Name = string(ref.Service)
 	return d.with(resource.Resource{ID: pave.NewID("res"), ExternalID: resource.ExternalName(ref), Ref: ref}, 0)
 }
@@ -261,6 +266,26 @@ func TestLoginIsOver(t *testing.T) {
 	})
 }
 
+// Where Vault allows less than half of the time that was asked for, no login is left.
+func TestLoginIsShort(t *testing.T) {
+	vaulttest.Each(t, func(t *testing.T, s *vaulttest.Server) {
+		d := newDesk(t, s, map[string]string{"ttl": "2m"})
+		s.MaxLogins(59 * time.Second)
+		r := d.fresh()
+		if _, err := d.Apply(t.Context(), r); pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), "allows logins of 59s only") ||
+			!strings.Contains(pave.HintOf(err), "-max-lease-ttl=2m0s database ") || !strings.Contains(pave.HintOf(err), "--set ttl=59s") {
+			t.Errorf("%v | %s", err, pave.HintOf(err))
+		}
+		if found, err := d.List(t.Context()); err != nil || len(found) > 0 || d.logins() != "0" {
+			t.Errorf("%+v, %s logins, %v", found, d.logins(), err)
+		}
+		s.MaxLogins(time.Minute)
+		if st := d.apply(r); !st.Ready || d.logins() != "1" {
+			t.Errorf("half of it: %+v", st)
+		}
+	})
+}
+
 // When a login ends, and when another one is due, is told as others read it.
 func TestLoginTimes(t *testing.T) {
 	t.Parallel()
@@ -344,6 +369,7 @@ func TestCheckLogins(t *testing.T) {
 		}
 		has("all is well", nil, "5 good")
 		has("no engine", map[string]string{"mount": "elsewhere"}, `there is no database engine at "elsewhere"`, "vault secrets enable -path=elsewhere database")
+		has("names of others", map[string]string{"owner": "{service}"}, "somebody else's", "{service}_{env}")
 		has("no address", map[string]string{"address": "ftp://x"}, "is no address of a server")
 		s.Connect("shopdb", d.url("postgres", "postgres"), "others-*,pave")
 		has("not for pave", nil, `connection "shopdb" is for the roles "others-*,pave"`, "allowed_roles='pave-*'")
@@ -370,15 +396,15 @@ func TestCheckLogins(t *testing.T) {
 // A database that is not there is said to be missing, with who has to make it.
 func TestNoDatabase(t *testing.T) {
 	vaulttest.Each(t, func(t *testing.T, s *vaulttest.Server) {
-		d := newDesk(t, s, map[string]string{"database": "{service}", "owner": "{service}_{env}"})
+		d := newDesk(t, s, map[string]string{"owner": "{service}_{env}"})
 		r := d.fresh()
-		owner := string(r.Ref.Service) + "_production"
+		owner := string(r.Ref.Service) + "_" + string(r.Ref.Env)
 		if _, err := d.Apply(t.Context(), r); pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), owner) || !strings.Contains(pave.HintOf(err), "role "+owner) {
 			t.Errorf("%v | %s", err, pave.HintOf(err))
 		}
 		d.query("postgres", `CREATE ROLE "`+owner+`"; GRANT "`+owner+`" TO "`+d.name+`_vault" WITH ADMIN OPTION`)
 		st := d.apply(r)
-		if st.ExternalID != "database:"+string(r.Ref.Service)+"#"+owner {
+		if st.ExternalID != "database:"+d.name+"#"+owner {
 			t.Error(st.ExternalID)
 		}
 		r.ExternalID, r.Ref.Service = st.ExternalID, "renamed" // it stays the database it was made for

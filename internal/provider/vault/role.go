@@ -170,7 +170,20 @@ func (b base) login(ctx context.Context) (login, error) {
 	if got.Lease == "" || got.Data.Username == "" || got.Data.Password == "" || got.Seconds <= 0 {
 		return login{}, pave.Errorf(pave.Unavailable, "%s made a login of database %s and does not say which", b.cfg.address.Host, b.database)
 	}
+	if good := time.Duration(got.Seconds) * time.Second; good < b.ttl/2 {
+		return login{}, b.short(ctx, good)
+	}
 	return login{b.number, got.Data.Username, got.Data.Password, got.Lease, began, began.Add(time.Duration(got.Seconds) * time.Second)}, nil
+}
+
+// short takes a login away that would end too soon to be replaced in time, and says who
+// decides on that.
+func (b base) short(ctx context.Context, good time.Duration) error {
+	if err := b.revoke(context.WithoutCancel(ctx), []int{b.number}); err != nil {
+		return err
+	}
+	return pave.Errorf(pave.Invalid, "the mount %s of Vault allows logins of %s only, and the binding wants %s", b.mount, good, b.ttl).
+		WithHint("vault secrets tune -max-lease-ttl=%s %s (as long a max_lease_ttl the server itself and auth/token need), or pave bind %s database vault ... --set ttl=%s", b.ttl, b.mount, b.ref.Env, good)
 }
 
 // orphan returns a token that does not end with the one of this session.

@@ -18,6 +18,7 @@ import (
 type databases struct {
 	config, roles map[string]map[string]any
 	leases        map[string]*login
+	most          time.Duration // that a login may be good; 0: any
 }
 
 // login is one that was made. It goes with its lease, and with the token that asked for it
@@ -51,6 +52,10 @@ func (f *fake) database(r *http.Request, path string, in map[string]any, t *toke
 		return reply{status: 200, data: map[string]any{"keys": slices.Sorted(maps.Keys(all))}}
 	case r.Method == http.MethodGet && all[name] == nil:
 		return fail(404)
+	case r.Method == http.MethodGet && door == "config":
+		has := all[name]
+		return reply{status: 200, data: map[string]any{"plugin_name": has["plugin_name"], "allowed_roles": has["allowed_roles"],
+			"connection_details": map[string]any{"connection_url": has["connection_url"], "username": has["username"]}}}
 	case r.Method == http.MethodGet:
 		return reply{status: 200, data: all[name]}
 	case r.Method == http.MethodDelete:
@@ -80,6 +85,9 @@ func (f *fake) credentials(name string, t *token) reply {
 	ttl := seconds(role["default_ttl"])
 	if left := time.Until(t.end); t.batch && left < ttl {
 		ttl = left
+	}
+	if f.db.most > 0 {
+		ttl = min(ttl, f.db.most)
 	}
 	now := time.Now()
 	l := &login{user: fmt.Sprintf("v-approle-%.8s-%.20s-%d", name, rand.Text(), now.Unix()), connection: connection, issued: now, end: now.Add(ttl)}

@@ -252,6 +252,9 @@ func (f *fake) system(r *http.Request, path string, in map[string]any, t *token)
 			break
 		}
 		return reply{status: 200, data: map[string]any{"path": "database/", "type": "database", "options": nil}}
+	case "sys/mounts/database/tune":
+		f.db.most = seconds(in["max_lease_ttl"])
+		return reply{status: 204}
 	case "sys/leases/revoke-prefix/auth/approle":
 		f.endTokens(func(name string, t *token) bool { return name != rootToken && !t.batch })
 		return reply{status: 204}

@@ -206,6 +206,11 @@ func (s *Server) Connect(name, url, roles string) {
 	s.must(http.MethodPost, "database/config/"+name, map[string]any{"plugin_name": "postgresql-database-plugin", "connection_url": url, "allowed_roles": roles})
 }
 
+// MaxLogins is how long logins of the database engine are good at most.
+func (s *Server) MaxLogins(ttl time.Duration) {
+	s.must(http.MethodPost, "sys/mounts/database/tune", map[string]any{"max_lease_ttl": ttl.String()})
+}
+
 // RevokeLogins ends all leases of the database engine.
 func (s *Server) RevokeLogins() {
 	s.must(http.MethodPost, "sys/leases/revoke-prefix/database/creds", map[string]any{"sync": true})
