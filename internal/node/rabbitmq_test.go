@@ -38,6 +38,7 @@ func TestRabbitMQ(t *testing.T) {
 		}
 		t.Skip(err)
 	}
+	before := listening(t)
 	b := newBench(t)
 	sum := sha256.Sum256([]byte(RabbitSalt + "pvcnry-rabbit-1"))
 	spec := Server{ID: "rabbitmq", Kind: "rabbitmq", User: "pave", PasswordSHA256: hex.EncodeToString(sum[:])}
@@ -55,7 +56,11 @@ func TestRabbitMQ(t *testing.T) {
 			t.Errorf("%s: %d, want %d", who[0], got, want)
 		}
 	}
-	onLoopback(t)
+	for at := range listening(t) {
+		if !before[at] {
+			t.Errorf("RabbitMQ listens on %s", at)
+		}
+	}
 	dir := filepath.Join(b.opts.Home, "servers", "rabbitmq")
 	cookie, err := os.ReadFile(filepath.Join(dir, ".erlang.cookie"))
 	if _, made := os.Stat(filepath.Join(dir, "data", ".erlang.cookie")); len(cookie) < 26 || err != nil || made == nil {
@@ -83,12 +88,13 @@ func await(t *testing.T, b *bench, id string, before int) (s ServerStatus) {
 	return s
 }
 
-// onLoopback reports what RabbitMQ's user listens on elsewhere.
-func onLoopback(t *testing.T) {
+// listening are the sockets at which RabbitMQ's user listens on more than loopback.
+func listening(t *testing.T) map[string]bool {
 	t.Helper()
+	out := map[string]bool{}
 	who, err := serverAccount("rabbitmq")
 	if err != nil || os.Geteuid() != 0 {
-		return // its programs cannot be told from ours
+		return out // its programs cannot be told from ours
 	}
 	for file, loopback := range map[string]string{"/proc/net/tcp": "0100007F", "/proc/net/tcp6": "00000000000000000000000001000000"} {
 		data, err := os.ReadFile(file)
@@ -97,13 +103,13 @@ func onLoopback(t *testing.T) {
 		}
 		for line := range strings.Lines(string(data)) {
 			f := strings.Fields(line)
-			if len(f) < 8 || f[3] != "0A" || strings.HasPrefix(f[1], loopback) {
+			if len(f) < 10 || f[3] != "0A" || strings.HasPrefix(f[1], loopback) {
 				continue
 			}
-			uid, _ := strconv.Atoi(f[7])
-			if uid == who.uid {
-				t.Errorf("RabbitMQ listens on %s", f[1])
+			if uid, _ := strconv.Atoi(f[7]); uid == who.uid {
+				out[f[1]+" "+f[9]] = true // with its inode
 			}
 		}
 	}
+	return out
 }

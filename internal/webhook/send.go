@@ -130,7 +130,7 @@ func (h *Webhooks) attempt(ctx context.Context, id string) error {
 	}
 	w, err := scan(h.DB.QueryRow(ctx, `SELECT `+columns+` FROM webhooks w WHERE w.id = $1`, hook))
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !w.Disabled.IsZero() {
-		return h.end(ctx, id, pave.DeliveryFailed, 0, "the webhook is disabled")
+		return h.end(ctx, id, attempts, pave.DeliveryFailed, 0, "the webhook is disabled")
 	}
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (h *Webhooks) settle(ctx context.Context, w pave.Webhook, id string, attemp
 		if _, err := h.DB.Exec(ctx, `UPDATE webhooks SET failing = 0 WHERE id = $1 AND failing > 0`, w.ID); err != nil {
 			return err
 		}
-		return h.end(ctx, id, pave.DeliveryDelivered, o.status, "")
+		return h.end(ctx, id, attempts, pave.DeliveryDelivered, o.status, "")
 	}
 	if _, err := h.DB.Exec(ctx, `UPDATE webhooks SET failing = $1 WHERE id = $2 AND failing = 0`, time.Now(), w.ID); err != nil {
 		return err
@@ -235,14 +235,14 @@ func (h *Webhooks) settle(ctx context.Context, w pave.Webhook, id string, attemp
 	}
 	gone := o.status == http.StatusGone
 	if attempts > len(h.Schedule) || gone {
-		if err := h.end(ctx, id, pave.DeliveryFailed, o.status, o.err); err != nil {
+		if err := h.end(ctx, id, attempts, pave.DeliveryFailed, o.status, o.err); err != nil {
 			return err
 		}
 	} else {
 		wait := h.Schedule[attempts-1]
 		wait = cmp.Or(o.wait, wait+time.Duration(rand.Int64N(int64(wait)/5+1)))
-		if _, err := h.DB.Exec(ctx, `UPDATE deliveries SET next = $1, status = $2, error = $3 WHERE id = $4 AND state = 'pending'`,
-			time.Now().Add(wait), o.status, o.err, id); err != nil {
+		if _, err := h.DB.Exec(ctx, `UPDATE deliveries SET next = $1, status = $2, error = $3 WHERE id = $4 AND state = 'pending' AND attempts = $5`,
+			time.Now().Add(wait), o.status, o.err, id, attempts); err != nil {
 			return err
 		}
 	}
@@ -255,9 +255,10 @@ func (h *Webhooks) settle(ctx context.Context, w pave.Webhook, id string, attemp
 	return nil
 }
 
-func (h *Webhooks) end(ctx context.Context, id, state string, status int, reason string) error {
-	_, err := h.DB.Exec(ctx, `UPDATE deliveries SET state = $1, status = $2, error = $3, ended = $4, next = 0 WHERE id = $5`,
-		state, status, reason, time.Now(), id)
+// end notes what an attempt came to, unless the delivery was asked for again meanwhile.
+func (h *Webhooks) end(ctx context.Context, id string, attempts int, state string, status int, reason string) error {
+	_, err := h.DB.Exec(ctx, `UPDATE deliveries SET state = $1, status = $2, error = $3, ended = $4, next = 0 WHERE id = $5 AND attempts = $6`,
+		state, status, reason, time.Now(), id, attempts)
 	return err
 }
 
