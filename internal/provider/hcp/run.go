@@ -23,6 +23,9 @@ import (
 // runTime is how long one run may take.
 const runTime = 2 * time.Hour
 
+// maxConfirms is how often a run is confirmed that does not begin.
+const maxConfirms = 5
+
 // ended reports whether nothing more comes of a run.
 func ended(s tfe.RunStatus) bool {
 	switch s {
@@ -295,12 +298,26 @@ func (c *client) finish(ctx context.Context, run *tfe.Run, may func(lines []stri
 			}
 			return refused
 		}
-		err = c.api.Runs.Apply(ctx, run.ID, tfe.RunApplyOptions{Comment: tfe.String("approved in pave")})
-		if err != nil && c.status.last != http.StatusConflict { // 409: somebody confirmed it before us
-			return c.failed("confirm the run "+run.ID, err)
+		if err := c.confirm(ctx, run.ID); err != nil {
+			return err
 		}
 	}
-	id := run.ID
+	return c.settle(ctx, run)
+}
+
+// confirm lets a run apply what it has planned.
+func (c *client) confirm(ctx context.Context, id string) error {
+	err := c.api.Runs.Apply(ctx, id, tfe.RunApplyOptions{Comment: tfe.String("approved in pave")})
+	if err != nil && c.status.last != http.StatusConflict { // 409: somebody confirmed it before us
+		return c.failed("confirm the run "+id, err)
+	}
+	return nil
+}
+
+// settle waits until a run that was confirmed has ended. One that still can be confirmed was
+// not: whoever answered was not HCP Terraform.
+func (c *client) settle(ctx context.Context, run *tfe.Run) (err error) {
+	id, asked := run.ID, 1
 	for end := time.Now().Add(runTime); !ended(run.Status); {
 		if time.Now().After(end) {
 			return pave.Errorf(pave.Unavailable, "run %s of HCP Terraform is %s for %s", id, run.Status, runTime).WithHint("%s shows why; a run that stopped goes on with pave retry", c.page(id))
@@ -310,6 +327,16 @@ func (c *client) finish(ctx context.Context, run *tfe.Run, may func(lines []stri
 		}
 		if run, err = c.api.Runs.Read(ctx, id); err != nil {
 			return c.failed("look at the run "+id, err)
+		}
+		if run.Actions == nil || !run.Actions.IsConfirmable {
+			continue
+		}
+		if asked++; asked > maxConfirms {
+			return pave.Errorf(pave.Unavailable, "run %s of HCP Terraform was confirmed %d times and is still %s", id, maxConfirms, run.Status).
+				WithHint("%s shows why; a run that stopped goes on with pave retry", c.page(id))
+		}
+		if err := c.confirm(ctx, id); err != nil {
+			return err
 		}
 	}
 	if run.Status == tfe.RunErrored || run.Status == tfe.RunDiscarded || run.Status == tfe.RunCanceled {
