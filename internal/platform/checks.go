@@ -105,6 +105,24 @@ func judgeChecks(checks []pave.CommitCheck, commit string, waited time.Duration)
 	return workflow.Result{Summary: strings.Join(passed, ", ") + " passed"}, nil
 }
 
+// HostChecks are what the host of a service's repository ran, asked now, the newest first: for
+// a commit with their jobs, or the last ones where it is "".
+func (p *Platform) HostChecks(ctx context.Context, service, commit string) ([]pave.CommitCheck, error) {
+	svc, err := p.serviceNamed(ctx, service)
+	if err != nil {
+		return nil, err
+	}
+	reporter, r, err := onHost[resource.Reporter](ctx, p, svc)
+	if err != nil {
+		return nil, err
+	}
+	out, err := reporter.Checks(ctx, r, commit, commit != "")
+	if out == nil {
+		out = []pave.CommitCheck{}
+	}
+	return out, err
+}
+
 // observeChecks tells the catalog what the host of a service's repository ran for its
 // newest commit.
 func (p *Platform) observeChecks(ctx context.Context, svc pave.Service, rec resource.Record) error {

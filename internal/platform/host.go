@@ -45,6 +45,21 @@ func (c *pace) due(id string, every time.Duration) bool {
 	return true
 }
 
+// onHost finds what a service's repository can do where it lies on a git host. Conflict
+// where it lies on this machine.
+func onHost[T any](ctx context.Context, p *Platform, svc pave.Service) (t T, r resource.Resource, err error) {
+	rec, err := p.repositoryOf(ctx, svc)
+	if err != nil {
+		return t, r, err
+	}
+	t, r, ok := resource.Of[T](p.Resources, rec)
+	if !ok {
+		return t, r, pave.Errorf(pave.Conflict, "the repository of %s lies on this machine, not on a git host", svc.Name).
+			WithHint("a push to main builds it, and pave list runs --service %s shows that; to have new services on a git host, bind one of pave list providers", svc.Name)
+	}
+	return t, r, nil
+}
+
 // follow brings what is new in a repository that lies on a host into the copy here.
 func (p *Platform) follow(ctx context.Context, rec resource.Record) error {
 	f, r, ok := resource.Of[resource.Follower](p.Resources, rec)
