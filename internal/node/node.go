@@ -221,15 +221,25 @@ func (n *Node) open() (*http.Server, error) {
 		return nil, diskError(n.opts.Socket, err)
 	}
 	_ = os.Remove(n.opts.Socket) // of a dead node: we hold the lock of the home
-	old := syscall.Umask(0o177)
-	l, err := net.Listen("unix", n.opts.Socket)
-	syscall.Umask(old)
+	l, err := listenPrivately(n.opts.Socket)
 	if err != nil {
 		return nil, diskError(n.opts.Socket, err)
 	}
 	api := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10}
 	n.group.Go(func() { _ = api.Serve(l) })
 	return api, nil
+}
+
+// listenPrivately listens on a socket that only this process's user can connect to, from
+// its first moment on: Linux gives the file the mode of the socket it is bound to
+// (elsewhere its folder, which is 0700, has to do). The umask would do the same, but it is
+// the whole process's: a goroutine that makes a file meanwhile would have it too, and of
+// two that set and restore it the later may restore the other's.
+func listenPrivately(socket string) (net.Listener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
+	}}
+	return config.Listen(context.Background(), "unix", socket)
 }
 
 func (n *Node) wantedPath() string { return filepath.Join(n.opts.Home, "wanted.age") }
