@@ -103,8 +103,9 @@ type Deps struct {
 // pave.Runs and pave.Reader.
 type Platform struct {
 	Deps
-	seen   detections
-	looked pace
+	seen    detections
+	looked  pace
+	answers answers
 }
 
 var (
