@@ -10,6 +10,10 @@ import (
 	"github.com/pave-platform/pave/internal/access"
 )
 
+// limitCommits bounds questions about commits, of which there are too many for answers to be
+// kept: each may be a call of the host, which has a limit too.
+var limitCommits = limit{"questions about commits", 0.5, 100}
+
 // hostRoutes are about repositories on git hosts.
 func (s *server) hostRoutes() {
 	p := s.Platform
@@ -23,6 +27,12 @@ func (s *server) hostRoutes() {
 			Name   string `path:"name"`
 			Commit string `query:"commit" pattern:"^([0-9a-f]{40})?$" doc:"of this commit, with their jobs; the last ones without"`
 		}) (*hostList[pave.CommitCheck], error) {
+			if in.Commit != "" {
+				who, _ := pave.PrincipalFrom(ctx)
+				if err := s.limits.allow(who.User.ID, limitCommits); err != nil {
+					return nil, err
+				}
+			}
 			return pagedOfHost(in.Page, byStart)(p.HostChecks(ctx, in.Name, in.Commit))
 		})
 	handle(s, operation{"GET", "/v1/services/{name}/proposals", "list-proposals", "Pull or merge requests of a service that are open, newest first, and when the git host said so", access.Read, 0, nil},

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"sync"
@@ -37,6 +38,8 @@ type answer struct {
 // same time, and a host may be asked so often only. Errors are not kept; that a host wants
 // no calls until a moment its driver knows, and makes none. The zero value is ready.
 type answers struct {
+	fresh time.Duration // freshFor if 0
+
 	mu     sync.Mutex
 	asking map[question]*answer
 	kept   map[question]*answer // the last good one
@@ -71,7 +74,7 @@ func (a *answers) ask(ctx context.Context, q question, call func(context.Context
 func (a *answers) begin(q question) (now *answer, mine bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if old := a.kept[q]; old != nil && old.fresh && time.Since(old.asked) < freshFor {
+	if old := a.kept[q]; old != nil && old.fresh && time.Since(old.asked) < cmp.Or(a.fresh, freshFor) {
 		return old, false
 	}
 	if now = a.asking[q]; now != nil {
