@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	freshFor   = 15 * time.Second // nobody asks again
-	insteadFor = time.Hour        // better than none, where the host says nothing
-	askWithin  = time.Minute
-	maxAnswers = 500
-	maxAnswer  = 16 << 20 // bytes of all together
+	usuallyFresh = 15 * time.Second
+	insteadFor   = time.Hour // an answer is better than none, where the host says nothing
+	askWithin    = time.Minute
+	maxAnswers   = 500
+	maxAnswer    = 16 << 20 // bytes of all together
 )
 
 // A question is what people ask a git host: for a list of one repository.
@@ -38,7 +38,7 @@ type answer struct {
 // same time, and a host may be asked so often only. Errors are not kept; that a host wants
 // no calls until a moment its driver knows, and makes none. The zero value is ready.
 type answers struct {
-	fresh time.Duration // freshFor if 0
+	freshFor time.Duration // nobody asks again; usuallyFresh if 0
 
 	mu     sync.Mutex
 	asking map[question]*answer
@@ -74,7 +74,7 @@ func (a *answers) ask(ctx context.Context, q question, call func(context.Context
 func (a *answers) begin(q question) (now *answer, mine bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if old := a.kept[q]; old != nil && old.fresh && time.Since(old.asked) < cmp.Or(a.fresh, freshFor) {
+	if old := a.kept[q]; old != nil && old.fresh && time.Since(old.asked) < cmp.Or(a.freshFor, usuallyFresh) {
 		return old, false
 	}
 	if now = a.asking[q]; now != nil {

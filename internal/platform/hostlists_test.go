@@ -101,7 +101,7 @@ func newHosted(t *testing.T) *hosted {
 			t.Fatal(err)
 		}
 	}
-	h.answers.fresh = time.Hour // however busy the machine is
+	h.answers.freshFor = time.Hour // however busy the machine is
 	h.ada, h.bert = h.user("ada", true), h.user("bert", false)
 	return h
 }
