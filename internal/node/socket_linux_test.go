@@ -47,8 +47,9 @@ func TestAnswersAfterTheStart(t *testing.T) {
 		}
 	}()
 	select {
-	case <-answer:
+	case status := <-answer:
 		t.Error("it answers while it is starting")
+		answer <- status
 	case <-time.After(300 * time.Millisecond):
 	}
 	n.mu.Unlock()
