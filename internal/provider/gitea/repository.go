@@ -27,6 +27,7 @@ type repository struct {
 	Empty         bool      `json:"empty"`
 	Language      string    `json:"language"`
 	Updated       time.Time `json:"updated_at"`
+	HasActions    bool      `json:"has_actions"` // here, and on the server
 }
 
 func (r repository) plain() githost.Repository {
@@ -37,7 +38,11 @@ func (r repository) plain() githost.Repository {
 	case r.Internal: // the organisation is: its repositories are for who is signed in
 		visibility = "internal"
 	}
-	return githost.Repository{ID: number(r.ID), Name: r.Name, Page: r.HTMLURL, Description: r.Description, Visibility: visibility,
+	pipelines := ""
+	if r.HasActions {
+		pipelines = r.HTMLURL + "/actions"
+	}
+	return githost.Repository{ID: number(r.ID), Name: r.Name, Page: r.HTMLURL, Pipelines: pipelines, Description: r.Description, Visibility: visibility,
 		Topics: r.Topics, DefaultBranch: r.DefaultBranch, Archived: r.Archived, Language: r.Language, Pushed: r.Updated}
 }
 
