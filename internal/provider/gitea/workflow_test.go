@@ -139,49 +139,58 @@ func TestActionlint(t *testing.T) {
 }
 
 // begun runs a test against the fake and, where there is one, a real server, with what
-// finds the workflows that a push to main of a repository begins there.
-func begun(t *testing.T, test func(t *testing.T, w fake.World, runs func(name string) string)) {
+// finds the n workflows that a push to main of a repository begins there.
+func begun(t *testing.T, test func(t *testing.T, w fake.World, runs func(name string, n int) []string)) {
 	t.Helper()
 	t.Parallel()
 	t.Run("fake", func(t *testing.T) {
 		t.Parallel()
 		s := fake.New(t)
 		s.AddTeam("squad", "write")
-		test(t, s.World(), func(name string) string {
+		test(t, s.World(), func(name string, _ int) []string {
 			files, err := s.Workflows(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return strings.Join(files, " ")
+			return files
 		})
 	})
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()
 		w := fake.Real(t)
-		w.Do(t, "POST", "orgs/acme/teams", map[string]any{"name": "squad", "permission": "write", "units_map": map[string]string{"repo.code": "write"}})
+		squad(t, w)
 		h := openHost(t, w)
-		test(t, w, func(name string) string {
+		test(t, w, func(name string, n int) []string {
 			var files []string
 			eventually(t, func() bool {
 				runs, err := h.Runs(t.Context(), name, "")
-				if err != nil {
-					t.Fatal(err)
-				}
+				files = nil
 				for _, r := range runs {
-					t.Logf("%+v", r)
-					files = append(files, r.Name)
+					file, _, _ := strings.Cut(r.Name, "@") // it does not say the folder
+					for _, dir := range folders {
+						if _, err := h.File(t.Context(), name, "main", dir+"/"+file); err == nil {
+							file = dir + "/" + file
+							break
+						}
+					}
+					files = append(files, file)
 				}
-				return len(files) > 0
+				return err == nil && len(files) >= n
 			})
 			slices.Sort(files)
-			return strings.Join(files, " ")
+			return files
 		})
 	})
 }
 
+func squad(t *testing.T, w fake.World) {
+	t.Helper()
+	w.Do(t, "POST", "orgs/acme/teams", map[string]any{"name": "squad", "permission": "write", "units_map": map[string]string{"repo.code": "write"}})
+}
+
 // A template's own workflows are its own, those for GitHub too, and nothing is run twice.
 func TestFirstCommitIsDressed(t *testing.T) {
-	begun(t, func(t *testing.T, w fake.World, runs func(name string) string) {
+	begun(t, func(t *testing.T, w fake.World, runs func(name string, n int) []string) {
 		d, fresh := driver(t, w)
 		for files, want := range map[string]string{
 			"": ".gitea/workflows/ci.yaml",
@@ -189,13 +198,13 @@ func TestFirstCommitIsDressed(t *testing.T) {
 			".github/workflows/test.yml .github/workflows/deploy.yaml": ".github/workflows/deploy.yaml .github/workflows/test.yml",
 			".github/workflows/ci.yaml .gitea/workflows/mine.yaml":     ".gitea/workflows/mine.yaml",
 		} {
-			r := fresh()
+			r, want := fresh(), strings.Fields(want)
 			d.Mirror.Trees = rendered{own(files)}
 			st, err := d.Apply(t.Context(), r)
 			if err != nil || !st.Ready || st.Outputs["pipelines"] != st.Outputs["page"]+"/actions" {
 				t.Fatalf("%+v, %v", st, err)
 			}
-			if got := runs(r.ExternalID); got != want {
+			if got := runs(r.ExternalID, len(want)); !slices.Equal(got, want) {
 				t.Errorf("with %q the server runs %s, want %s", files, got, want)
 			}
 		}
@@ -258,10 +267,12 @@ func TestActionsOff(t *testing.T) {
 				t.Fatalf("%+v, %v", st, err)
 			}
 		}
-		commit, err := openHost(t, w).Head(t.Context(), r.ExternalID, "main")
-		if err != nil {
-			t.Fatal(err)
-		}
+		commit := ""
+		eventually(t, func() (is bool) {
+			var err error
+			commit, err = openHost(t, w).Head(t.Context(), r.ExternalID, "main")
+			return err == nil
+		})
 		if checks, err := d.Checks(t.Context(), r, commit, true); err != nil || len(checks) != 0 {
 			t.Errorf("checks are %v, %v", checks, err)
 		}
@@ -276,7 +287,24 @@ func TestActionsOff(t *testing.T) {
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()
 		w := fake.Real(t, "[actions]", "ENABLED = false")
-		w.Do(t, "POST", "orgs/acme/teams", map[string]any{"name": "squad", "permission": "write", "units_map": map[string]string{"repo.code": "write"}})
+		squad(t, w)
 		off(t, w)
 	})
+}
+
+// What waits for a runner has not begun, although servers give it a time.
+func TestRunsThatWait(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"1.26.0", "15.0.1+gitea-1.22.0"} {
+		s := fake.New(t)
+		s.Version = version
+		h := openHost(t, s.World())
+		main, _ := pushed(t, h, "shop")
+		s.AddRun("shop", main, "ci.yaml", "queued", "")
+		s.AddRun("shop", main, "test.yaml", "completed", "failure")
+		runs, err := h.Runs(t.Context(), "shop", main)
+		if err != nil || len(runs) != 2 || !runs[0].Started.IsZero() || runs[0].State != pave.RunQueued || runs[1].Started.IsZero() || runs[1].State != pave.RunStopped {
+			t.Errorf("%s: %+v, %v", version, runs, err)
+		}
+	}
 }
