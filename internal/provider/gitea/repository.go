@@ -206,9 +206,14 @@ func (h *Host) Head(ctx context.Context, name, branch string) (string, error) {
 	return b.Commit.ID, err
 }
 
-// File is a file of a branch as it is.
+// File is a file of a branch as it is. It is asked for by its commit: where there is no such
+// branch, servers answer with the file of the default one.
 func (h *Host) File(ctx context.Context, name, branch, path string) ([]byte, error) {
-	at := h.repo(name, append([]string{"raw"}, strings.Split(path, "/")...)...) + "?" + url.Values{"ref": {branch}}.Encode()
+	commit, err := h.Head(ctx, name, branch)
+	if err != nil {
+		return nil, err
+	}
+	at := h.repo(name, append([]string{"raw"}, strings.Split(path, "/")...)...) + "?" + url.Values{"ref": {commit}}.Encode()
 	resp, data, err := h.send(ctx, http.MethodGet, at, nil)
 	switch {
 	case err != nil:

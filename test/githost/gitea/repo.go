@@ -1,6 +1,7 @@
 package gitea
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,8 +54,9 @@ type run struct {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
-	topicPattern = regexp.MustCompile(`^[a-z0-9][-.a-z0-9]{0,34}$`)
+	namePattern   = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
+	commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	topicPattern  = regexp.MustCompile(`^[a-z0-9][-.a-z0-9]{0,34}$`)
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -204,9 +206,15 @@ func (s *Server) Workflows(name string) ([]string, error) {
 	return nil, nil
 }
 
-// file is one of a branch, as it is.
-func (r *repo) file(branch, path string) (int, any, error) {
-	tree, err := git.FS(context.Background(), r.dir, r.heads()[branch])
+// file is one of a branch or a commit, as it is; where neither is there, of the default
+// branch, as real ones have it.
+func (r *repo) file(ref, path string) (int, any, error) {
+	heads := r.heads()
+	commit := cmp.Or(heads[ref], heads[r.branch])
+	if commitPattern.MatchString(ref) {
+		commit = ref
+	}
+	tree, err := git.FS(context.Background(), r.dir, commit)
 	if err != nil {
 		return 0, nil, notFound
 	}
