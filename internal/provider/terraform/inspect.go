@@ -101,7 +101,7 @@ func (i *iface) add(b *hcl.Block, source []byte) {
 
 // textOf is the text of an expression that needs nothing else to be known.
 func textOf(e hcl.Expression) string {
-	if e == nil {
+	if e == nil || !modest(e) {
 		return ""
 	}
 	v, diags := e.Value(nil)
@@ -119,8 +119,8 @@ func exprOf(a *hcl.Attribute) hcl.Expression {
 }
 
 func yes(a *hcl.Attribute) bool {
-	if a == nil {
-		return false
+	if a == nil || !modest(a.Expr) {
+		return a != nil
 	}
 	v, diags := a.Expr.Value(nil)
 	return diags.HasErrors() || v.IsKnown() && !v.IsNull() && v.Type() == cty.Bool && v.True()

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -33,7 +34,7 @@ type rule struct {
 
 func variableOf(content *hcl.BodyContent) variable {
 	v := variable{typ: cty.DynamicPseudoType, optional: content.Attributes["default"] != nil, nullable: true}
-	if t := content.Attributes["type"]; t != nil {
+	if t := content.Attributes["type"]; t != nil && modest(t.Expr) {
 		if typ, parts, diags := typeexpr.TypeConstraintWithDefaults(t.Expr); !diags.HasErrors() {
 			v.typ, v.parts = typ, parts
 		}
@@ -61,6 +62,9 @@ func (v variable) judge(name string, value cty.Value, secret bool) (why string, 
 		value = v.parts.Apply(value)
 	}
 	value, err := convert.Convert(value, v.typ)
+	if err == nil && !modestValue(value) {
+		value = cty.DynamicVal
+	}
 	if err != nil && secret {
 		return "which is no " + typeName(v.typ), nil
 	}
@@ -116,7 +120,7 @@ func scope(name string, value cty.Value) *hcl.EvalContext {
 // that are the same here: a call of another one within can() would be false in silence.
 func closed(e hcl.Expression, name string) bool {
 	node, ok := e.(hclsyntax.Expression)
-	if !ok {
+	if !ok || !modest(e) {
 		return false
 	}
 	for _, t := range node.Variables() {
@@ -137,6 +141,34 @@ func closed(e hcl.Expression, name string) bool {
 		return nil
 	})
 	return all
+}
+
+// modest reports whether an expression holds no number that would be written with thousands
+// of digits: 1e9999999 is short, and takes minutes to become a text.
+func modest(e hcl.Expression) bool {
+	node, ok := e.(hclsyntax.Expression)
+	all := true
+	if ok { // texts of JSON are not evaluated
+		_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { // it has none
+			if l, ok := n.(*hclsyntax.LiteralValueExpr); ok && !modestValue(l.Val) {
+				all = false
+			}
+			return nil
+		})
+	}
+	return all
+}
+
+func modestValue(v cty.Value) bool {
+	err := cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
+		if v.IsKnown() && !v.IsNull() && v.Type() == cty.Number {
+			if e := v.AsBigFloat().MantExp(nil); e > 1<<12 || e < -1<<12 {
+				return false, errors.New("too many digits")
+			}
+		}
+		return true, nil
+	})
+	return err == nil
 }
 
 // valueOf is a value as terraform reads it from a file of JSON.
@@ -164,6 +196,9 @@ func (v variable) literalOf(text string) (value cty.Value, ok bool) {
 	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
 	if diags.HasErrors() {
 		return cty.NilVal, false
+	}
+	if !modest(e) {
+		return cty.DynamicVal, true
 	}
 	value, diags = e.Value(nil)
 	return value, !diags.HasErrors()

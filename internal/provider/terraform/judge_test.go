@@ -124,6 +124,8 @@ func TestJudge(t *testing.T) {
 		"an object":              {set: `node={"cpu":2}`},
 		"an object's default":    {set: `node={"cpu":2,"zones":[]}`, want: "A node has a zone."},
 		"a part is missing":      {set: `node={"zones":["b"]}`, want: `attribute "cpu" is required`, hint: `{"KEY":"VALUE"}, in JSON`},
+		"digits":                 {set: "size=1e9999999", left: 1},
+		"digits in a secret":     {secret: "TF_VAR_hosts=[1e9999999]"},
 		"anything":               {set: `anything={"a":[1]}`},
 		"no such input":          {set: "teir=small", want: `set "teir" is no input of the module`, hint: "did you mean tier?"},
 		"a secret":               {secret: "TF_VAR_key=pvcn"},
@@ -251,6 +253,7 @@ func TestReview(t *testing.T) {
 func FuzzJudge(f *testing.F) {
 	f.Add(`length(var.a) > 2`, `list(string)`, `["x"]`)
 	f.Add(`can(regex("^a", var.a.b))`, `object({b=optional(string,"q")})`, `{}`)
+	f.Add(`"${1e9999999}" == var.a`, `string`, `1e9999999`)
 	f.Add(`alltrue([for k, v in var.a : v > 1])`, `map(number)`, `{"a":1}`)
 	f.Fuzz(func(t *testing.T, condition, typ, value string) {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte("variable \"a\" {\n type = " + typ + "\n validation {\n condition = " + condition + "\n error_message = \"no ${var.a}\"\n}\n}")}})

@@ -91,7 +91,7 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool
 		in.From, x.m.Fill[in.Name] = word, word
 	case in.Required:
 		in.From = "missing"
-		hint := fmt.Sprintf("--set %s=%s, or --fill %[1]s=WORD with one of %s", in.Name, example(v.typ), strings.Join(fillWords, ", "))
+		hint := fmt.Sprintf("--set %s=%s, or --fill %[1]s=WORD with one of %[3]s", in.Name, example(v.typ), strings.Join(fillWords, ", "))
 		if in.Sensitive {
 			hint = fmt.Sprintf("--secret %s%s reads it from stdin", inputPrefix, in.Name)
 		}
