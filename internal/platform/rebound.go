@@ -142,16 +142,19 @@ func (p *Platform) rebound(ctx context.Context, run pave.Run) ([]string, error) 
 	changed, err := p.changedSince(ctx, run)
 	var notes []string
 	for _, c := range changed {
-		notes = append(notes, fmt.Sprintf("the binding of %s is another one since this was planned: it goes on as its plan showed; to have the new one, %s", c, p.planAgain(run)))
+		notes = append(notes, fmt.Sprintf("the binding of %s is another one since this was planned: it goes on as its plan showed; to have the new one, %s", c, planAgain(run)))
 	}
 	return notes, err
 }
 
 // planAgain is how what a run was to do is planned anew.
-func (p *Platform) planAgain(run pave.Run) string {
+func planAgain(run pave.Run) string {
 	var in applyInput
-	if json.Unmarshal(run.Input, &in) == nil && in.Verb == (pave.Heal{}).Verb() {
-		return "give the command again: " + run.Title
+	switch err := json.Unmarshal(run.Input, &in); {
+	case err == nil && in.Verb == (pave.Heal{}).Verb():
+		return "give the command again: pave " + run.Title
+	case rotated(run): // which nothing takes back
+		return "give the command again"
 	}
 	return fmt.Sprintf("pave undo %.16s, then give the command again", run.ID)
 }
@@ -188,7 +191,7 @@ func (p *Platform) plannedBefore(ctx context.Context, kind string) (notes []stri
 		}
 		changed, err := p.changedSince(ctx, run)
 		if err == nil && slices.ContainsFunc(changed, func(c changedBinding) bool { return c.ref.Kind == kind }) {
-			notes = append(notes, fmt.Sprintf("%s stopped and was planned before: pave retry goes on without this binding; to have it, %s", run.Title, p.planAgain(run)))
+			notes = append(notes, fmt.Sprintf("%s stopped and was planned before: pave retry goes on without this binding; to have it, %s", run.Title, planAgain(run)))
 		}
 	}
 	return notes
