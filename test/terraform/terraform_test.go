@@ -178,8 +178,15 @@ func TestKillTerraform(t *testing.T) {
 // retried, as its plan showed, and says so; undone and given again it has the new one.
 func TestRetryKeepsPlan(t *testing.T) {
 	l := newLab(t)
+	file := filepath.Join(t.TempDir(), "plan.json")
+	l.pave(append([]string{"plan", "--out", file}, l.create("shop")...)...)
 	l.rebind("--set", "connections=3000000000") // the rules of the module take it, PostgreSQL does not
-	out, err := l.try(l.create("shop")...)
+	out, err := l.try("apply", file)
+	if err == nil {
+		t.Error("a plan is applied with another binding than it was made with")
+	}
+	l.has(out, "the plan no longer fits")
+	out, err = l.try(l.create("shop")...)
 	if err == nil {
 		t.Fatal("PostgreSQL takes 3000000000 connections")
 	}
