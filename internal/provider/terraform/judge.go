@@ -21,7 +21,7 @@ import (
 type variable struct {
 	typ      cty.Type // any where it has none, or one that is not understood
 	parts    *typeexpr.Defaults
-	optional bool // it has a default
+	fallback hcl.Expression // its default; nil for none
 	nullable bool
 	rules    []rule
 }
@@ -33,7 +33,7 @@ type rule struct {
 }
 
 func variableOf(content *hcl.BodyContent) variable {
-	v := variable{typ: cty.DynamicPseudoType, optional: content.Attributes["default"] != nil, nullable: true}
+	v := variable{typ: cty.DynamicPseudoType, fallback: exprOf(content.Attributes["default"]), nullable: true}
 	if t := content.Attributes["type"]; t != nil && modest(t.Expr) {
 		if typ, parts, diags := typeexpr.TypeConstraintWithDefaults(t.Expr); !diags.HasErrors() {
 			v.typ, v.parts = typ, parts
@@ -53,7 +53,7 @@ func variableOf(content *hcl.BodyContent) variable {
 // alone can judge. Of a secret value nothing is said.
 func (v variable) judge(name string, value cty.Value, secret bool) (why string, left []string) {
 	if value.IsNull() && !v.nullable {
-		if v.optional {
+		if v.fallback != nil {
 			return "", nil // it is its default then
 		}
 		return "which the module does not take", nil

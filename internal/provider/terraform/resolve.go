@@ -98,6 +98,23 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool
 		x.lacks = append(x.lacks, pave.Missing{What: fmt.Sprintf("set: input %s has no default, and nothing fills it", in.Name), How: hint})
 	default:
 		in.From = "default"
+		x.fallback(in, v)
+	}
+}
+
+// fallback judges the default of an input: a module may have one that its own rules refuse,
+// so that another value has to be given.
+func (x *resolution) fallback(in *pave.ModuleInput, v variable) {
+	if len(v.rules) == 0 || !modest(v.fallback) {
+		return
+	}
+	value, diags := v.fallback.Value(nil)
+	if diags.HasErrors() || value.IsNull() {
+		return // a plan says what it thinks of it
+	}
+	if why, _ := v.judge(in.Name, value, true); why != "" {
+		in.From = "missing"
+		x.lacks = append(x.lacks, pave.Missing{What: fmt.Sprintf("set: input %s has a default %s", in.Name, why), How: fmt.Sprintf("--set %s=%s", in.Name, example(v.typ))})
 	}
 }
 
