@@ -220,17 +220,26 @@ func typeName(t cty.Type) string {
 	return short(typeexpr.TypeString(t.WithoutOptionalAttributesDeep()), 80)
 }
 
-// example is how a value of a type is written.
-func example(t cty.Type) string {
-	switch {
+// flag is how a value is given.
+func (v variable) flag(name string) string {
+	text := name + "=" + v.example()
+	if strings.Contains(text, `"`) {
+		text = "'" + text + "'"
+	}
+	return "--set " + text
+}
+
+// example is how a value is written.
+func (v variable) example() string {
+	switch t := v.typ; {
 	case t == cty.Number:
 		return "NUMBER"
 	case t == cty.Bool:
 		return "true or false"
 	case t.IsListType(), t.IsSetType(), t.IsTupleType():
-		return `["A","B"], in JSON`
+		return `["A","B"]`
 	case t.IsMapType(), t.IsObjectType():
-		return `{"KEY":"VALUE"}, in JSON`
+		return `{"KEY":"VALUE"}`
 	}
 	return "VALUE"
 }

@@ -120,12 +120,12 @@ var judgements = map[string]struct {
 	"a list":                 {set: `subnets=["subnet-1","subnet-2"]`},
 	"twice the same":         {set: `subnets=["subnet-1","subnet-1"]`, want: "Two subnets, at least."},
 	"another prefix":         {set: `subnets=["net-1","net-2"]`, want: "Two subnets, at least."},
-	"not as JSON":            {set: "subnets=subnet-1", want: "which is no list(string)", hint: `--set subnets=["A","B"], in JSON`},
+	"not as JSON":            {set: "subnets=subnet-1", want: "which is no list(string)", hint: `--set 'subnets=["A","B"]'`},
 	"a function of its own":  {set: `networks=["nonsense"]`, left: 1},
 	"another input":          {set: "other=small", left: 1},
 	"an object":              {set: `node={"cpu":2}`},
 	"an object's default":    {set: `node={"cpu":2,"zones":[]}`, want: "A node has a zone."},
-	"a part is missing":      {set: `node={"zones":["b"]}`, want: `attribute "cpu" is required`, hint: `{"KEY":"VALUE"}, in JSON`},
+	"a part is missing":      {set: `node={"zones":["b"]}`, want: `attribute "cpu" is required`, hint: `--set 'node={"KEY":"VALUE"}'`},
 	"digits":                 {set: "size=1e9999999", left: 1},
 	"digits in a secret":     {secret: "TF_VAR_hosts=[1e9999999]"},
 	"anything":               {set: `anything={"a":[1]}`},
@@ -237,7 +237,7 @@ variable "zones" {
 			t.Errorf("%v does not say %s", err, want)
 		}
 	}
-	for _, want := range []string{"did you mean tier?", "--set size=NUMBER", `--set tags=["A","B"]`, "--set vpc=VALUE"} {
+	for _, want := range []string{"did you mean tier?", "--set size=NUMBER", `--set 'tags=["A","B"]'`, "--set vpc=VALUE"} {
 		if !strings.Contains(pave.HintOf(err), want) {
 			t.Errorf("%q does not say %s", pave.HintOf(err), want)
 		}

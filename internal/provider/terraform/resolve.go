@@ -83,7 +83,7 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool
 		in.From, x.m.Set[in.Name] = "set", v.typed(in.Type, value)
 		x.set(in.Name, v, value, r.Source)
 	case fill && !v.takes(word):
-		x.fault("fill", word, fmt.Sprintf("is not what input %s takes, which is a %s", in.Name, typeName(v.typ)), "--set %s=%s", in.Name, example(v.typ))
+		x.fault("fill", word, fmt.Sprintf("is not what input %s takes, which is a %s", in.Name, typeName(v.typ)), "%s", v.flag(in.Name))
 	case fill || usual != "" && v.takes(usual):
 		if !fill {
 			word = usual
@@ -91,7 +91,10 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool
 		in.From, x.m.Fill[in.Name] = word, word
 	case in.Required:
 		in.From = "missing"
-		hint := fmt.Sprintf("--set %s=%s, or --fill %[1]s=WORD with one of %[3]s", in.Name, example(v.typ), strings.Join(fillWords, ", "))
+		hint := v.flag(in.Name)
+		if words := slices.DeleteFunc(slices.Clone(fillWords), func(word string) bool { return !v.takes(word) }); len(words) > 0 {
+			hint += fmt.Sprintf(", or --fill %s=WORD with one of %s", in.Name, strings.Join(words, ", "))
+		}
 		if in.Sensitive {
 			hint = fmt.Sprintf("--secret %s%s reads it from stdin", inputPrefix, in.Name)
 		}
@@ -114,7 +117,7 @@ func (x *resolution) fallback(in *pave.ModuleInput, v variable) {
 	}
 	if why, _ := v.judge(in.Name, value, true); why != "" {
 		in.From = "missing"
-		x.lacks = append(x.lacks, pave.Missing{What: fmt.Sprintf("set: input %s has a default %s", in.Name, why), How: fmt.Sprintf("--set %s=%s", in.Name, example(v.typ))})
+		x.lacks = append(x.lacks, pave.Missing{What: fmt.Sprintf("set: input %s has a default %s", in.Name, why), How: v.flag(in.Name)})
 	}
 }
 
@@ -127,7 +130,7 @@ func (x *resolution) set(name string, v variable, text, source string) {
 	why, left := v.judge(name, value, false)
 	x.notes = append(x.notes, left...)
 	if why != "" {
-		e := pave.BadField("set", text, "for input "+name+", "+why, fmt.Sprintf("--set %s=%s; pave add module %s shows its inputs and their rules", name, example(v.typ), source))
+		e := pave.BadField("set", text, "for input "+name+", "+why, fmt.Sprintf("%s; pave add module %s shows its inputs and their rules", v.flag(name), source))
 		x.wrong = append(x.wrong, e)
 	}
 }
@@ -144,7 +147,7 @@ func (x *resolution) secret(name string, v variable, given pave.Secret) {
 		x.notes = append(x.notes, left...)
 	}
 	if why != "" {
-		x.fault("secret", inputPrefix+name, "has a value "+why, "--secret-file %s%s=FILE, with %s in it", inputPrefix, name, example(v.typ))
+		x.fault("secret", inputPrefix+name, "has a value "+why, "--secret-file %s%s=FILE, with %s in it", inputPrefix, name, v.example())
 	}
 }
 
@@ -152,18 +155,24 @@ func (x *resolution) fault(field, value, rule, hint string, args ...any) {
 	x.wrong = append(x.wrong, pave.BadField(field, value, rule, fmt.Sprintf(hint, args...)))
 }
 
-// joined is all that is wrong, in one error.
+// joined is all that is wrong, in one error. A way on that is that of several is told once.
 func joined(wrong []*pave.Error) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	all := *wrong[0]
-	for _, e := range wrong[1:] {
-		all.Message += "; " + e.Message
-		all.Hint += "; " + e.Hint
-		all.Fields = append(slices.Clone(all.Fields), e.Fields...)
+	all := &pave.Error{Code: pave.Invalid}
+	var what, ways []string
+	for _, e := range wrong {
+		what = append(what, e.Message)
+		all.Fields = append(all.Fields, e.Fields...)
+		for _, way := range strings.Split(e.Hint, "; ") {
+			if !slices.Contains(ways, way) {
+				ways = append(ways, way)
+			}
+		}
 	}
-	return &all
+	all.Message, all.Hint = strings.Join(what, "; "), strings.Join(ways, "; ")
+	return all
 }
 
 // known finds inputs, words and outputs that there are not.
