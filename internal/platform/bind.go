@@ -72,7 +72,7 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	if err := p.keepBinding(ctx, at, env, out.Binding); err != nil {
 		return out, err
 	}
-	out.Notes = append(out.Notes, p.plannedBefore(ctx, kind)...)
+	out.Notes = append(out.Notes, p.plannedBefore(ctx, at, kind)...)
 	return out, nil
 }
 

@@ -179,7 +179,7 @@ func (p *Platform) noteInRun(ctx context.Context, run pave.Run, notes []string) 
 
 // plannedBefore are the runs that stopped and would go on without a binding of a kind that
 // was just kept.
-func (p *Platform) plannedBefore(ctx context.Context, kind string) (notes []string) {
+func (p *Platform) plannedBefore(ctx context.Context, at pave.Name, kind string) (notes []string) {
 	runs, err := p.Engine.List(ctx, workflow.Filter{Kind: pave.RunApply, State: pave.RunStopped, Limit: 200})
 	if err != nil {
 		p.Log.Warn("runs that stopped are not told", "err", err)
@@ -190,7 +190,7 @@ func (p *Platform) plannedBefore(ctx context.Context, kind string) (notes []stri
 			continue
 		}
 		changed, err := p.changedSince(ctx, run)
-		if err == nil && slices.ContainsFunc(changed, func(c changedBinding) bool { return c.ref.Kind == kind }) {
+		if err == nil && slices.ContainsFunc(changed, func(c changedBinding) bool { return c.ref.Kind == kind && (at == "" || c.ref.Env == at) }) {
 			notes = append(notes, fmt.Sprintf("%s stopped and was planned before: pave retry goes on without this binding; to have it, %s", run.Title, planAgain(run)))
 		}
 	}
