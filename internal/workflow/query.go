@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,6 +58,16 @@ func (e *Engine) get(ctx context.Context, id string) (pave.Run, error) {
 		}
 	}
 	return r.Run, nil
+}
+
+// Unfinished are the inputs of those steps of a run that are not done, in their order.
+func (e *Engine) Unfinished(ctx context.Context, run string) ([]json.RawMessage, error) {
+	steps, err := querySteps(ctx, e.db, ` WHERE run = $1 AND state <> $2 ORDER BY position`, run, string(pave.StepDone))
+	var out []json.RawMessage
+	for _, s := range steps {
+		out = append(out, s.input)
+	}
+	return out, err
 }
 
 // Filter selects runs. Zero fields do not restrict.
