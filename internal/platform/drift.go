@@ -12,14 +12,36 @@ import (
 // driftTime is how long one round may look for drift; the next goes on from there.
 const driftTime = 20 * time.Second
 
-// observed looks at the resources of a service, for drift too where no run works on
-// it.
+// observed looks at the resources of a service, for drift too where no run works on it. A
+// system that does not answer is asked once: nobody waits for it at each resource.
 func (p *Platform) observed(ctx context.Context, service string) ([]pave.Resource, error) {
 	active, err := p.activeRuns(ctx, service)
 	if err != nil {
 		return nil, err
 	}
-	return p.Resources.Observe(ctx, service, len(active) == 0)
+	records, err := p.Resources.List(ctx, p.DB, service)
+	if err != nil {
+		return nil, err
+	}
+	out, away := []pave.Resource{}, map[string]error{}
+	for _, rec := range records {
+		in, view := systemOf(rec), rec.View()
+		switch {
+		case !rec.Live():
+		case away[in] != nil:
+			view.Ready, view.Reason = false, "not looked at: "+away[in].Error()
+		default:
+			view, err = p.Resources.Look(ctx, rec, len(active) == 0)
+			if rec.State == pave.ResourcePresent {
+				p.systems.named(in).saw(err)
+			}
+			if in != thisMachine && pave.CodeOf(err) == pave.Unavailable {
+				away[in] = err
+			}
+		}
+		out = append(out, view)
+	}
+	return out, nil
 }
 
 // lookForDrift looks at what services have in a system, from where the look before ended.

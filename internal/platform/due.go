@@ -18,27 +18,24 @@ const rotateAgain = 10 * time.Minute
 // rotateEnding rotates what is due of all services, each by itself: a plan may wait for a
 // system of one service, and credentials of others do not.
 func (p *Platform) rotateEnding(ctx context.Context) error {
-	all, err := p.Services(ctx, false)
-	if err != nil {
-		return err
-	}
 	records, err := p.Resources.List(ctx, p.DB, "")
 	if err != nil {
 		return err
 	}
 	ending := map[string][]pave.Resource{} // by service
 	for _, rec := range records {
-		if rec.Outputs[resource.OutputCredentialsEnd] != "" {
+		if rec.State == pave.ResourcePresent && rec.Outputs[resource.OutputCredentialsEnd] != "" {
 			ending[rec.Service] = append(ending[rec.Service], rec.View())
 		}
 	}
-	for _, svc := range all {
-		if len(ending[svc.ID]) == 0 {
-			continue
-		}
-		p.lanes.begin("rotate "+svc.ID, func() {
-			p.attempt(ctx, "rotate credentials of "+string(svc.Name), func(ctx context.Context) error {
-				return p.rotateDue(ctx, svc, ending[svc.ID])
+	for id, has := range ending {
+		p.lanes.begin("rotate "+id, func() {
+			p.attempt(ctx, "rotate credentials", func(ctx context.Context) error {
+				svc, err := p.serviceByID(ctx, p.DB, id)
+				if err != nil || !svc.Deleted.IsZero() {
+					return err
+				}
+				return p.rotateDue(ctx, svc, has)
 			})
 		})
 	}

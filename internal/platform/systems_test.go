@@ -82,11 +82,18 @@ type place struct {
 	refuses string        // commit that it takes no status of
 
 	mu       sync.Mutex
+	observed int
 	followed []string
 	told     []string
 }
 
-func (*place) Observe(context.Context, resource.Resource) (resource.State, error) {
+func (h *place) Observe(context.Context, resource.Resource) (resource.State, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.observed++
+	if h.hold != nil {
+		return resource.State{}, pave.Errorf(pave.Unavailable, "the host does not answer")
+	}
 	return resource.State{Ready: true}, nil
 }
 
@@ -158,6 +165,7 @@ func newLooked(t *testing.T, places map[string]*place) looked {
 	drivers := resource.Drivers{}
 	for name, at := range places {
 		drivers.Add(pave.KindRepository, name, at)
+		drivers.Add(pave.KindPipeline, name, at)
 	}
 	log := slog.New(slog.DiscardHandler)
 	return looked{&Platform{Deps: Deps{DB: db, Access: access.New(db), Repositories: nothingPushed{}, Addresses: addresses{}, Log: log,
@@ -177,11 +185,16 @@ func (p looked) add(uid int, name, provider string) pave.Service {
 	id := "svc_" + name
 	p.exec(`INSERT INTO services (id, name, team, uid, revision, last_run, created, deleted, kept_until) VALUES ($1, $2, 'web', $3, 1, '', 1, 0, 0)`, id, name, uid)
 	p.exec(`INSERT INTO revisions (service, number, wanted, run, actor, created) VALUES ($1, 1, '{}', '', '', 1)`, id)
-	p.exec(`INSERT INTO resources (id, service, ref, kind, provider, external_id, state, spec, outputs, secrets, secret_keys, version, ready, reason, observed, run, actor, created, kept_until)
-		VALUES ($1, $2, $3, 'repository', $4, $5, 'present', $6, '{}', '', '[]', '', 1, '', 0, '', '', 1, 0)`,
-		"res_"+name, id, repositoryRef(pave.Name(name)).String(), provider, name, `{"binding": {"settings": {"url": "https://`+provider+`.example.com"}}}`)
+	p.resource(id, repositoryRef(pave.Name(name)), provider)
 	p.pipeline(id, "c1")
 	return pave.Service{ID: id, Name: pave.Name(name)}
+}
+
+func (p looked) resource(service string, ref pave.Ref, provider string) {
+	p.t.Helper()
+	p.exec(`INSERT INTO resources (id, service, ref, kind, provider, external_id, state, spec, outputs, secrets, secret_keys, version, ready, reason, observed, run, actor, created, kept_until)
+		VALUES ($1, $2, $3, $4, $5, $6, 'present', $7, '{}', '', '[]', '', 1, '', 0, '', '', 1, 0)`,
+		pave.NewID("res"), service, ref.String(), ref.Kind, provider, ref.Name, `{"binding": {"settings": {"url": "https://`+provider+`.example.com"}}}`)
 }
 
 func (p looked) pipeline(service, commit string) (run string) {
@@ -235,6 +248,46 @@ func TestOneSystemIsSilent(t *testing.T) {
 	p.lanes.wait()
 	if asked := mute.looks(); len(asked) != silentCalls || len(mute.take()) > 0 {
 		t.Errorf("a system that is left alone was asked for %v", asked)
+	}
+}
+
+// Who asks for a service waits once for a system that does not answer, whatever is in it;
+// that it answers is known from then on.
+func TestStatusOfSilentSystem(t *testing.T) {
+	t.Parallel()
+	host := &place{hold: make(chan struct{})}
+	p := newLooked(t, map[string]*place{"host": host})
+	svc := p.add(70000, "shop", "host")
+	p.end(p.pipeline(svc.ID, "c2"), pave.RunDone, 0)
+	for _, env := range []pave.Name{"production", "staging"} {
+		p.resource(svc.ID, pave.Ref{Kind: pave.KindPipeline, Env: env, Service: svc.Name, Name: "shop"}, "host")
+	}
+	look := func() (reasons []string) {
+		t.Helper()
+		seen, err := p.observed(t.Context(), svc.ID)
+		if err != nil || len(seen) != 3 {
+			t.Fatalf("seen %+v, %v", seen, err)
+		}
+		for _, r := range seen {
+			reasons = append(reasons, r.Reason)
+		}
+		slices.Sort(reasons)
+		return reasons
+	}
+	for range silentCalls {
+		host.observed = 0
+		silence := "the host does not answer"
+		if got := look(); host.observed != 1 || !slices.Equal(got, []string{"not looked at: " + silence, "not looked at: " + silence, silence}) {
+			t.Errorf("%d calls, and it says %q", host.observed, got)
+		}
+	}
+	s := p.systems.named("host https://host.example.com")
+	if !s.silent() {
+		t.Error("upkeep asks a system that answered nobody")
+	}
+	host.hold = nil
+	if got := look(); s.silent() || !slices.Equal(got, []string{"", "", ""}) {
+		t.Errorf("there again (silent: %v), it says %q", s.silent(), got)
 	}
 }
 
