@@ -42,9 +42,10 @@ func (p *Platform) rotateEnding(ctx context.Context) error {
 	return nil
 }
 
-// rotateDue rotates credentials of a service whose end is near, of those that have one. The journal has
-// new ones as soon as they are made: a rotation that stopped after that is tried again, for
-// processes have the old ones still; where the new ones are due too, others are made.
+// rotateDue rotates credentials of a service whose end is near, of those that have one. The
+// journal has new ones as soon as they are made: a rotation that stopped after that is tried
+// again, for processes have the old ones still; where the new ones are due too, others are
+// made.
 func (p *Platform) rotateDue(ctx context.Context, svc pave.Service, ending []pave.Resource) error {
 	last, err := p.Engine.List(ctx, workflow.Filter{Service: svc.ID, Kind: pave.RunApply, Limit: 1})
 	if err != nil {

@@ -34,7 +34,7 @@ func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
 	var loops sync.WaitGroup
 	for _, r := range []recurring{
 		{everyRound, "look at systems", p.lookAround},
-		{everyRound, "rotate credentials", p.rotateEnding},
+		{everyDeep, "rotate credentials", p.rotateEnding},
 		{everyRound, "tell the node of environments", p.tellCalls},
 		{everyRound, "count calls", p.harvestCalls},
 		{everyDeep, "sweep", p.sweep},
