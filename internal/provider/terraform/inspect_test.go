@@ -199,6 +199,9 @@ func TestShipped(t *testing.T) {
 		if err != nil || kept.Fill["pave_id"] != "id" {
 			t.Errorf("%s: %+v, %v", m.Name, kept, err)
 		}
+		if holds := m.Kind == pave.KindDatabase || m.Kind == pave.KindBucket; holds && (kept.Outputs[wordProtected] != "protected" || kept.Fill["service"] != "service") {
+			t.Errorf("%s holds data, and nothing protects that: %+v", m.Name, kept)
+		}
 		if again, _, _, err := d.Keep(t.Context(), m.Kind, r, nil); err != nil || again.Digest != kept.Digest {
 			t.Errorf("%s: the digest is %s, then %s, %v", m.Name, kept.Digest, again.Digest, err)
 		}
