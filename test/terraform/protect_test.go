@@ -38,7 +38,7 @@ func TestProtected(t *testing.T) {
 	}
 	refused("plan", "delete", "service", "shop")
 	refused("delete", "service", "shop", "--yes")
-	refused("remove", "database", "shop", "--yes")
+	refused("remove", "database", "--service", "shop", "--yes")
 
 	bind("--set", `deletable=["shop"]`)
 	refused("delete", "service", "shop", "--yes") // not before it was applied
@@ -50,36 +50,25 @@ func TestProtected(t *testing.T) {
 	if out, err := l.try("delete", "service", "till", "--yes"); err == nil || l.there("till") != "1 1" {
 		t.Errorf("another one is deleted: %s", out)
 	}
-}
-
-// A creation that stopped after its database was made is taken back in the same way.
-func TestProtectedUndo(t *testing.T) {
-	l := newLab(t)
-	kept, err := filepath.Abs("modules/kept")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bind := func(args ...string) {
-		t.Helper()
-		l.pave(append([]string{"bind", "staging", "database", "terraform", "--module", kept, "--mirror", l.mirror}, args...)...)
-	}
-	bind()
-	args := l.create("shop")
+	// A creation that stopped after its database was made is taken back in the same way.
+	args := l.create("fails")
 	for i, a := range args {
 		if strings.HasPrefix(a, "binary=") {
 			args[i] = "binary=/bin/false"
 		}
 	}
-	if out, err := l.try(args...); err == nil {
-		t.Fatalf("what cannot start is live:\n%s", out)
+	if out, err := l.try(args...); err == nil || l.there("fails") != "1 1" {
+		t.Fatalf("what cannot start is live, or has no database:\n%s", out)
 	}
-	run := strings.TrimSpace(l.pave("list", "runs", "--service", "shop", "--state", "stopped", "-o", "name"))
-	t.Log(run)
-	out, err := l.try("undo", run, "--yes")
-	t.Log(out, err, l.there("shop"))
-	bind("--set", `deletable=["shop"]`)
-	out, err = l.try("heal", "shop")
-	t.Log(out, err)
-	out, err = l.try("undo", run, "--yes")
-	t.Log(out, err, l.there("shop"))
+	runs := strings.Fields(l.pave("list", "runs", "--service", "fails", "--state", "stopped", "-o", "name"))
+	run := runs[len(runs)-1] // what is within it stopped later
+	if out, err := l.try("undo", run, "--yes"); err == nil || !strings.Contains(out, "is protected") || l.there("fails") != "1 1" {
+		t.Errorf("undone there are %s:\n%s", l.there("fails"), out)
+	}
+	bind("--set", `deletable=["fails"]`)
+	l.pave("heal", "fails")
+	l.pave("undo", run, "--yes")
+	if got := l.there("fails") + " " + l.there("till"); got != "0 0 1 1" {
+		t.Errorf("undone there are %s", got)
+	}
 }
