@@ -2,7 +2,6 @@ package modules_test
 
 import (
 	"bytes"
-	"cmp"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/pave-platform/pave/modules"
+	"github.com/pave-platform/pave/test/tofu"
 )
 
 // Every folder is in the list, and has what a module has.
@@ -141,10 +141,7 @@ func TestTerraform(t *testing.T) {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	terraform, err := exec.LookPath(cmp.Or(os.Getenv("PAVE_TERRAFORM"), "terraform"))
-	if err != nil {
-		t.Skip("there is no terraform on this machine")
-	}
+	terraform := tofu.Find(t)
 	dir := t.TempDir()
 	stub := filepath.Join(dir, "stub")
 	build := exec.Command("go", "build", "-o", stub, ".")
