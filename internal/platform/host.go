@@ -109,6 +109,7 @@ func (p *Platform) Delivered(ctx context.Context, id string, header http.Header,
 		return run, false, err
 	}
 	p.systems.named(systemOf(rec)).saw(nil) // it is there
+	p.answers.outdate(id)
 	svc, err := p.serviceByID(ctx, p.DB, rec.Service)
 	if err != nil {
 		return run, false, err

@@ -106,6 +106,7 @@ type Platform struct {
 	looked  pace
 	lanes   lanes
 	systems systems
+	answers answers
 }
 
 var (

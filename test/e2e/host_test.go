@@ -189,6 +189,9 @@ func proposes(t *testing.T, h *world.Home, remote, commit string) {
 	if out, err := push.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	if out := run(t, h, "list", "proposals", "--service", "shop"); !strings.Contains(out, "asked ") || !strings.Contains(out, "no proposals") {
+		t.Errorf("before anything is proposed: %s", out)
+	}
 	first := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--title", "Refunds", "--json", "url,number")
 	if again := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--json", "url,number"); again != first || !strings.Contains(first, "/pulls/") {
 		t.Errorf("proposed %s and then %s", first, again)
