@@ -108,8 +108,8 @@ func (p *Platform) Delivered(ctx context.Context, id string, header http.Header,
 	if err := p.takeDelivery(ctx, id, delivery, body); err != nil {
 		return run, false, err
 	}
-	p.systems.named(systemOf(rec)).saw(nil) // it is there
 	p.answers.outdate(id)
+	p.systems.named(systemOf(rec)).saw(nil) // it is there
 	svc, err := p.serviceByID(ctx, p.DB, rec.Service)
 	if err != nil {
 		return run, false, err

@@ -104,9 +104,9 @@ type Platform struct {
 	Deps
 	seen    detections
 	looked  pace
+	answers answers
 	lanes   lanes
 	systems systems
-	answers answers
 }
 
 var (
