@@ -111,6 +111,11 @@ type (
 		DropVariable(ctx context.Context, name, env, key string) error
 		DropSecret(ctx context.Context, name, env, key string) error
 	}
+	// A PipelineChecker wants more of a binding whose pipelines are given secrets.
+	PipelineChecker interface {
+		// CheckPipelines is Check with that.
+		CheckPipelines(ctx context.Context) []pave.Check
+	}
 	// A Hooker calls pave when something happens.
 	Hooker interface {
 		// Hook finds the webhook that calls a URL. NotFound where there is none.
