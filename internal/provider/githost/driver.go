@@ -33,6 +33,7 @@ var (
 	_ resource.Driver   = (*Driver)(nil)
 	_ resource.Keeper   = (*Driver)(nil)
 	_ resource.Lister   = (*Driver)(nil)
+	_ resource.Sparing  = (*Driver)(nil)
 	_ resource.Differ   = (*Driver)(nil)
 	_ resource.Drifter  = (*Driver)(nil)
 	_ resource.Planner  = (*Driver)(nil)
