@@ -1,6 +1,7 @@
 package githost
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -15,13 +16,15 @@ const (
 	someWait  = time.Minute // where a host does not say how long
 	apiAnswer = 16 << 20
 	apiWithin = 30 * time.Second
+	gitWithin = 10 * time.Minute
 )
 
-// NewClient returns a client for the API of a host. It follows no redirect, since that of
+// NewClient returns a client for the API of a host, whose calls may take so long (0: half a
+// minute). It follows no redirect, since that of
 // a repository leads to another one. Where the host says that it has had enough of calls,
 // this one and all until then are an Unavailable with a pave.Later.
-func NewClient(allow []string) (*http.Client, error) {
-	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: apiWithin, MaxBytes: apiAnswer})
+func NewClient(allow []string, within time.Duration) (*http.Client, error) {
+	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, apiWithin), MaxBytes: apiAnswer})
 	if err != nil {
 		return nil, err
 	}
@@ -30,9 +33,10 @@ func NewClient(allow []string) (*http.Client, error) {
 	return c, nil
 }
 
-// NewGitClient returns a client for git that signs in at one origin, and keeps to limits too.
-func NewGitClient(allow []string, origin string, login httpc.Login) (*http.Client, error) {
-	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: 10 * time.Minute, Credentials: httpc.Credentials{origin: login}})
+// NewGitClient returns a client for git that signs in at one origin, and keeps to
+// limits too. Its calls may take so long (0: ten minutes).
+func NewGitClient(allow []string, within time.Duration, origin string, login httpc.Login) (*http.Client, error) {
+	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, gitWithin), Credentials: httpc.Credentials{origin: login}})
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func TestGate(t *testing.T) {
 			w.WriteHeader(c.status)
 		}))
 		t.Cleanup(s.Close)
-		client, err := NewClient([]string{"127.0.0.1"})
+		client, err := NewClient([]string{"127.0.0.1"}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestNoRedirect(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusMovedPermanently))
 	t.Cleanup(s.Close)
-	client, err := NewClient([]string{"127.0.0.1"})
+	client, err := NewClient([]string{"127.0.0.1"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

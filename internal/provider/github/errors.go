@@ -30,7 +30,7 @@ func problem(what string, err error) error {
 		return pave.Errorf(pave.Unavailable, "%s: github did not answer in time: %w", what, err)
 	case errors.As(err, &syntax), errors.As(err, &kind):
 		return pave.Errorf(pave.Unavailable, "%s: what answered does not speak GitHub's API: %w", what, err).
-			WithHint("see that url is right, and what is between: pave get environments")
+			WithHint(strangeHint)
 	}
 	return pave.Errorf(pave.Unavailable, "%s: %w", what, err).WithHint("give the command again in a moment, a run tries by itself; pave doctor asks it")
 }

@@ -33,7 +33,7 @@ func meets(t *testing.T, f faultproxy.Faulty, n int) bool {
 	fault, reached := faultproxy.Nth(n, f.Fault)
 	p.On("*", 0, fault)
 	d, fresh := driverAt(t, s, p.URL)
-	d.Visible = 500 * time.Millisecond
+	d.Vendor, d.Visible = &Vendor{Timeout: f.Patience}, 500*time.Millisecond
 	r := fresh()
 	st, err := d.Apply(t.Context(), r)
 	if !slices.Contains(f.Codes, pave.CodeOf(err)) {
@@ -72,7 +72,7 @@ func TestNoHotLoop(t *testing.T) {
 		p := faultproxy.New(t, s.URL)
 		p.On("*", 0, f.Fault)
 		d, fresh := driverAt(t, s, p.URL)
-		d.Visible = 200 * time.Millisecond
+		d.Vendor, d.Visible = &Vendor{Timeout: f.Patience}, 200*time.Millisecond
 		if st, err := d.Apply(t.Context(), fresh()); err == nil {
 			t.Errorf("%s: it is %+v", name, st)
 		}

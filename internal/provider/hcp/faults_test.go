@@ -1,6 +1,7 @@
 package hcp
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"log"
@@ -32,6 +33,7 @@ func TestFaultMatrix(t *testing.T) {
 func meets(t *testing.T, f faultproxy.Faulty, n int) bool {
 	t.Helper()
 	g := newRig(t)
+	g.HTTP.Timeout = cmp.Or(f.Patience, g.HTTP.Timeout)
 	p := faultproxy.New(t, g.URL)
 	fault, reached := faultproxy.Nth(n, f.Fault)
 	p.On("*", 0, fault)
@@ -70,6 +72,7 @@ func TestNoHotLoop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newRig(t)
+			g.HTTP.Timeout = cmp.Or(f.Patience, g.HTTP.Timeout)
 			p := faultproxy.New(t, g.URL)
 			p.On("*", 0, f.Fault)
 			r := g.with(g.fresh(), 20, func(m *pave.Module) { m.Backend.Config["url"] = p.URL })
