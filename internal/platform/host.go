@@ -104,6 +104,7 @@ func (p *Platform) Delivered(ctx context.Context, id string, header http.Header,
 	if err := p.takeDelivery(ctx, id, delivery, body); err != nil {
 		return run, false, err
 	}
+	p.answers.outdate(id)
 	svc, err := p.serviceByID(ctx, p.DB, rec.Service)
 	if err != nil {
 		return run, false, err

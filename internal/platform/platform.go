@@ -61,9 +61,12 @@ type Shelf interface {
 type Modules interface {
 	// Keep keeps the module of a request, or says what it lacks. Secrets are the names
 	// of the variables that terraform will see.
-	Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error)
+	Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Bound, error)
 	// Read says what a module asks for, and keeps nothing.
 	Read(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
+	// Review says whether a binding fits the module that was kept for it, which is an error
+	// where it does not, and a later version of that.
+	Review(ctx context.Context, b pave.Binding) (string, error)
 	// Shipped are those that ship with pave.
 	Shipped() []pave.ModuleInfo
 }
@@ -103,8 +106,9 @@ type Deps struct {
 // pave.Runs and pave.Reader.
 type Platform struct {
 	Deps
-	seen   detections
-	looked pace
+	seen    detections
+	looked  pace
+	answers answers
 }
 
 var (

@@ -101,6 +101,14 @@ spec: {type: service, lifecycle: production, owner: shopkeepers, dependsOn: [com
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("brought back, the host has %v", names)
 	}
+	// New repositories are made elsewhere from now on; what was imported goes on being known.
+	run(t, h, "unbind", "default", "repository")
+	if out := run(t, h, "import", "gitea", "--org", "acme", "--entity-file", "none"); !strings.Contains(out, "repositories known: 1") {
+		t.Errorf("no longer bound, import says %s", out)
+	}
+	if out, err := h.Command(t.Context(), "import", "gitea", "--org", "emca"); err == nil || !strings.Contains(out+err.Error(), "gitea is not bound") {
+		t.Errorf("an organisation that never was: %s, %v", out, err)
+	}
 }
 
 // knowsOrganisation lets the catalog know the organisation, with what its files say: one document of
@@ -167,6 +175,9 @@ func proposes(t *testing.T, h *world.Home, remote, commit string) {
 	push := exec.CommandContext(t.Context(), "git", "--git-dir", filepath.Join(h.Dir, "git", "shop.git"), "push", "-q", remote, commit+":refs/heads/refunds")
 	if out, err := push.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
+	}
+	if out := run(t, h, "list", "proposals", "--service", "shop"); !strings.Contains(out, "asked ") || !strings.Contains(out, "no proposals") {
+		t.Errorf("before anything is proposed: %s", out)
 	}
 	first := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--title", "Refunds", "--json", "url,number")
 	if again := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--json", "url,number"); again != first || !strings.Contains(first, "/pulls/") {
