@@ -148,6 +148,16 @@ func TestAnswersTooEarly(t *testing.T) {
 		if got := s.ask(t.Context(), q); got != "2 4s" || s.calls != 2 {
 			t.Errorf("then: %q after %d calls", got, s.calls)
 		}
+
+		// Nor where nobody asked before it came.
+		other := question{"res_2", "checks", ""}
+		group.Go(func() { s.ask(t.Context(), other) })
+		time.Sleep(time.Second / 2)
+		s.a.outdate("res_2")
+		group.Wait()
+		if got := s.ask(t.Context(), other); got != "4 1s" {
+			t.Errorf("asked before, come after: %q", got)
+		}
 	})
 }
 

@@ -278,7 +278,7 @@ func (p *Platform) Doctor(ctx context.Context) (out []pave.Check, err error) {
 	for _, check := range p.Checks {
 		add(check(ctx))
 	}
-	out = append(out, p.checkBindings(ctx)...)
+	out = append(append(out, p.systems.checks()...), p.checkBindings(ctx)...)
 	for _, kind := range slices.Concat([]string{pave.KindRepository}, pave.BackingKinds, []string{pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret}) {
 		drivers := p.Resources.Drivers[kind]
 		for _, name := range slices.Sorted(maps.Keys(drivers)) {
