@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,7 +66,8 @@ func (s *system) silent() bool {
 }
 
 // saw notes what became of a call. After some without an answer there is a pause, which
-// doubles with each further one; an answer, whatever it says, ends that.
+// doubles with each further one; an answer, whatever it says, ends that. One that says when to
+// come again is heeded.
 func (s *system) saw(err error) {
 	if s.name == thisMachine {
 		return
@@ -77,6 +79,10 @@ func (s *system) saw(err error) {
 		return
 	}
 	now := time.Now()
+	if later := (pave.Later{}); errors.As(err, &later) {
+		s.unanswered, s.until = 0, now.Add(min(later.At.Sub(now), longestWait))
+		return
+	}
 	if s.unanswered == 0 {
 		s.since = now
 	}

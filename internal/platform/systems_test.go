@@ -66,6 +66,14 @@ func TestSilence(t *testing.T) {
 				t.Errorf("it answered %v and is silent", answer)
 			}
 		}
+		s.saw(pave.Errorf(pave.Unavailable, "no calls for now: %w", pave.Later{At: time.Now().Add(time.Minute)}))
+		time.Sleep(time.Minute - time.Second)
+		if _, ok := s.check(); ok || !s.silent() {
+			t.Error("one that said when to come again is asked before, or said to be silent")
+		}
+		if time.Sleep(2 * time.Second); s.silent() {
+			t.Error("one that said when to come again is not asked then")
+		}
 		here := &system{name: thisMachine}
 		for range 2 * silentCalls {
 			here.saw(silence)
