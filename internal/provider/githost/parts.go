@@ -22,6 +22,8 @@ type part struct {
 	mend    func(ctx context.Context) error
 	// always: what it is cannot be read, so Apply sets it each time.
 	always bool
+	// early: the workflows that the first push starts read it.
+	early bool
 }
 
 // settle makes a repository as it is to be, part by part. Each looks first.
@@ -29,19 +31,36 @@ func (o one) settle(ctx context.Context, repo Repository) (Repository, error) {
 	if err := o.adorn(ctx, &repo); err != nil {
 		return repo, o.failed("describe", err)
 	}
+	var early, late []part
+	for _, p := range o.parts(&repo) {
+		if p.early && !repo.Archived { // one that is archived takes nothing yet
+			early = append(early, p)
+		} else {
+			late = append(late, p)
+		}
+	}
+	if err := o.mendAll(ctx, early); err != nil {
+		return repo, err
+	}
 	if err := o.contents(ctx); err != nil {
 		return repo, o.failed("fill", err)
 	}
-	for _, p := range o.parts(&repo) {
+	err := o.mendAll(ctx, late) // which changes repo
+	return repo, err
+}
+
+// mendAll mends what differs of the parts, in their order.
+func (o one) mendAll(ctx context.Context, parts []part) error {
+	for _, p := range parts {
 		text, err := p.differs(ctx)
 		if err == nil && (text != "" || p.always) {
 			err = p.mend(ctx)
 		}
 		if err != nil {
-			return repo, o.failed(p.name, err)
+			return o.failed(p.name, err)
 		}
 	}
-	return repo, nil
+	return nil
 }
 
 func (o one) failed(what string, err error) error {
@@ -205,7 +224,7 @@ func missing(what string, names []string) string {
 
 func (o one) variables(v Valuer) part {
 	var lacks []string
-	return part{name: "set variables of", differs: func(ctx context.Context) (string, error) {
+	return part{name: "set variables of", early: true, differs: func(ctx context.Context) (string, error) {
 		has, err := v.Variables(ctx, o.r.ExternalID, "")
 		lacks = nil
 		for _, key := range slices.Sorted(maps.Keys(o.w.variables)) {

@@ -206,6 +206,20 @@ func TestWhatIsMade(t *testing.T) {
 	}
 }
 
+// The first push starts workflows, which read the variables of the binding.
+func TestVariablesComeBeforeTheFirstPush(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t, "variables=PAVE_RUNS_ON=mine")
+	rig.hub.Denied["contents"] = true
+	r := rig.fresh()
+	if _, err := rig.Apply(t.Context(), r); err == nil {
+		t.Fatal("pushed where nobody may push")
+	}
+	if seen, _ := rig.hub.See(r.ExternalID); seen.Variables["PAVE_RUNS_ON"] != "mine" {
+		t.Errorf("variables before the push: %v", seen.Variables)
+	}
+}
+
 // Whatever call is the last before the answer is lost, or refused for a while, a
 // further Apply finishes, and nothing is there twice.
 func TestEveryCallMayBeTheLast(t *testing.T) {
