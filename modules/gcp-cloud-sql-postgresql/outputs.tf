@@ -35,3 +35,8 @@ output "connection_name" {
   description = "what the Cloud SQL proxy calls it"
   value       = google_sql_database_instance.this.connection_name
 }
+
+output "server_ca" {
+  description = "certificates that the server's is checked with, in PEM"
+  value       = join("\n", google_sql_database_instance.this.server_ca_cert[*].cert)
+}
