@@ -38,7 +38,7 @@ test-real: setup setup-test ## the rest of the crash matrix, real builds of ever
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run 'TestScripts/^rabbitmq$$' ./test/scripts
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 55m -count=1 ./internal/provider/terraform ./internal/provider/github ./internal/provider/gitlab ./internal/provider/gitea ./modules ./test/terraform ./test/hcp ./test/crash ./test/docs ./test/oracle/... ./test/templates
 
-test-faults: setup setup-test ## the whole matrix of faults of outside systems (some 9 minutes); outside of CI
+test-faults: setup setup-test ## the whole matrix of faults of outside systems (some 14 minutes); outside of CI
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 30m -count=1 ./test/faults ./internal/provider/hcp
 
 test-vault: setup setup-test ## against a real Vault server, which is built first (some 5 minutes); outside of CI

@@ -58,4 +58,5 @@ type Bound struct {
 	Inputs      []ModuleInput  `json:"inputs,omitempty"`
 	Outputs     []ModuleOutput `json:"outputs,omitempty"`
 	Checks      []Check        `json:"checks,omitempty"` // what the system that is bound answered
+	Notes       []string       `json:"notes,omitempty"`  // what is not known yet, and what does not take this binding
 }

@@ -12,6 +12,13 @@ const (
 	CheckSkipped = "skipped" // neutral ones too
 )
 
+// A HostList is what a git host said when it was asked for a list.
+type HostList[T any] struct {
+	Items    []T       `json:"items"`
+	Observed time.Time `json:"observed"`         // when the host was asked
+	Reason   string    `json:"reason,omitempty"` // why it says nothing newer, where it was asked since
+}
+
 // A CommitStatus is told to the host of a repository about a commit.
 type CommitStatus struct {
 	Context     string `json:"context"` // "pave/pipeline", "pave/staging": the newest of a context counts
@@ -22,15 +29,16 @@ type CommitStatus struct {
 
 // A CommitCheck is a run of a host's own pipeline for a commit.
 type CommitCheck struct {
-	ID      string     `json:"id"`   // the host's
-	Name    string     `json:"name"` // of the workflow or pipeline
-	State   string     `json:"state"`
-	Commit  string     `json:"commit"`
-	Branch  string     `json:"branch,omitempty"`
-	URL     string     `json:"url"`
-	Started time.Time  `json:"started,omitzero"`
-	Ended   time.Time  `json:"ended,omitzero"`
-	Jobs    []CheckJob `json:"jobs,omitempty"` // of one commit's only
+	ID       string     `json:"id"`   // the host's
+	Name     string     `json:"name"` // of the workflow or pipeline
+	State    string     `json:"state"`
+	Commit   string     `json:"commit"`
+	Branch   string     `json:"branch,omitempty"`
+	URL      string     `json:"url"`
+	Started  time.Time  `json:"started,omitzero"`
+	Ended    time.Time  `json:"ended,omitzero"`
+	Jobs     []CheckJob `json:"jobs,omitempty"`    // of one commit's only
+	Observed time.Time  `json:"observed,omitzero"` // when the host said so
 }
 
 // A CheckJob is one job of a CommitCheck.
@@ -44,13 +52,14 @@ type CheckJob struct {
 
 // A Proposal is a change that waits for a review: a pull or merge request.
 type Proposal struct {
-	Number int    `json:"number"`
-	Title  string `json:"title"`
-	Text   string `json:"text,omitempty"`
-	Branch string `json:"branch"`
-	Into   string `json:"into"` // the branch that it changes
-	Author string `json:"author,omitempty"`
-	URL    string `json:"url"`
+	Number   int       `json:"number"`
+	Title    string    `json:"title"`
+	Text     string    `json:"text,omitempty"`
+	Branch   string    `json:"branch"`
+	Into     string    `json:"into"` // the branch that it changes
+	Author   string    `json:"author,omitempty"`
+	URL      string    `json:"url"`
+	Observed time.Time `json:"observed,omitzero"` // when the host said so
 }
 
 // ProposeRequest asks for a Proposal: of a branch that is on the host, or of a branch of

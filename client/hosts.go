@@ -14,16 +14,18 @@ func (c *Client) Import(ctx context.Context, r pave.ImportRequest) (pave.Importe
 }
 
 // Checks returns what the git host's own pipelines ran for a service, the newest first: for
-// a commit with their jobs, or the last ones where it is "".
-func (c *Client) Checks(ctx context.Context, name, commit string) ([]pave.CommitCheck, error) {
+// a commit with their jobs, or the last ones where it is "". Reason is set where the host
+// does not answer now.
+func (c *Client) Checks(ctx context.Context, name, commit string) (pave.HostList[pave.CommitCheck], error) {
 	q := url.Values{}
 	setIf(q, "commit", commit)
-	return list[pave.CommitCheck](ctx, c, service(name)+"/checks", q)
+	return hostList[pave.CommitCheck](ctx, c, service(name)+"/checks", q)
 }
 
-// Proposals returns the pull or merge requests of a service that are open.
-func (c *Client) Proposals(ctx context.Context, name string) ([]pave.Proposal, error) {
-	return list[pave.Proposal](ctx, c, service(name)+"/proposals", nil)
+// Proposals returns the pull or merge requests of a service that are open. Reason
+// is set where the git host does not answer now.
+func (c *Client) Proposals(ctx context.Context, name string) (pave.HostList[pave.Proposal], error) {
+	return hostList[pave.Proposal](ctx, c, service(name)+"/proposals", nil)
 }
 
 // Propose opens a pull or merge request, or finds the open one of the branch.

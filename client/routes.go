@@ -14,10 +14,13 @@ import (
 // maxPage is how many items the server gives at once.
 const maxPage = 200
 
-// items is a list as the server answers it.
+// items is a list as the server answers it; one that a git host was asked for says when,
+// and perhaps why it is not newer.
 type items[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next"`
+	Items    []T       `json:"items"`
+	Next     string    `json:"next"`
+	Observed time.Time `json:"observed"`
+	Reason   string    `json:"reason"`
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
@@ -34,7 +37,13 @@ func page[T any](ctx context.Context, c *Client, path string, query url.Values) 
 
 // list reads a whole list, page after page.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
-	var all []T
+	all, err := hostList[T](ctx, c, path, query)
+	return all.Items, err
+}
+
+// hostList is a whole list that a git host was asked for; its oldest page says when.
+func hostList[T any](ctx context.Context, c *Client, path string, query url.Values) (pave.HostList[T], error) {
+	var all pave.HostList[T]
 	q := url.Values{}
 	maps.Copy(q, query)
 	for {
@@ -42,7 +51,10 @@ func list[T any](ctx context.Context, c *Client, path string, query url.Values) 
 		if err != nil {
 			return all, err
 		}
-		if all = append(all, out.Items...); out.Next == "" || out.Next == q.Get("cursor") {
+		if all.Items == nil || out.Observed.Before(all.Observed) {
+			all.Observed, all.Reason = out.Observed, out.Reason
+		}
+		if all.Items = append(all.Items, out.Items...); out.Next == "" || out.Next == q.Get("cursor") {
 			return all, nil
 		}
 		q.Set("cursor", out.Next)

@@ -132,4 +132,7 @@ func (a *app) printBound(b pave.Bound) {
 		fmt.Fprintf(a.out, "  states are kept by %s\n", m.Backend.Type)
 	}
 	a.printInterface(b.Inputs, b.Outputs)
+	for _, note := range b.Notes {
+		fmt.Fprintf(a.out, "  note: %s\n", oneLine(note))
+	}
 }

@@ -43,7 +43,7 @@ func (a *app) describeKind(k kind) *cobra.Command {
 		sample = k.detail
 	}
 	v := viewFlags(cmd, sample)
-	q := a.queryFlags(cmd, k)
+	q := a.queryFlags(cmd, k, v)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := v.check(); err != nil {
 			return err

@@ -44,6 +44,7 @@ type fake struct {
 	provider []pave.Provider
 	checks   []pave.Check
 	bound    pave.Bound
+	hosted   pave.HostList[pave.CommitCheck]
 	problems map[string]pave.Error // by call
 	server   *httptest.Server
 }
@@ -113,6 +114,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(f.bound)
 	case strings.HasSuffix(call, "/connections"):
 		reply(f.visit)
+	case strings.HasSuffix(call, "/checks"):
+		reply(f.hosted)
 	case strings.HasSuffix(call, "/status"):
 		reply(f.status)
 	case strings.HasSuffix(call, "/explain"), call == "GET /v1/resources":

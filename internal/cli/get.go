@@ -37,7 +37,7 @@ func (a *app) getKind(k kind) *cobra.Command {
 		ValidArgsFunction: a.completeArg(namesOf(k)),
 	}
 	v := viewFlags(cmd, k.sample)
-	q := a.queryFlags(cmd, k)
+	q := a.queryFlags(cmd, k, v)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return a.showList(cmd.Context(), k, v, *q)

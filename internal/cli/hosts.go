@@ -4,16 +4,37 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/client"
 	"github.com/spf13/cobra"
 )
 
+// fromHost gives the items of what a git host was asked for, and tells when that was.
+func fromHost[T any](q query) func(pave.HostList[T], error) ([]T, error) {
+	return func(l pave.HostList[T], err error) ([]T, error) {
+		if err == nil && q.heard != nil {
+			q.heard(l.Observed, l.Reason)
+		}
+		return l.Items, err
+	}
+}
+
+// sayHeard says how old a git host's answer is. Programs find that in the answer.
+func (a *app) sayHeard(v *view, observed time.Time, reason string) {
+	switch ago := age(time.Now(), observed); {
+	case reason != "":
+		a.say("asked %s ago, and the host says nothing newer: %s", ago, oneLine(reason))
+	case !v.data() && v.output != "name":
+		a.say("asked %s ago", ago)
+	}
+}
+
 // checkKind is what the pipelines of a git host ran.
 func checkKind() kind {
 	k := of(func(ctx context.Context, c *client.Client, q query) ([]pave.CommitCheck, error) {
-		return c.Checks(ctx, q.service, q.commit)
+		return fromHost[pave.CommitCheck](q)(c.Checks(ctx, q.service, q.commit))
 	}, func(c pave.CommitCheck) []string { return []string{c.ID, c.Name} }, checkColumns).
 		as("check", "checks", "what a git host's own pipelines ran, newest first", "4711", inService)
 	k.found = func(ctx context.Context, c *client.Client, name string, q query) (any, error) {
@@ -21,20 +42,24 @@ func checkKind() kind {
 			return nil, err
 		}
 		all, err := c.Checks(ctx, q.service, q.commit)
-		called := func(c pave.CommitCheck) bool { return c.ID == name || c.Name == name }
-		i := slices.IndexFunc(all, called)
-		if err == nil && i < 0 {
-			err = pave.Errorf(pave.NotFound, "no check %q of %s", name, q.service).WithHint("pave list checks --service %s", q.service)
+		if err != nil {
+			return nil, err
 		}
-		if err != nil || q.commit != "" {
-			return append(all, pave.CommitCheck{})[max(i, 0)], err
+		i := slices.IndexFunc(all.Items, func(c pave.CommitCheck) bool { return c.ID == name || c.Name == name })
+		if i < 0 {
+			return nil, pave.Errorf(pave.NotFound, "no check %q of %s", oneLine(name), q.service).WithHint("pave list checks --service %s", q.service)
 		}
-		// Jobs are told of one commit's only.
-		with, err := c.Checks(ctx, q.service, all[i].Commit)
-		if j := slices.IndexFunc(with, func(c pave.CommitCheck) bool { return c.ID == all[i].ID }); err == nil && j >= 0 {
-			return with[j], nil
+		if q.commit == "" { // jobs are told of one commit's only
+			with, err := c.Checks(ctx, q.service, all.Items[i].Commit)
+			if err != nil {
+				return nil, err
+			}
+			if j := slices.IndexFunc(with.Items, func(c pave.CommitCheck) bool { return c.ID == all.Items[i].ID }); j >= 0 {
+				all, i = with, j
+			}
 		}
-		return all[i], err
+		found, err := fromHost[pave.CommitCheck](q)(all, nil)
+		return found[i], err
 	}
 	return k
 }
@@ -45,18 +70,19 @@ func checkColumns(c pave.CommitCheck) []column {
 		took = seconds(c.Ended.Sub(c.Started))
 	}
 	return []column{{"ID", c.ID, false}, {"NAME", oneLine(c.Name), false}, {"STATE", c.State, false}, {"COMMIT", fmt.Sprintf("%.7s", c.Commit), false},
-		{"BRANCH", dash(oneLine(c.Branch)), false}, {"AGE", c.Started, false}, {"TOOK", took, false}, {"URL", oneLine(c.URL), true}}
+		{"BRANCH", dash(oneLine(c.Branch)), false}, {"AGE", c.Started, false}, {"TOOK", took, false}, {"URL", oneLine(c.URL), true},
+		{"SEEN", c.Observed, true}}
 }
 
 // proposalKind is what waits for a review on a git host.
 func proposalKind() kind {
 	return of(func(ctx context.Context, c *client.Client, q query) ([]pave.Proposal, error) {
-		return c.Proposals(ctx, q.service)
+		return fromHost[pave.Proposal](q)(c.Proposals(ctx, q.service))
 	},
 		func(p pave.Proposal) []string { return []string{fmt.Sprint(p.Number), p.Branch} },
 		func(p pave.Proposal) []column {
 			return []column{{"NUMBER", p.Number, false}, {"TITLE", oneLine(p.Title), false}, {"BRANCH", oneLine(p.Branch), false}, {"INTO", oneLine(p.Into), false},
-				{"AUTHOR", dash(oneLine(p.Author)), false}, {"URL", oneLine(p.URL), false}}
+				{"AUTHOR", dash(oneLine(p.Author)), false}, {"URL", oneLine(p.URL), false}, {"SEEN", p.Observed, true}}
 		}).as("proposal", "proposals", "pull or merge requests that are open on a git host", "12", inService)
 }
 

@@ -26,6 +26,9 @@ type query struct {
 	deleted                   bool
 	after                     int64
 	limit                     int
+	// heard is told when a git host said what is shown, and why nothing newer; nil for
+	// nobody who wants to know.
+	heard func(observed time.Time, reason string)
 }
 
 // A kind is something that list, get and describe show.

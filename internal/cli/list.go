@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/spf13/cobra"
@@ -36,14 +37,14 @@ func (a *app) listKind(k kind) *cobra.Command {
 		Args:    exactly(),
 	}
 	v := viewFlags(cmd, k.sample)
-	q := a.queryFlags(cmd, k)
+	q := a.queryFlags(cmd, k, v)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.showList(cmd.Context(), k, v, *q) }
 	return cmd
 }
 
 // queryFlags adds the flags by which a kind may be narrowed.
-func (a *app) queryFlags(cmd *cobra.Command, k kind) *query {
-	q := &query{}
+func (a *app) queryFlags(cmd *cobra.Command, k kind, v *view) *query {
+	q := &query{heard: func(observed time.Time, reason string) { a.sayHeard(v, observed, reason) }}
 	f := cmd.Flags()
 	if k.scope != global {
 		f.StringVar(&q.service, "service", "", "of the service of this `NAME`")

@@ -181,8 +181,9 @@ func newBench(t *testing.T, tweak ...func(*Options)) *bench {
 		}
 		b.end()
 		<-b.done
-		if left := leftovers(b.node.mark); len(left) > 0 {
-			t.Errorf("after the shutdown %d processes are left: %v", len(left), left)
+		for _, p := range leftovers(b.node.mark) {
+			command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+			t.Errorf("after the shutdown a process is left: %+v, alive %v: %q", p, p.Alive(), command)
 		}
 	})
 	return b

@@ -147,12 +147,16 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	api, err := n.open()
+	l, err := n.open()
 	if err != nil {
 		n.router.close()
 		return err
 	}
 	n.startAll()
+	// Not before: what somebody puts meanwhile would be started twice, and one of the two
+	// would be nobody's. Until then callers wait in the queue of the socket.
+	api := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10}
+	n.group.Go(func() { _ = api.Serve(l) })
 	go n.keepHouse(ctx)
 	if n.opts.Watch != nil {
 		n.group.Go(func() { n.opts.Watch(ctx) })
@@ -212,8 +216,8 @@ func (n *Node) prepare() (unlock func(), err error) {
 	return unlock, nil
 }
 
-// open opens the socket of the API and the router.
-func (n *Node) open() (*http.Server, error) {
+// open opens the router and the socket of the API, which nobody answers yet.
+func (n *Node) open() (net.Listener, error) {
 	if err := n.router.listen(n.opts.RouterAddr); err != nil {
 		return nil, err
 	}
@@ -225,9 +229,7 @@ func (n *Node) open() (*http.Server, error) {
 	if err != nil {
 		return nil, diskError(n.opts.Socket, err)
 	}
-	api := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10}
-	n.group.Go(func() { _ = api.Serve(l) })
-	return api, nil
+	return l, nil
 }
 
 // listenPrivately listens on a socket that only this process's user can connect to, from

@@ -69,7 +69,11 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	if err != nil {
 		return out, err
 	}
-	return out, p.keepBinding(ctx, at, env, out.Binding)
+	if err := p.keepBinding(ctx, at, env, out.Binding); err != nil {
+		return out, err
+	}
+	out.Notes = append(out.Notes, p.plannedBefore(ctx, at, kind)...)
+	return out, nil
 }
 
 func mayBeBound(kind string) bool {
@@ -116,10 +120,11 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 		names = append(names, name)
 	}
-	m, inputs, outputs, err := p.Modules.Keep(ctx, kind, r, names)
+	kept, err := p.Modules.Keep(ctx, kind, r, names)
 	if err != nil {
 		return err
 	}
+	m := *kept.Binding.Module
 	was := bindings[at][kind]
 	if was.Module != nil && was.Provider == r.Provider && r.Backend == "" && m.Backend == nil {
 		m.Backend = was.Module.Backend
@@ -137,7 +142,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 	}
 	m.Secrets = secrets
-	out.Binding.Module, out.Inputs, out.Outputs = &m, inputs, outputs
+	out.Binding.Module, out.Inputs, out.Outputs, out.Notes = &m, kept.Inputs, kept.Outputs, kept.Notes
 	return nil
 }
 

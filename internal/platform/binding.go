@@ -330,7 +330,7 @@ func (p *Platform) checkBindings(ctx context.Context) []pave.Check {
 			add(r.Ref.Kind, r.Provider, resource.BindingOf(r.Spec))
 		}
 	}
-	var out []pave.Check
+	out := p.reviewModules(ctx, bindings)
 	for _, at := range places {
 		told, ok := resource.As[resource.BindingChecker](p.Resources.Drivers[at.kind][at.provider])
 		if !ok {

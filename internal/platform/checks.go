@@ -105,22 +105,21 @@ func judgeChecks(checks []pave.CommitCheck, commit string, waited time.Duration)
 	return workflow.Result{Summary: strings.Join(passed, ", ") + " passed"}, nil
 }
 
-// HostChecks are what the host of a service's repository ran, asked now, the newest first: for
-// a commit with their jobs, or the last ones where it is "".
-func (p *Platform) HostChecks(ctx context.Context, service, commit string) ([]pave.CommitCheck, error) {
+// HostChecks are what the host of a service's repository ran, asked some seconds ago at most
+// while it answers, the newest first: for a commit with their jobs, or the last ones where
+// it is "".
+func (p *Platform) HostChecks(ctx context.Context, service, commit string) (pave.HostList[pave.CommitCheck], error) {
 	svc, err := p.serviceNamed(ctx, service)
 	if err != nil {
-		return nil, err
+		return pave.HostList[pave.CommitCheck]{}, err
 	}
 	reporter, r, err := onHost[resource.Reporter](ctx, p, svc)
 	if err != nil {
-		return nil, err
+		return pave.HostList[pave.CommitCheck]{}, err
 	}
-	out, err := reporter.Checks(ctx, r, commit, commit != "")
-	if out == nil {
-		out = []pave.CommitCheck{}
-	}
-	return out, err
+	return askHost(ctx, &p.answers, question{r.ID, "checks", commit}, func(ctx context.Context) ([]pave.CommitCheck, error) {
+		return reporter.Checks(ctx, r, commit, commit != "")
+	}, func(c *pave.CommitCheck, at time.Time) { c.Observed = at })
 }
 
 // observeChecks tells the catalog what the host of a service's repository ran for its

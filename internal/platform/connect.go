@@ -142,20 +142,6 @@ func (p *Platform) endConnection(ctx context.Context, svc pave.Service, resource
 // over has to go within 5 s.
 const connectionRound = 2 * time.Second
 
-// watchConnections ends connections until ctx does.
-func (p *Platform) watchConnections(ctx context.Context, mine func() bool) {
-	for {
-		if mine() {
-			p.attempt(ctx, "end connections", p.endConnections)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(connectionRound):
-		}
-	}
-}
-
 // An openConnection is one that has not ended.
 type openConnection struct {
 	id, service, resource, actor string

@@ -12,47 +12,65 @@ import (
 // driftTime is how long one round may look for drift; the next goes on from there.
 const driftTime = 20 * time.Second
 
-// observed looks at the resources of a service, for drift too where no run works on
-// it.
+// observed looks at the resources of a service, for drift too where no run works on it. A
+// system that does not answer is asked once: nobody waits for it at each resource.
 func (p *Platform) observed(ctx context.Context, service string) ([]pave.Resource, error) {
 	active, err := p.activeRuns(ctx, service)
 	if err != nil {
 		return nil, err
 	}
-	return p.Resources.Observe(ctx, service, len(active) == 0)
+	records, err := p.Resources.List(ctx, p.DB, service)
+	if err != nil {
+		return nil, err
+	}
+	out, away := []pave.Resource{}, map[string]error{}
+	for _, rec := range records {
+		in, view := systemOf(rec), rec.View()
+		switch {
+		case !rec.Live():
+		case away[in] != nil:
+			view.Ready, view.Reason = false, "not looked at: "+away[in].Error()
+		default:
+			view, err = p.Resources.Look(ctx, rec, len(active) == 0)
+			if rec.State == pave.ResourcePresent {
+				p.systems.named(in).saw(err)
+			}
+			if in != thisMachine && pave.CodeOf(err) == pave.Unavailable {
+				away[in] = err
+			}
+		}
+		out = append(out, view)
+	}
+	return out, nil
 }
 
-// lookForDrift looks at the services after a name and returns the last it came to,
-// or "" once it has seen all.
-func (p *Platform) lookForDrift(ctx context.Context, after string) (string, error) {
-	all, err := p.Services(ctx, false)
-	if err != nil {
-		return after, err
-	}
-	began := time.Now()
-	for _, svc := range all { // by name
-		if string(svc.Name) <= after {
+// lookForDrift looks at what services have in a system, from where the look before ended.
+func (p *Platform) lookForDrift(ctx context.Context, s *system, services []pave.Service) {
+	s.drifted = time.Now()
+	for _, svc := range services { // by name
+		if svc.Name <= s.after {
 			continue
 		}
-		if time.Since(began) > driftTime {
-			return after, nil
+		if time.Since(s.drifted) > driftTime || s.silent() || ctx.Err() != nil {
+			return
 		}
-		after = string(svc.Name)
-		if err := p.driftOf(ctx, svc); err != nil {
+		s.after = svc.Name
+		if err := p.driftOf(ctx, s, svc); err != nil {
 			p.Log.Warn("look for drift", "service", svc.Name, "err", err)
 		}
 	}
-	return "", nil
+	s.after = ""
 }
 
-// driftOf observes one service and heals what its bindings say is to be healed.
-func (p *Platform) driftOf(ctx context.Context, svc pave.Service) error {
-	resources, err := p.observed(ctx, svc.ID)
+// driftOf looks at what one service has in a system, and heals what its bindings say is to
+// be healed.
+func (p *Platform) driftOf(ctx context.Context, s *system, svc pave.Service) error {
+	active, err := p.activeRuns(ctx, svc.ID)
 	if err != nil {
 		return err
 	}
-	// Before what differs is healed: credentials that are over differ, and healing makes none.
-	if began, err := p.rotateDue(ctx, svc, resources); err != nil || began {
+	records, err := p.Resources.List(ctx, p.DB, svc.ID)
+	if err != nil {
 		return err
 	}
 	bindings, err := p.bindings(ctx)
@@ -60,21 +78,38 @@ func (p *Platform) driftOf(ctx context.Context, svc pave.Service) error {
 		return err
 	}
 	var heal []string
-	for _, r := range resources {
-		if len(r.Drift) == 0 {
+	for _, rec := range records {
+		if rec.State != pave.ResourcePresent || systemOf(rec) != s.name || s.silent() {
+			continue
+		}
+		r, err := p.Resources.Look(ctx, rec, len(active) == 0)
+		if s.saw(err); len(r.Drift) == 0 {
 			continue
 		}
 		p.Log.Info("drift", "service", svc.Name, "resource", r.Ref.String(), "drift", r.Drift, "since", r.DriftSince)
 		b, err := bindings.find(r.Ref.Kind, r.Ref.Env)
-		if err == nil && b.Settings["drift"] == "heal" && !emptied(r) {
+		if err == nil && b.Settings["drift"] == "heal" && !emptied(r) && !credentialsDue(r) {
 			heal = append(heal, r.Ref.String())
 		}
 	}
 	if len(heal) == 0 {
 		return nil
 	}
-	_, err = p.healAlone(ctx, svc, heal)
-	return err
+	// A plan may ask other systems too, for which this look does not wait.
+	p.lanes.begin("heal "+svc.ID, func() {
+		p.attempt(ctx, "heal "+string(svc.Name), func(ctx context.Context) error {
+			_, err := p.healAlone(ctx, svc, heal)
+			return err
+		})
+	})
+	return nil
+}
+
+// credentialsDue reports whether a resource needs other credentials: those that are over differ, and
+// healing makes none.
+func credentialsDue(r pave.Resource) bool {
+	_, due := dueOf([]pave.Resource{r}, time.Now())
+	return due
 }
 
 // emptied reports whether healing would put something empty in the place of what

@@ -15,30 +15,56 @@ import (
 // rotateAgain is how long after a rotation that stopped the next try comes.
 const rotateAgain = 10 * time.Minute
 
-// rotateDue rotates credentials of a service that have an end which is near. The journal has
-// new ones as soon as they are made: a rotation that stopped after that is tried again, for
-// processes have the old ones still; where the new ones are due too, others are made.
-func (p *Platform) rotateDue(ctx context.Context, svc pave.Service, resources []pave.Resource) (began bool, err error) {
-	if !slices.ContainsFunc(resources, func(r pave.Resource) bool { return r.Outputs[resource.OutputCredentialsEnd] != "" }) {
-		return false, nil
+// rotateEnding rotates what is due of all services, each by itself: a plan may wait for a
+// system of one service, and credentials of others do not.
+func (p *Platform) rotateEnding(ctx context.Context) error {
+	records, err := p.Resources.List(ctx, p.DB, "")
+	if err != nil {
+		return err
 	}
+	ending := map[string][]pave.Resource{} // by service
+	for _, rec := range records {
+		if rec.State == pave.ResourcePresent && rec.Outputs[resource.OutputCredentialsEnd] != "" {
+			ending[rec.Service] = append(ending[rec.Service], rec.View())
+		}
+	}
+	for id, has := range ending {
+		p.lanes.begin("rotate "+id, func() {
+			p.attempt(ctx, "rotate credentials", func(ctx context.Context) error {
+				svc, err := p.serviceByID(ctx, p.DB, id)
+				if err != nil || !svc.Deleted.IsZero() {
+					return err
+				}
+				return p.rotateDue(ctx, svc, has)
+			})
+		})
+	}
+	return nil
+}
+
+// rotateDue rotates credentials of a service whose end is near, of those that have one. The
+// journal has new ones as soon as they are made: a rotation that stopped after that is tried
+// again, for processes have the old ones still; where the new ones are due too, others are
+// made.
+func (p *Platform) rotateDue(ctx context.Context, svc pave.Service, ending []pave.Resource) error {
 	last, err := p.Engine.List(ctx, workflow.Filter{Service: svc.ID, Kind: pave.RunApply, Limit: 1})
 	if err != nil {
-		return false, err
+		return err
 	}
 	stopped := len(last) > 0 && last[0].State == pave.RunStopped && rotated(last[0])
-	r, due := dueOf(resources, time.Now())
+	r, due := dueOf(ending, time.Now())
 	if !due && !stopped || stopped && time.Since(last[0].Ended) < rotateAgain {
-		return false, nil
+		return nil
 	}
 	if busy, err := p.inTheWay(ctx, svc, r); err != nil || busy {
-		return false, err
+		return err
 	}
 	if !due {
-		return true, p.Engine.Retry(ctx, last[0].ID, "pave")
+		return p.Engine.Retry(ctx, last[0].ID, "pave")
 	}
 	p.Log.Info("credentials end", "service", svc.Name, "resource", r.Ref.String(), "end", r.Outputs[resource.OutputCredentialsEnd])
-	return p.alone(ctx, pave.Rotate{Service: string(svc.Name), Kind: r.Ref.Kind, Environment: string(r.Ref.Env)})
+	_, err = p.alone(ctx, pave.Rotate{Service: string(svc.Name), Kind: r.Ref.Kind, Environment: string(r.Ref.Env)})
+	return err
 }
 
 // inTheWay reports whether runs of a service keep its credentials from being rotated. Who

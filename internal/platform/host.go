@@ -23,6 +23,10 @@ const (
 	// keepDeliveries is how long messages are remembered. An older message
 	// does no harm: it makes pave look, and nothing more.
 	keepDeliveries = 30 * 24 * time.Hour
+	// tellRuns is of how many runs of a service, the newest, a host is told; tellFor for how
+	// long after their end.
+	tellRuns = 50
+	tellFor  = 24 * time.Hour
 )
 
 // A pace says when something was looked at last. The zero value is ready.
@@ -104,6 +108,8 @@ func (p *Platform) Delivered(ctx context.Context, id string, header http.Header,
 	if err := p.takeDelivery(ctx, id, delivery, body); err != nil {
 		return run, false, err
 	}
+	p.answers.outdate(id)
+	p.systems.named(systemOf(rec)).saw(nil) // it is there
 	svc, err := p.serviceByID(ctx, p.DB, rec.Service)
 	if err != nil {
 		return run, false, err
@@ -129,58 +135,87 @@ func (p *Platform) takeDelivery(ctx context.Context, resource, id string, body [
 	return err
 }
 
+// pruneDeliveries forgets what hosts said, and were told, long ago.
 func (p *Platform) pruneDeliveries(ctx context.Context) error {
-	_, err := p.DB.Exec(ctx, `DELETE FROM host_messages WHERE received < $1`, store.Micros(time.Now().Add(-keepDeliveries)))
+	old := store.Micros(time.Now().Add(-keepDeliveries))
+	if _, err := p.DB.Exec(ctx, `DELETE FROM host_messages WHERE received < $1`, old); err != nil {
+		return err
+	}
+	_, err := p.DB.Exec(ctx, `DELETE FROM commit_statuses WHERE told_at < $1`, old)
 	return err
 }
 
-// tellHosts tells the hosts of repositories how the newest pipelines and rollouts of
-// their commits went. It compares with what they were told last, so that nothing is
-// lost with a server that dies, and nothing told twice.
-func (p *Platform) tellHosts(ctx context.Context) error {
-	records, err := p.Resources.List(ctx, p.DB, "")
+// A statusKey is what a host has one status for.
+type statusKey struct{ commit, context string }
+
+// tell tells the host of a service's repository how pipelines and rollouts of its commits
+// go, and how those of the last day went. It compares with what the host was told before,
+// so that nothing is lost with a server that dies, and nothing told twice. An error about
+// one commit keeps no other from being told of.
+func (p *Platform) tell(ctx context.Context, s *system, svc pave.Service) error {
+	rec, err := p.repositoryOf(ctx, svc)
+	if err != nil || systemOf(rec) != s.name || rec.State != pave.ResourcePresent {
+		return ignoreMissing(err)
+	}
+	t, r, ok := resource.Of[resource.Teller](p.Resources, rec)
+	if !ok {
+		return nil
+	}
+	told, err := p.toldOf(ctx, r.ID)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, rec := range records {
-		if rec.Ref.Kind != pave.KindRepository || rec.State != pave.ResourcePresent {
-			continue
-		}
-		if t, r, ok := resource.Of[resource.Teller](p.Resources, rec); ok {
-			errs = append(errs, p.tell(ctx, t, r))
+	for _, kind := range []pave.RunKind{pave.RunPipeline, pave.RunRollout} {
+		runs, err := p.Engine.List(ctx, workflow.Filter{Service: r.Service, Kind: kind, Limit: tellRuns})
+		errs = append(errs, err)
+		newest := map[statusKey]bool{}
+		for _, run := range runs { // the newest first
+			if s.silent() || ctx.Err() != nil {
+				return errors.Join(errs...)
+			}
+			if run.State.Ended() && time.Since(run.Ended) > tellFor {
+				continue
+			}
+			errs = append(errs, p.tellOf(ctx, run, told, newest, func(key statusKey, c pave.CommitStatus) error {
+				err := t.Tell(ctx, r, key.commit, c)
+				if s.saw(err); err != nil {
+					return err
+				}
+				return p.noteTold(ctx, r.ID, key, c)
+			}))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (p *Platform) tell(ctx context.Context, t resource.Teller, r resource.Resource) error {
-	for _, kind := range []pave.RunKind{pave.RunPipeline, pave.RunRollout} {
-		runs, err := p.Engine.List(ctx, workflow.Filter{Service: r.Service, Kind: kind, Limit: 10})
-		if err != nil {
-			return err
-		}
-		told := map[string]bool{}
-		for _, run := range runs {
-			commit, s, err := p.statusOf(ctx, run)
-			if err != nil {
-				return err
-			}
-			if commit == "" || told[s.Context] {
-				continue
-			}
-			told[s.Context] = true
-			if err := p.tellOne(ctx, t, r, commit, s); err != nil {
-				return err
-			}
-		}
+// tellOf tells what there is to tell about a run, if it is the newest with that status and
+// the host was not told yet. What the host refuses is tried again each minute.
+func (p *Platform) tellOf(ctx context.Context, run pave.Run, told map[string]statusKey, newest map[statusKey]bool,
+	tell func(statusKey, pave.CommitStatus) error) error {
+	c := p.stateOf(run)
+	if key, same := told[toldText(c)]; same {
+		newest[key] = true
+		return nil
+	}
+	key, err := p.statusKeyOf(ctx, run)
+	if err != nil || key.commit == "" || newest[key] {
+		return err
+	}
+	newest[key] = true
+	if !p.looked.due(strings.Join([]string{run.ID, key.context, c.State}, " "), followEvery) {
+		return nil
+	}
+	c.Context = key.context
+	if err := tell(key, c); err != nil {
+		return pave.Errorf(pave.CodeOf(err), "%s of %.7s: %w", key.context, key.commit, err)
 	}
 	return nil
 }
 
-// statusOf is what there is to tell about a run, and of which commit.
-func (p *Platform) statusOf(ctx context.Context, run pave.Run) (commit string, s pave.CommitStatus, err error) {
-	s.URL = p.Addresses.Run(run.ID)
+// stateOf is the status that a run gives a commit, under no name yet.
+func (p *Platform) stateOf(run pave.Run) pave.CommitStatus {
+	s := pave.CommitStatus{URL: p.Addresses.Run(run.ID)}
 	switch {
 	case !run.State.Ended():
 		s.State, s.Description = pave.CheckPending, run.Title
@@ -189,35 +224,49 @@ func (p *Platform) statusOf(ctx context.Context, run pave.Run) (commit string, s
 	default:
 		s.State, s.Description = pave.CheckFailure, strings.TrimSpace(run.Title+": "+run.Reason)
 	}
+	return s
+}
+
+// statusKeyOf is which status of which commit a run gives; without a commit there is none.
+func (p *Platform) statusKeyOf(ctx context.Context, run pave.Run) (statusKey, error) {
 	if run.Kind == pave.RunPipeline {
-		s.Context = "pave/pipeline"
 		var in pipelineInput
-		err = json.Unmarshal(run.Input, &in)
-		return in.Commit, s, err
+		err := json.Unmarshal(run.Input, &in)
+		return statusKey{in.Commit, "pave/pipeline"}, err
 	}
 	var in rolloutInput
 	if err := json.Unmarshal(run.Input, &in); err != nil || in.Release == "" {
-		return "", s, err
+		return statusKey{}, err
 	}
 	rel, err := p.Releases.Get(ctx, in.Release)
-	if pave.CodeOf(err) == pave.NotFound {
-		return "", s, nil
-	}
-	s.Context = "pave/" + string(in.Env)
-	return rel.Commit, s, err
+	return statusKey{rel.Commit, "pave/" + string(in.Env)}, ignoreMissing(err)
 }
 
-func (p *Platform) tellOne(ctx context.Context, t resource.Teller, r resource.Resource, commit string, s pave.CommitStatus) error {
-	now := strings.Join([]string{commit, s.State, s.URL}, " ")
-	var before string
-	row := p.DB.QueryRow(ctx, `SELECT COALESCE(MAX(told), '') FROM commit_statuses WHERE resource = $1 AND context = $2`, r.ID, s.Context)
-	if err := row.Scan(&before); err != nil || before == now {
-		return err
+// toldText is what is kept of a status that a host was told.
+func toldText(c pave.CommitStatus) string { return c.State + " " + c.URL }
+
+// toldOf is what the host of a repository was told.
+func (p *Platform) toldOf(ctx context.Context, repository string) (map[string]statusKey, error) {
+	rows, err := p.DB.Query(ctx, `SELECT told, sha, context FROM commit_statuses WHERE resource = $1`, repository)
+	if err != nil {
+		return nil, err
 	}
-	if err := t.Tell(ctx, r, commit, s); err != nil {
-		return err
+	defer rows.Close()
+	out := map[string]statusKey{}
+	for rows.Next() {
+		var told string
+		var key statusKey
+		if err := rows.Scan(&told, &key.commit, &key.context); err != nil {
+			return nil, err
+		}
+		out[told] = key
 	}
-	_, err := p.DB.Exec(ctx, `INSERT INTO commit_statuses (resource, context, told) VALUES ($1, $2, $3)
-		ON CONFLICT (resource, context) DO UPDATE SET told = excluded.told`, r.ID, s.Context, now)
+	return out, rows.Err()
+}
+
+func (p *Platform) noteTold(ctx context.Context, repository string, key statusKey, c pave.CommitStatus) error {
+	_, err := p.DB.Exec(ctx, `INSERT INTO commit_statuses (resource, sha, context, told, told_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (resource, sha, context) DO UPDATE SET told = excluded.told, told_at = excluded.told_at`,
+		repository, key.commit, key.context, toldText(c), store.Micros(time.Now()))
 	return err
 }

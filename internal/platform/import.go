@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -34,6 +35,14 @@ func (p *Platform) Import(ctx context.Context, r pave.ImportRequest) (pave.Impor
 		return out, err
 	}
 	r.Org = out.Org
+	signIn, err := p.signIn(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	binding, err := json.Marshal(signIn)
+	if err != nil {
+		return out, err
+	}
 	err = p.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := p.Access.AuditTx(ctx, tx, "import", "organisation:"+out.Provider+"/"+out.Org, ""); err != nil {
 			return err
@@ -44,9 +53,10 @@ func (p *Platform) Import(ctx context.Context, r pave.ImportRequest) (pave.Impor
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO imports (provider, org, looked, error, entity_file, allow) VALUES ($1, $2, $3, '', $4, $5)
-			ON CONFLICT (provider, org) DO UPDATE SET looked = excluded.looked, error = '', entity_file = excluded.entity_file, allow = excluded.allow`,
-			r.Provider, r.Org, store.Micros(time.Now()), fileKept(r), allow)
+		_, err = tx.Exec(ctx, `INSERT INTO imports (provider, org, looked, error, entity_file, allow, binding) VALUES ($1, $2, $3, '', $4, $5, $6)
+			ON CONFLICT (provider, org) DO UPDATE SET looked = excluded.looked, error = '', entity_file = excluded.entity_file, allow = excluded.allow,
+				binding = excluded.binding`,
+			r.Provider, r.Org, store.Micros(time.Now()), fileKept(r), allow, string(binding))
 		return err
 	})
 	if err != nil {
@@ -94,17 +104,40 @@ func (p *Platform) importer(ctx context.Context, r pave.ImportRequest) (resource
 	if !ok {
 		return nil, resource.Opened{}, pave.BadField("provider", r.Provider, "has no organisations", "pave list providers, those of kind repository")
 	}
-	bindings, err := p.bindings(ctx)
+	signIn, err := p.signIn(ctx, r)
 	if err != nil {
 		return nil, resource.Opened{}, err
 	}
-	b := bindings[""][pave.KindRepository]
-	if b.Provider != r.Provider {
-		return nil, resource.Opened{}, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
+	opened, err := signIn.Open(ctx, p.Vault)
+	return importer, opened, err
+}
+
+// signIn is how a host lets us in: by the binding that new repositories are made by, or,
+// when those are made elsewhere by now, by the one that the organisation was imported by.
+func (p *Platform) signIn(ctx context.Context, r pave.ImportRequest) (resource.Bound, error) {
+	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return resource.Bound{}, err
+	}
+	if b := bindings[""][pave.KindRepository]; b.Provider == r.Provider {
+		return resource.Bound{Settings: b.Settings, Secrets: b.Secrets}, nil
+	}
+	rows, err := p.DB.Query(ctx, `SELECT binding FROM imports WHERE provider = $1 AND org = $2 AND binding <> ''`, r.Provider, r.Org)
+	kept, err := store.Collect(rows, err, func(row store.Scanner) (b resource.Bound, err error) {
+		text := ""
+		if err = row.Scan(&text); err == nil {
+			err = json.Unmarshal([]byte(text), &b)
+		}
+		return b, err
+	})
+	switch {
+	case err != nil:
+		return resource.Bound{}, err
+	case len(kept) == 0:
+		return resource.Bound{}, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
 			WithHint("pave bind default repository %s --org NAME --secret token", r.Provider)
 	}
-	opened, err := resource.Bound{Settings: b.Settings, Secrets: b.Secrets}.Open(ctx, p.Vault)
-	return importer, opened, err
+	return kept[0], nil
 }
 
 // observeOrganisation tells the catalog what an organisation has, and notes the files that

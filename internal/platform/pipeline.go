@@ -223,33 +223,33 @@ func (p *Platform) Received(ctx context.Context, service string) (run pave.Run, 
 	return run, err == nil, err
 }
 
-// lookAtHeads builds what was pushed while nobody looked: the hook was lost, or
-// the server was dead.
-func (p *Platform) lookAtHeads(ctx context.Context) error {
-	all, err := p.Services(ctx, false)
-	if err != nil {
+// lookAtHead builds what was pushed to a repository of a system while nobody looked: the
+// hook was lost, or the server was dead.
+func (p *Platform) lookAtHead(ctx context.Context, s *system, svc pave.Service) error {
+	rec, err := p.repositoryOf(ctx, svc)
+	if err != nil || systemOf(rec) != s.name || rec.State != pave.ResourcePresent {
+		return ignoreMissing(err)
+	}
+	last, err := p.lastPipeline(ctx, svc.ID)
+	if err != nil || last.commit == "" { // its create has not come to the first commit yet
 		return err
 	}
-	for _, svc := range all {
-		last, err := p.lastPipeline(ctx, svc.ID)
-		if err != nil {
-			return err
-		}
-		if last.commit == "" { // its create has not come to the first commit yet
-			continue
-		}
-		rec, err := p.repositoryOf(ctx, svc)
-		if err != nil || !p.due(rec) {
-			continue
-		}
-		if _, _, err := p.Received(ctx, string(svc.Name)); err != nil && pave.CodeOf(err) != pave.NotFound {
-			p.Log.Warn("look at head", "service", svc.Name, "err", err)
-		}
-		if err := p.observeChecks(ctx, svc, rec); err != nil {
-			p.Log.Warn("look at checks", "service", svc.Name, "err", err)
-		}
+	if !p.due(rec) {
+		return nil
 	}
-	return nil
+	_, _, err = p.Received(ctx, string(svc.Name))
+	if s.saw(err); pave.CodeOf(err) == pave.Unavailable {
+		return err
+	}
+	return errors.Join(ignoreMissing(err), p.observeChecks(ctx, svc, rec))
+}
+
+// ignoreMissing leaves out that something is not there, or not any more.
+func ignoreMissing(err error) error {
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	return err
 }
 
 type lastBuilt struct {

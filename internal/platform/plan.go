@@ -217,7 +217,7 @@ func (w *work) anew() (notes []string) {
 }
 
 // planHash is over what the plan touches: request, base, wanted state, releases
-// and each change with its exact name. Not in it are times, what is lost (a live
+// and each change with its exact name and the binding it is made by. Not in it are times, what is lost (a live
 // service writes rows all the time), and whether the team is new: another first
 // service of the team may be made at the same moment.
 func planHash(w work) (string, error) {
@@ -227,10 +227,11 @@ func planHash(w work) (string, error) {
 		Provider string
 		External string
 		Detail   []string
+		By       json.RawMessage `json:",omitempty"`
 	}
 	var all []touched
-	for _, c := range w.plan.Changes {
-		t := touched{c.Action, c.Ref, c.Provider, c.External, nil}
+	for i, c := range w.plan.Changes {
+		t := touched{Action: c.Action, Ref: c.Ref, Provider: c.Provider, External: c.External, By: boundBy(w.changes[i])}
 		if c.Action == pave.ActionUpdate {
 			t.Detail = c.Detail
 		}
@@ -247,6 +248,25 @@ func planHash(w work) (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// boundBy is the binding that a change carries out: its module, or what its provider is told.
+// It is nothing where that changes nothing, or where the provider is of this machine.
+func boundBy(ch resource.Change) json.RawMessage {
+	var by struct {
+		Module  json.RawMessage `json:"module,omitempty"`
+		Binding json.RawMessage `json:"binding,omitempty"`
+	}
+	switch ch.Action {
+	case pave.ActionCreate, pave.ActionUpdate, pave.ActionReplace, pave.ActionRestore:
+	default:
+		return nil
+	}
+	if json.Unmarshal(ch.Node.Spec, &by) != nil || by.Module == nil && by.Binding == nil {
+		return nil
+	}
+	out, _ := json.Marshal(by) // it was JSON before
+	return out
 }
 
 // planDiff says how a plan made now differs from one made before.

@@ -8,6 +8,36 @@ import (
 	"github.com/pave-platform/pave/internal/resource"
 )
 
+// A plan is for the binding that it was made with: with another one it is another plan,
+// where that makes something.
+func TestPlanHash(t *testing.T) {
+	t.Parallel()
+	hash := func(action pave.Action, spec string) string {
+		t.Helper()
+		ch := resource.Change{Change: pave.Change{Action: action, Ref: pave.Ref{Kind: "database", Env: "staging", Service: "shop", Name: "shop"}}, Node: resource.Node{Spec: []byte(spec)}}
+		h, err := planHash(work{changes: []resource.Change{ch}, plan: pave.Plan{Request: pave.Envelope{Request: pave.Heal{Service: "shop"}}, Changes: []pave.Change{ch.Change}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	for name, c := range map[string]struct {
+		action   pave.Action
+		one, two string
+		same     bool
+	}{
+		"the same":             {pave.ActionCreate, `{"module":{"set":{"size":1}},"uid":1}`, `{"module":{"set":{"size":1}},"uid":2}`, true},
+		"another value":        {pave.ActionCreate, `{"module":{"set":{"size":1}}}`, `{"module":{"set":{"size":2}}}`, false},
+		"another organization": {pave.ActionUpdate, `{"binding":{"settings":{"org":"a"}}}`, `{"binding":{"settings":{"org":"b"}}}`, false},
+		"it is kept":           {pave.ActionKeep, `{"module":{"set":{"size":1}}}`, `{"module":{"set":{"size":2}}}`, true},
+		"of this machine":      {pave.ActionCreate, `{"engine":"postgresql"}`, `{"engine":"mysql"}`, true},
+	} {
+		if got := hash(c.action, c.one) == hash(c.action, c.two); got != c.same {
+			t.Errorf("%s: the same plan is %v", name, got)
+		}
+	}
+}
+
 func TestAnew(t *testing.T) {
 	t.Parallel()
 	const said = "database shop_staging is made anew by terraform, without what the one before held: nothing of that was kept"

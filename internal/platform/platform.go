@@ -13,7 +13,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -31,9 +30,6 @@ import (
 // FirstUID is the user id of the first service, where the node may choose; each
 // further service has the next.
 const FirstUID = 70000
-
-// refreshTemplates is how often imported templates are looked at again.
-const refreshTemplates = 15 * time.Minute
 
 // Repositories reads the repositories of services.
 type Repositories interface {
@@ -61,9 +57,12 @@ type Shelf interface {
 type Modules interface {
 	// Keep keeps the module of a request, or says what it lacks. Secrets are the names
 	// of the variables that terraform will see.
-	Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error)
+	Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Bound, error)
 	// Read says what a module asks for, and keeps nothing.
 	Read(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
+	// Review says whether a binding fits the module that was kept for it, which is an error
+	// where it does not, and a later version of that.
+	Review(ctx context.Context, b pave.Binding) (string, error)
 	// Shipped are those that ship with pave.
 	Shipped() []pave.ModuleInfo
 }
@@ -103,8 +102,11 @@ type Deps struct {
 // pave.Runs and pave.Reader.
 type Platform struct {
 	Deps
-	seen   detections
-	looked pace
+	seen    detections
+	looked  pace
+	answers answers
+	lanes   lanes
+	systems systems
 }
 
 var (
@@ -127,107 +129,4 @@ func New(d Deps) *Platform {
 		d.Engine.Handle(name, h)
 	}
 	return p
-}
-
-// Upkeep does what recurs until ctx ends, while mine says that it is for this process
-// to do: it looks at the heads of repositories
-// (a push whose hook was lost is found here), observes resources, sweeps, and
-// prunes what is old. The first round comes at once.
-func (p *Platform) Upkeep(ctx context.Context, mine func() bool) {
-	const round, deep = 15 * time.Second, 4 * 15 * time.Second
-	var group sync.WaitGroup
-	defer group.Wait()
-	group.Go(func() { p.watchConnections(ctx, mine) })
-	var last time.Time
-	seen := "" // service that was looked at last for drift
-	for {
-		pause := round
-		if mine() {
-			p.attempt(ctx, "look at heads", p.lookAtHeads)
-			p.attempt(ctx, "tell hosts of commits", p.tellHosts)
-			p.attempt(ctx, "tell the node of environments", p.tellCalls)
-			p.attempt(ctx, "count calls", p.harvestCalls)
-		} else {
-			pause = 500 * time.Millisecond
-		}
-		if mine() && time.Since(last) >= deep {
-			last = time.Now()
-			p.attempt(ctx, "sweep", p.sweep)
-			p.attempt(ctx, "look for drift", func(ctx context.Context) (err error) {
-				seen, err = p.lookForDrift(ctx, seen)
-				return err
-			})
-			p.attempt(ctx, "prune", p.prune)
-			p.attempt(ctx, "look at organisations", p.refreshImports)
-			p.attempt(ctx, "read files of organisations", p.readEntityFiles)
-			p.attempt(ctx, "refresh templates", func(ctx context.Context) error { return p.Templates.Refresh(ctx, refreshTemplates) })
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (p *Platform) attempt(ctx context.Context, what string, f func(context.Context) error) {
-	if err := f(ctx); err != nil && ctx.Err() == nil {
-		p.Log.Warn(what, "err", err)
-	}
-}
-
-// sweep compares journal and world; runs that are not over keep what they made.
-func (p *Platform) sweep(ctx context.Context) error {
-	busy := func(id string) bool {
-		run, err := p.Engine.Get(ctx, id)
-		return pave.CodeOf(err) != pave.NotFound && !run.State.Ended() // a store that does not answer is busy too
-	}
-	report, err := p.Resources.Sweep(ctx, busy)
-	if len(report.Orphans)+len(report.Expired) > 0 {
-		p.Log.Info("swept", "orphans", report.Orphans, "expired", report.Expired)
-	}
-	return err
-}
-
-// keepUses is how long it is remembered who used which command: figures of adoption
-// compare years.
-const keepUses = 400 * 24 * time.Hour
-
-// prune forgets old runs with their plans and effects, plans and sealed values nobody
-// applied, and build folders. The audit log is never cut.
-func (p *Platform) prune(ctx context.Context) error {
-	old := time.Now().Add(-p.Keep)
-	_, err := p.DB.Exec(ctx, `DELETE FROM plans WHERE run = '' AND created < $1`,
-		store.Micros(time.Now().Add(-30*24*time.Hour)))
-	if err != nil {
-		return err
-	}
-	if err := p.pruneSealed(ctx); err != nil {
-		return err
-	}
-	if err := p.pruneCalls(ctx, time.Now().Add(-90*24*time.Hour)); err != nil {
-		return err
-	}
-	if err := p.pruneDeliveries(ctx); err != nil {
-		return err
-	}
-	if err := p.pruneDev(ctx); err != nil {
-		return err
-	}
-	if err := p.Shelf.Prune(time.Now().Add(-keepSources)); err != nil {
-		return err
-	}
-	if _, err := p.Engine.Prune(ctx, old); err != nil {
-		return err
-	}
-	if _, err := p.DB.Exec(ctx, `DELETE FROM plans WHERE run <> '' AND created < $1`, old); err != nil {
-		return err
-	}
-	if err := p.Resources.PruneEffects(ctx, old); err != nil {
-		return err
-	}
-	if err := p.Access.PruneUses(ctx, time.Now().Add(-keepUses)); err != nil {
-		return err
-	}
-	return p.Pipeline.Prune(time.Now().Add(-24 * time.Hour))
 }

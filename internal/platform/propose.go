@@ -3,27 +3,27 @@ package platform
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/access"
 	"github.com/pave-platform/pave/internal/resource"
 )
 
-// Proposals are the changes of a service's repository that wait for a review, asked now.
-func (p *Platform) Proposals(ctx context.Context, service string) ([]pave.Proposal, error) {
+// Proposals are the changes of a service's repository that wait for a review, asked some
+// seconds ago at most while the host answers.
+func (p *Platform) Proposals(ctx context.Context, service string) (pave.HostList[pave.Proposal], error) {
 	svc, err := p.serviceNamed(ctx, service)
 	if err != nil {
-		return nil, err
+		return pave.HostList[pave.Proposal]{}, err
 	}
 	proposer, r, err := onHost[resource.Proposer](ctx, p, svc)
 	if err != nil {
-		return nil, err
+		return pave.HostList[pave.Proposal]{}, err
 	}
-	out, err := proposer.Proposals(ctx, r)
-	if out == nil {
-		out = []pave.Proposal{}
-	}
-	return out, err
+	return askHost(ctx, &p.answers, question{r.ID, "proposals", ""}, func(ctx context.Context) ([]pave.Proposal, error) {
+		return proposer.Proposals(ctx, r)
+	}, func(c *pave.Proposal, at time.Time) { c.Observed = at })
 }
 
 // Propose opens a change of a service's repository for people to review, or finds the one
@@ -56,6 +56,7 @@ func (p *Platform) Propose(ctx context.Context, service string, r pave.ProposeRe
 	if err := p.audit(ctx, "propose", "service:"+string(svc.Name), what); err != nil { // before anything is done
 		return pave.Proposal{}, err
 	}
+	defer p.answers.outdate(res.ID) // after an error too: the answer may have been lost
 	if r.Workflow {
 		return proposer.ProposeWorkflow(ctx, res)
 	}

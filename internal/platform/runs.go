@@ -135,14 +135,22 @@ func (p *Platform) WaitEvents(ctx context.Context, after int64) error {
 	return nil
 }
 
-// RetryRun lets a run that stopped go on from where it stopped.
+// RetryRun lets a run that stopped go on from where it stopped, with what its plan showed:
+// a binding that is another one since is told of, and not taken.
 func (p *Platform) RetryRun(ctx context.Context, id string) (pave.Run, error) {
 	run, err := p.mayChange(ctx, id, "retry run")
 	if err != nil {
 		return run, err
 	}
 	who, _ := pave.PrincipalFrom(ctx)
+	notes, err := p.rebound(ctx, run)
+	if err != nil {
+		return run, err
+	}
 	if err := p.Engine.Retry(ctx, run.ID, who.User.ID); err != nil {
+		return run, err
+	}
+	if err := p.noteInRun(ctx, run, notes); err != nil {
 		return run, err
 	}
 	return p.Engine.Get(ctx, run.ID)

@@ -53,7 +53,9 @@ func (p *Platform) Status(ctx context.Context, name string) (pave.Status, error)
 		st.Run = &run
 	}
 	if last, err := p.lastPipeline(ctx, svc.ID); err == nil && st.Run == nil && last.run.ID != "" && last.run.State != pave.RunDone {
-		st.Run = &last.run // what was pushed last is on its way, or did not make it
+		if run, err := p.Engine.Get(ctx, last.run.ID); err == nil && run.State != pave.RunDone {
+			st.Run = &run // what was pushed last is on its way, or did not make it
+		}
 	}
 	st.Status = overall(svc, st)
 	return st, nil
@@ -276,7 +278,7 @@ func (p *Platform) Doctor(ctx context.Context) (out []pave.Check, err error) {
 	for _, check := range p.Checks {
 		add(check(ctx))
 	}
-	out = append(out, p.checkBindings(ctx)...)
+	out = append(append(out, p.systems.checks()...), p.checkBindings(ctx)...)
 	for _, kind := range slices.Concat([]string{pave.KindRepository}, pave.BackingKinds, []string{pave.KindDeployment, pave.KindRoute, pave.KindIdentity, pave.KindSecret}) {
 		drivers := p.Resources.Drivers[kind]
 		for _, name := range slices.Sorted(maps.Keys(drivers)) {

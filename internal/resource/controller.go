@@ -81,6 +81,14 @@ func Step(service string, ch Change, needs []string) workflow.StepSpec {
 	}
 }
 
+// ChangeOf reads what Step made: which resource is changed, and to what. It is not ok for the
+// input of another step, and where something is taken away.
+func ChangeOf(input json.RawMessage) (ref pave.Ref, spec json.RawMessage, ok bool) {
+	var in stepInput
+	err := json.Unmarshal(input, &in)
+	return in.Ref, in.Spec, err == nil && in.Ref.Kind != "" && len(in.Spec) > 0
+}
+
 // JobOf is what the names of jobs begin with that a driver runs for a step.
 func JobOf(run, step string) string {
 	name := run + "." + strings.NewReplacer(":", "-", "/", "-", "#", "-").Replace(step)

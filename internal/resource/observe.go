@@ -24,23 +24,26 @@ func (c *Controller) Observe(ctx context.Context, service string, settled bool) 
 	for _, r := range records {
 		view := r.View()
 		if r.Live() {
-			c.look(ctx, r, &view, settled)
+			view, _ = c.Look(ctx, r, settled)
 		}
 		out = append(out, view)
 	}
 	return out, nil
 }
 
-func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, settled bool) {
+// Look is Observe for one live resource. The error is what its provider said to the look,
+// or that it said nothing; the view tells of it too.
+func (c *Controller) Look(ctx context.Context, r Record, settled bool) (view pave.Resource, err error) {
+	view = r.View()
 	d, err := c.Drivers.Get(r.Ref.Kind, r.Provider)
 	if err != nil {
 		view.Ready, view.Reason = false, err.Error()
-		return
+		return view, err
 	}
 	res := Resource{ID: r.ID, Ref: r.Ref, ExternalID: r.ExternalID, Spec: r.Spec}
 	view.Look = lookAt(d, res)
 	if r.State == pave.ResourcePlanned {
-		return
+		return view, nil
 	}
 	st, err := d.Observe(ctx, res)
 	view.Ready, view.Reason, view.Observed = st.Ready, st.Reason, store.Time(store.Micros(time.Now()))
@@ -50,13 +53,19 @@ func (c *Controller) look(ctx context.Context, r Record, view *pave.Resource, se
 	if err := c.Observed(ctx, r.ID, view.Ready, view.Reason, view.Observed); err != nil {
 		c.log.Warn("observation not kept", "resource", r.ID, "err", err)
 	}
-	if !settled {
-		return
+	if settled {
+		c.lookForDrift(ctx, d, r, err, &view)
 	}
-	drift, known := c.drift(ctx, d, r, err, false)
+	return view, err
+}
+
+// lookForDrift notes where the world differs otherwise than it did.
+func (c *Controller) lookForDrift(ctx context.Context, d Driver, r Record, observed error, view *pave.Resource) {
+	drift, known := c.drift(ctx, d, r, observed, false)
 	if !known || slices.Equal(drift, r.Drift) {
 		return
 	}
+	var err error
 	if view.Drift, view.DriftSince, err = c.drifted(ctx, r, drift, view.Observed); err != nil {
 		c.log.Warn("drift not kept", "resource", r.ID, "err", err)
 	}

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,13 +51,61 @@ func (e *Engine) get(ctx context.Context, id string) (pave.Run, error) {
 	if err != nil {
 		return pave.Run{}, err
 	}
+	if err := e.tellBelow(ctx, steps, maxBelow); err != nil {
+		return pave.Run{}, err
+	}
+	if s := waiting(steps); s != nil && r.Reason == "" && !r.State.Ended() {
+		r.Reason = line(s.Key + ": " + s.Reason)
+	}
 	for _, s := range steps {
 		r.Steps = append(r.Steps, s.Step)
-		if r.Reason == "" && !r.State.Ended() && s.State == pave.StepWaiting && s.Reason != "" {
-			r.Reason = s.Key + ": " + s.Reason // what it waits for
-		}
 	}
 	return r.Run, nil
+}
+
+// maxBelow bounds how far down a run says what it waits for.
+const maxBelow = 5
+
+// tellBelow adds to the reason of each step that waits for another run what that one waits
+// for. It is read when somebody asks: a poll far below writes nothing up here.
+func (e *Engine) tellBelow(ctx context.Context, steps []*stepRow, levels int) error {
+	for _, s := range steps {
+		if s.State != pave.StepWaiting || s.awaits != awaitsRun || levels == 0 {
+			continue
+		}
+		below, err := querySteps(ctx, e.db, ` WHERE run = $1 AND ended = 0 AND reason <> '' ORDER BY position`, s.Child)
+		if err != nil {
+			return err
+		}
+		if err := e.tellBelow(ctx, below, levels-1); err != nil {
+			return err
+		}
+		if b := waiting(below); b != nil {
+			s.Reason = line(s.Reason + ": " + b.Reason)
+		}
+	}
+	return nil
+}
+
+// waiting is the first step that says what it waits for: a signal, another run, a poll
+// or the next try. nil where none does.
+func waiting(steps []*stepRow) *stepRow {
+	for _, s := range steps {
+		if !s.State.Ended() && s.Reason != "" {
+			return s
+		}
+	}
+	return nil
+}
+
+// Unfinished are the inputs of those steps of a run that are not done, in their order.
+func (e *Engine) Unfinished(ctx context.Context, run string) ([]json.RawMessage, error) {
+	steps, err := querySteps(ctx, e.db, ` WHERE run = $1 AND state <> $2 ORDER BY position`, run, string(pave.StepDone))
+	var out []json.RawMessage
+	for _, s := range steps {
+		out = append(out, s.input)
+	}
+	return out, err
 }
 
 // Filter selects runs. Zero fields do not restrict.

@@ -135,6 +135,55 @@ func TestChildRuns(t *testing.T) {
 	})
 }
 
+// A run says what the runs below it wait for, as far down as they go, and that is gone when
+// they go on.
+func TestWaitsBelow(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		var passed atomic.Bool
+		below := func(title, key string) workflow.Handler {
+			return func(_ context.Context, t *workflow.Task) (workflow.Result, error) {
+				if t.Child != nil {
+					return workflow.Result{}, nil
+				}
+				child := run(step("ok1"), step(key, "ok1"))
+				child.ID, child.Title = "run_"+key+"_of_"+t.Run.ID, title
+				return workflow.Result{}, workflow.AwaitRun{Start: child}
+			}
+		}
+		r := start(t, open(), workflow.Options{}, handlers{
+			"ok": ok, "apply": below("pipeline of shop", "pipeline"), "pipeline": below("rollout of shop", "checks"),
+			"checks": func(context.Context, *workflow.Task) (workflow.Result, error) {
+				if !passed.Load() {
+					return workflow.Result{}, workflow.Again{After: 20 * time.Millisecond, Reason: "the host runs ci"}
+				}
+				return workflow.Result{}, nil
+			},
+		})
+		id := r.begin(run(step("apply"))).ID
+		const want = "pipeline of shop: rollout of shop: the host runs ci"
+		got := r.until(id, "told what is waited for", func(run pave.Run) bool { return run.Steps[0].Reason == want })
+		if got.Reason != "apply: "+want {
+			t.Errorf("the run waits for %q", got.Reason)
+		}
+		for range 10 { // a look, while a poll goes on too
+			mid, err := r.Get(context.Background(), got.Steps[0].Child)
+			if err != nil || mid.Reason != "pipeline: rollout of shop: the host runs ci" {
+				t.Errorf("the run between waits for %q, %v", mid.Reason, err)
+			}
+			leaf, err := r.Get(context.Background(), stepOf(mid, "pipeline").Child)
+			if err != nil || leaf.Reason != "checks: the host runs ci" {
+				t.Errorf("the lowest run waits for %q, %v", leaf.Reason, err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		passed.Store(true)
+		if got := r.ended(id, pave.RunDone); got.Reason != "" || got.Steps[0].Reason != "" {
+			t.Errorf("done, and waits for %q, %q", got.Reason, got.Steps[0].Reason)
+		}
+	})
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {

@@ -50,7 +50,7 @@ var arrows = map[string]string{
 	"internal/provider/gitlocal":     "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/githost":      "internal/provider/gitlocal internal/resource internal/git internal/httpc",
 	"internal/provider/github":       "internal/provider/githost internal/git internal/resource internal/httpc",
-	"internal/provider/gitea":        "internal/provider/githost internal/resource internal/httpc",
+	"internal/provider/gitea":        "internal/provider/githost internal/git internal/resource internal/httpc",
 	"internal/provider/gitlab":       "internal/provider/githost internal/git internal/resource internal/httpc",
 	"internal/provider/mysql":        "internal/resource internal/node",
 	"internal/provider/postgres":     "internal/resource internal/node internal/git internal/seal",

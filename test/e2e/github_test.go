@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +59,47 @@ func TestRepositoryOnGitHub(t *testing.T) {
 		t.Errorf("brought back it is %+v", seen)
 	}
 	hostAway(t, h, g)
+}
+
+// A release that waits for what the host runs says so, in the run that people began and in
+// the status of the service.
+func TestWaitsOnGitHub(t *testing.T) {
+	if os.Getenv("PAVE_TEST_REAL") == "" {
+		t.Skip("polls of a host take their time: make test-real")
+	}
+	t.Parallel()
+	h := world.New(t)
+	g := github.New(t)
+	bind(t, h, "github", g.URL, github.Org, g.Token().Reveal(), "teams=none", "checks=wait")
+	id, err := h.Create(h.Fixture("shop", "shopkeepers", "none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(want string) {
+		t.Helper()
+		world.Eventually(t, 2*time.Minute, func() error {
+			for _, args := range [][]string{{"status", "shop"}, {"describe", "run", id}} {
+				if out := run(t, h, args...); !strings.Contains(out, "pipeline: pipeline of shop at ") || !strings.Contains(out, ": "+want+"\n") {
+					return fmt.Errorf("pave %s does not say %q: %s", strings.Join(args, " "), want, out)
+				}
+			}
+			return nil
+		})
+	}
+	told("the host has not begun a check")
+	commit, err := exec.CommandContext(t.Context(), "git", "--git-dir", filepath.Join(h.Dir, "git", "shop.git"), "rev-parse", "main").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.AddRun("shop", "ci", strings.TrimSpace(string(commit)), "in_progress", nil)
+	told("the host runs ci")
+	g.AddRun("shop", "ci", strings.TrimSpace(string(commit)), "completed", "success")
+	if _, err := h.Wait(id); err != nil {
+		t.Fatal(err)
+	}
+	if out := run(t, h, "status", "shop"); strings.Contains(out, "the host") {
+		t.Errorf("done, it says %s", out)
+	}
 }
 
 // hostAway changes a service while its host does not answer: what asks nothing of the host

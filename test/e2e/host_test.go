@@ -38,6 +38,17 @@ func TestRepositoryOnHost(t *testing.T) {
 	remote := func() string {
 		return strings.Replace(g.URL, "http://", "http://pave:"+g.Token+"@", 1) + "/" + g.Org + "/shop.git"
 	}
+	var quick []string // pushed right after another
+	for _, note := range []string{"one", "two", "three"} {
+		commit, err := h.CommitTo(remote, map[string]string{"note.txt": note})
+		if err == nil {
+			_, err = h.Built("shop", commit)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		quick = append(quick, commit)
+	}
 	commit, err := h.CommitTo(remote, map[string]string{"note.txt": "by the way", "catalog-info.yaml": `apiVersion: backstage.io/v1alpha1
 kind: Component
 metadata: {name: shop, description: Sells things}
@@ -51,9 +62,11 @@ spec: {type: service, lifecycle: production, owner: shopkeepers, dependsOn: [com
 	}
 	g.AddRun("shop", commit, "ci", "completed", "success")
 	world.Eventually(t, 2*time.Minute, func() error {
-		for _, name := range []string{"pave/pipeline", "pave/staging"} {
-			if state := statusOn(t, g, commit, name); state != "success" {
-				return fmt.Errorf("%s of %.7s is %q on the host", name, commit, state)
+		for _, commit := range append(quick, commit) {
+			for _, name := range []string{"pave/pipeline", "pave/staging"} {
+				if state := statusOn(t, g, commit, name); state != "success" {
+					return fmt.Errorf("%s of %.7s is %q on the host", name, commit, state)
+				}
 			}
 		}
 		return nil
@@ -100,6 +113,14 @@ spec: {type: service, lifecycle: production, owner: shopkeepers, dependsOn: [com
 	run(t, h, "restore", "shop", "--yes")
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("brought back, the host has %v", names)
+	}
+	// New repositories are made elsewhere from now on; what was imported goes on being known.
+	run(t, h, "unbind", "default", "repository")
+	if out := run(t, h, "import", "gitea", "--org", "acme", "--entity-file", "none"); !strings.Contains(out, "repositories known: 1") {
+		t.Errorf("no longer bound, import says %s", out)
+	}
+	if out, err := h.Command(t.Context(), "import", "gitea", "--org", "emca"); err == nil || !strings.Contains(out+err.Error(), "gitea is not bound") {
+		t.Errorf("an organisation that never was: %s, %v", out, err)
 	}
 }
 
@@ -167,6 +188,9 @@ func proposes(t *testing.T, h *world.Home, remote, commit string) {
 	push := exec.CommandContext(t.Context(), "git", "--git-dir", filepath.Join(h.Dir, "git", "shop.git"), "push", "-q", remote, commit+":refs/heads/refunds")
 	if out, err := push.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
+	}
+	if out := run(t, h, "list", "proposals", "--service", "shop"); !strings.Contains(out, "asked ") || !strings.Contains(out, "no proposals") {
+		t.Errorf("before anything is proposed: %s", out)
 	}
 	first := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--title", "Refunds", "--json", "url,number")
 	if again := run(t, h, "propose", "change", "shop", "--branch", "refunds", "--json", "url,number"); again != first || !strings.Contains(first, "/pulls/") {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave/test/faultproxy"
+	"github.com/pave-platform/pave/test/githost/gitea"
 )
 
 const outage = time.Minute
@@ -69,6 +70,54 @@ func TestOutage(t *testing.T) { // alone: it measures
 	}
 	l.ratio("create", before.creates, during.creates)
 	l.ratio("request", before.requests, during.requests)
+}
+
+// A host takes connections and says nothing, with four services on it: what is pushed to
+// another one, which sends no messages, is built as soon as before, and the doctor says
+// which system is left alone. Once it speaks again, it is looked at again.
+func TestSilentHost(t *testing.T) { // alone: it measures
+	real(t)
+	l := newLab(t)
+	for i := range 4 {
+		l.done(l.Create(l.Fixture(name(i), team, "none")))
+	}
+	silent, from := l.gitProxy, l.git
+	l.newHost()
+	l.hookWay.Down() // its messages are lost: a look each minute finds what is pushed
+	l.done(l.Create(l.Fixture("shop", team, "none")))
+	push := func(at *gitea.Server, service, text string) time.Duration {
+		t.Helper()
+		commit, err := l.CommitTo(func() string {
+			return strings.Replace(at.URL, "http://", "http://pave:"+at.Token+"@", 1) + "/" + at.Org + "/" + service + ".git"
+		}, map[string]string{"note.txt": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, err := l.Built(service, commit); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(began)
+	}
+	before := push(l.git, "shop", "before")
+	silent.Clear()
+	silent.On("*", 0, faultproxy.Delay(time.Hour))
+	l.await("the silent host is asked", func() bool { return len(silent.Calls("*")) > 0 })
+	during := push(l.git, "shop", "during")
+	t.Logf("built %s after the push, and %s while another host says nothing", before.Round(time.Second), during.Round(time.Second))
+	if most := 2 * time.Minute; during > most { // a minute, and what a build takes
+		t.Errorf("while another host says nothing it took %s", during)
+	}
+	host := strings.TrimPrefix(silent.URL, "http://")
+	told := ""
+	for end := time.Now().Add(5 * time.Minute); !strings.Contains(told, "upkeep of gitea "+silent.URL); time.Sleep(5 * time.Second) {
+		if time.Now().After(end) {
+			t.Fatalf("the doctor says nothing of %s: %s", host, told)
+		}
+		told, _ = l.Command(t.Context(), "doctor")
+	}
+	silent.Clear()
+	t.Logf("it is looked at again %s after it speaks", push(from, name(0), "after").Round(time.Second))
 }
 
 func (l *lab) await(what string, ok func() bool) {

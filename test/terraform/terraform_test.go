@@ -174,6 +174,43 @@ func TestKillTerraform(t *testing.T) {
 	}
 }
 
+// A run that failed for a wrong value of its binding goes on with that value when it is
+// retried, as its plan showed, and says so; undone and given again it has the new one.
+func TestRetryKeepsPlan(t *testing.T) {
+	l := newLab(t)
+	file := filepath.Join(t.TempDir(), "plan.json")
+	l.pave(append([]string{"plan", "--out", file}, l.create("shop")...)...)
+	l.rebind("--set", "connections=3000000000") // the rules of the module take it, PostgreSQL does not
+	out, err := l.try("apply", file)
+	if err == nil {
+		t.Error("a plan is applied with another binding than it was made with")
+	}
+	l.has(out, "the plan no longer fits")
+	out, err = l.try(l.create("shop")...)
+	if err == nil {
+		t.Fatal("PostgreSQL takes 3000000000 connections")
+	}
+	l.has(out, "with pave bind", "pave retry goes on with the module and the values of its plan", "pave undo")
+	run := strings.TrimSpace(l.pave("list", "runs", "--service", "shop", "--state", "stopped", "-o", "name"))
+	l.has(l.pave("bind", "staging", "database", "terraform", "--module", l.module, "--set", "connections=15", "--mirror", l.mirror),
+		"note: create service shop stopped and was planned before: pave retry goes on without this binding; to have it, pave undo "+run[:16])
+	since := "the binding of database in staging (connections 3000000000 -> 15) is another one since this was planned"
+	for _, again := range [][]string{{"retry", run}, l.create("shop")} {
+		out, err = l.try(again...)
+		if err == nil || l.there("shop") != "0 0" {
+			t.Errorf("%v took what no plan showed: %s", again, l.there("shop"))
+		}
+		l.has(out, since, "to have the new one, pave undo "+run[:16]+", then give the command again")
+	}
+	l.pave("undo", run, "--yes")
+	l.pave(l.create("shop")...)
+	l.live("shop")
+	if got := l.query(`SELECT rolconnlimit FROM pg_roles WHERE rolname = 'shop_staging'`); got != "15" {
+		t.Errorf("there are %s connections", got)
+	}
+	l.has(l.pave("doctor"), "module for database in staging "+l.module+": what is bound fits it")
+}
+
 // A backup holds the states, sealed: after a restore the service has the very database
 // that it had, and nothing is made anew.
 func TestRestore(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/pave-platform/pave"
 )
@@ -48,6 +49,15 @@ func (h *Host) Propose(ctx context.Context, name string, p pave.Proposal) (pave.
 	var made pull
 	in := map[string]string{"head": p.Branch, "base": p.Into, "title": p.Title, "body": p.Text}
 	err := h.call(ctx, http.MethodPost, h.repo(name, "pulls"), in, &made)
+	// A server knows a branch only some time after it took it.
+	for pause := 100 * time.Millisecond; pave.CodeOf(err) == pave.NotFound && pause < 5*time.Second; pause *= 2 {
+		select {
+		case <-ctx.Done():
+			return pave.Proposal{}, err
+		case <-time.After(pause):
+			err = h.call(ctx, http.MethodPost, h.repo(name, "pulls"), in, &made)
+		}
+	}
 	if pave.CodeOf(err) != pave.Conflict {
 		return made.plain(), err
 	}

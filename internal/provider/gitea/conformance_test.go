@@ -18,10 +18,11 @@ import (
 	fake "github.com/pave-platform/pave/test/githost/gitea"
 )
 
-type rendered struct{}
+// rendered is a template of these files and a README.
+type rendered struct{ files []git.File }
 
-func (rendered) Render(ctx context.Context, s resource.RepositorySpec) ([]git.File, error) {
-	return []git.File{{Path: "README.md", Mode: 0o644, Data: []byte("# " + string(s.Service) + "\n")}}, ctx.Err()
+func (r rendered) Render(ctx context.Context, s resource.RepositorySpec) ([]git.File, error) {
+	return append([]git.File{{Path: "README.md", Mode: 0o644, Data: []byte("# " + string(s.Service) + "\n")}}, r.files...), ctx.Err()
 }
 
 // vault opens the one secret there is.

@@ -27,6 +27,7 @@ type repository struct {
 	Empty         bool      `json:"empty"`
 	Language      string    `json:"language"`
 	Updated       time.Time `json:"updated_at"`
+	HasActions    bool      `json:"has_actions"` // here, and on the server
 }
 
 func (r repository) plain() githost.Repository {
@@ -37,7 +38,11 @@ func (r repository) plain() githost.Repository {
 	case r.Internal: // the organisation is: its repositories are for who is signed in
 		visibility = "internal"
 	}
-	return githost.Repository{ID: number(r.ID), Name: r.Name, Page: r.HTMLURL, Description: r.Description, Visibility: visibility,
+	pipelines := ""
+	if r.HasActions {
+		pipelines = r.HTMLURL + "/actions"
+	}
+	return githost.Repository{ID: number(r.ID), Name: r.Name, Page: r.HTMLURL, Pipelines: pipelines, Description: r.Description, Visibility: visibility,
 		Topics: r.Topics, DefaultBranch: r.DefaultBranch, Archived: r.Archived, Language: r.Language, Pushed: r.Updated}
 }
 
@@ -201,9 +206,14 @@ func (h *Host) Head(ctx context.Context, name, branch string) (string, error) {
 	return b.Commit.ID, err
 }
 
-// File is a file of a branch as it is.
+// File is a file of a branch as it is. It is asked for by its commit: where there is no such
+// branch, servers answer with the file of the default one.
 func (h *Host) File(ctx context.Context, name, branch, path string) ([]byte, error) {
-	at := h.repo(name, append([]string{"raw"}, strings.Split(path, "/")...)...) + "?" + url.Values{"ref": {branch}}.Encode()
+	commit, err := h.Head(ctx, name, branch)
+	if err != nil {
+		return nil, err
+	}
+	at := h.repo(name, append([]string{"raw"}, strings.Split(path, "/")...)...) + "?" + url.Values{"ref": {commit}}.Encode()
 	resp, data, err := h.send(ctx, http.MethodGet, at, nil)
 	switch {
 	case err != nil:

@@ -73,7 +73,7 @@ func (h *Host) Runs(ctx context.Context, name, commit string) ([]githost.Run, er
 			continue
 		}
 		out = append(out, githost.Run{ID: number(r.ID), Name: or(r.Path, r.Title), State: state(r.Status, r.Conclusion), Commit: r.HeadSHA, Branch: r.Branch,
-			URL: r.URL, Started: r.Started, Ended: ended(r)})
+			URL: r.URL, Started: happened(r.Started), Ended: ended(r)})
 	}
 	return out, nil
 }
@@ -93,17 +93,26 @@ func (h *Host) Jobs(ctx context.Context, name, id string) ([]githost.Job, error)
 	}
 	var out []githost.Job
 	for _, j := range all.Jobs {
-		out = append(out, githost.Job{Name: j.Name, State: state(j.Status, j.Conclusion), Started: j.Started, Ended: ended(j), URL: j.URL})
+		out = append(out, githost.Job{Name: j.Name, State: state(j.Status, j.Conclusion), Started: happened(j.Started), Ended: ended(j), URL: j.URL})
 	}
 	return out, nil
 }
 
 // ended is when a run ended: servers give running ones a time as well.
 func ended(r run) time.Time {
-	if r.Completed.Unix() <= 0 || !state(r.Status, r.Conclusion).Ended() {
+	if !state(r.Status, r.Conclusion).Ended() {
 		return time.Time{}
 	}
-	return r.Completed
+	return happened(r.Completed)
+}
+
+// happened is a time, and none where a server says 1970: what waits for a runner has begun
+// then.
+func happened(t time.Time) time.Time {
+	if t.Unix() <= 0 {
+		return time.Time{}
+	}
+	return t
 }
 
 // task is one job of a run, as older servers and Forgejo list them.
@@ -129,7 +138,7 @@ func (h *Host) allTasks(ctx context.Context, name string) ([]task, error) {
 }
 
 func (t task) job() githost.Job {
-	job := githost.Job{Name: t.Name, State: state(t.Status, ""), Started: t.Started, URL: t.URL}
+	job := githost.Job{Name: t.Name, State: state(t.Status, ""), Started: happened(t.Started), URL: t.URL}
 	if job.State.Ended() {
 		job.Ended = t.Updated
 	}
@@ -151,7 +160,7 @@ func (h *Host) tasks(ctx context.Context, name, commit string) ([]githost.Run, e
 		i, known := at[t.Number]
 		if !known {
 			i, at[t.Number] = len(out), len(out)
-			out = append(out, githost.Run{ID: number(t.Number), Name: t.Workflow, Commit: t.HeadSHA, Branch: t.Branch, URL: t.URL, Started: t.Started, State: pave.RunDone})
+			out = append(out, githost.Run{ID: number(t.Number), Name: t.Workflow, Commit: t.HeadSHA, Branch: t.Branch, URL: t.URL, Started: happened(t.Started), State: pave.RunDone})
 		}
 		job := t.job()
 		out[i].State = worse(out[i].State, job.State)

@@ -140,8 +140,8 @@ func TestStatusAndRuns(t *testing.T) {
 	if len(seen.Statuses) != 1 || seen.Statuses[0]["context"] != "pave/pipeline" || len([]rune(seen.Statuses[0]["description"].(string))) != 140 {
 		t.Errorf("statuses %v", seen.Statuses)
 	}
-	rig.hub.AddRun(r.ExternalID, "ci", head, "completed", "failure")
 	rig.hub.AddRun(r.ExternalID, "deploy", head, "in_progress", nil)
+	rig.hub.AddRun(r.ExternalID, "ci", head, "completed", "failure")
 	rig.hub.AddRun(r.ExternalID, "lint", strings.Repeat("1", 40), "completed", "success")
 	checks, err := rig.Checks(t.Context(), r, head, true)
 	if err != nil || len(checks) != 2 || checks[0].Name != "ci" || checks[0].State != pave.CheckFailure || checks[1].State != pave.CheckPending {

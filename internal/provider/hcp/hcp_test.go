@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/hashicorp/go-tfe"
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/provider/terraform"
 	"github.com/pave-platform/pave/internal/resource"
@@ -90,6 +92,20 @@ func (g *rig) fresh() resource.Resource {
 	id := pave.NewID("res")
 	return g.with(resource.Resource{ID: id, Ref: pave.Ref{Kind: pave.KindDatabase, Env: "staging", Service: "shop", Name: "shop"},
 		ExternalID: "shop_" + strings.ToLower(id[len(id)-10:])}, 20)
+}
+
+// A secret for an input with parts is written in the language of Terraform there as here,
+// one for a text is that text.
+func TestSecretInputs(t *testing.T) {
+	t.Parallel()
+	main := `variable "hosts" { type = list(string) }` + "\n" + `variable "key" { type = string }` + "\n" + `variable "any" {}`
+	c := client{d: &Driver{Files: func(string) (fs.FS, error) { return fstest.MapFS{"main.tf": {Data: []byte(main)}}, nil }},
+		secrets: map[string]pave.Secret{"TF_VAR_hosts": pave.NewSecret(`["a"]`), "TF_VAR_key": pave.NewSecret("${x"), "TF_VAR_any": pave.NewSecret("[1]"), "KEY": pave.NewSecret("[1]")}}
+	want := map[string]variable{"terraform hosts": {tfe.CategoryTerraform, `["a"]`, true, true}, "terraform key": {tfe.CategoryTerraform, "${x", false, true},
+		"terraform any": {tfe.CategoryTerraform, "[1]", false, true}, "env KEY": {tfe.CategoryEnv, "[1]", false, true}}
+	if got := c.wanted(); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
 }
 
 // The suite of all drivers. What is foreign is known only once it is applied.

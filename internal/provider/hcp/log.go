@@ -45,6 +45,9 @@ func (c *client) broken(ctx context.Context, run *tfe.Run) error {
 	if len(lines) == 0 {
 		return pave.Errorf(pave.Invalid, "HCP Terraform: run %s failed", run.ID).WithHint("%s says why; a run that stopped goes on with pave retry", c.page(run.ID))
 	}
+	if run.PlanOnly {
+		what = "look"
+	}
 	why := terraform.Explain(what, lines)
 	code := pave.Invalid
 	if pave.CodeOf(why) == pave.Conflict {

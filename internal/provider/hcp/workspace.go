@@ -60,6 +60,7 @@ type variable struct {
 // wanted are the variables of the workspace by category and name.
 func (c *client) wanted() map[string]variable {
 	out := map[string]variable{}
+	written := c.written()
 	for name, value := range c.order.Inputs {
 		v := variable{category: tfe.CategoryTerraform}
 		if text, ok := value.(string); ok {
@@ -71,12 +72,23 @@ func (c *client) wanted() map[string]variable {
 	}
 	for name, value := range c.secrets {
 		if input, ok := strings.CutPrefix(name, "TF_VAR_"); ok {
-			out["terraform "+input] = variable{tfe.CategoryTerraform, value.Reveal(), false, true}
+			out["terraform "+input] = variable{tfe.CategoryTerraform, value.Reveal(), written[input], true}
 		} else if name != terraform.TokenVariable {
 			out["env "+name] = variable{tfe.CategoryEnv, value.Reveal(), false, true}
 		}
 	}
 	return out
+}
+
+// written are the inputs whose values are written in the language of Terraform: as the
+// program reads them from its environment, where it runs here. A module that is not kept any
+// more has none: what it takes to destroy was given to the workspace before.
+func (c *client) written() map[string]bool {
+	files, err := c.d.Files(c.order.Module.Digest)
+	if err != nil {
+		return nil
+	}
+	return terraform.Written(files)
 }
 
 // secretsOnly are the variables that a run cannot be given by itself.

@@ -16,6 +16,7 @@ import (
 type iface struct {
 	Inputs  []pave.ModuleInput
 	Outputs []pave.ModuleOutput
+	vars    map[string]variable // by input
 }
 
 // schema is the part of a module's files that is read. Other blocks are left alone.
@@ -23,7 +24,7 @@ var schema = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "variable", 
 
 // inspect reads variables and outputs from the files of a module's first folder.
 func inspect(files fs.FS) (iface, error) {
-	var out iface
+	out := iface{vars: map[string]variable{}}
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return out, diskError(err)
@@ -76,42 +77,50 @@ func broken(diags hcl.Diagnostics) error {
 
 func (i *iface) add(b *hcl.Block, source []byte) {
 	content, _, _ := b.Body.PartialContent(&hcl.BodySchema{ // what else is in it is terraform's to judge
-		Attributes: []hcl.AttributeSchema{{Name: "description"}, {Name: "type"}, {Name: "default"}, {Name: "sensitive"}, {Name: "ephemeral"}},
+		Attributes: []hcl.AttributeSchema{{Name: "description"}, {Name: "type"}, {Name: "default"}, {Name: "sensitive"}, {Name: "ephemeral"}, {Name: "nullable"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "validation"}}})
 	attrs := content.Attributes
 	if b.Type == "output" {
-		i.Outputs = append(i.Outputs, pave.ModuleOutput{Name: b.Labels[0], Description: textOf(attrs["description"]), Sensitive: yes(attrs["sensitive"])})
+		i.Outputs = append(i.Outputs, pave.ModuleOutput{Name: b.Labels[0], Description: textOf(exprOf(attrs["description"])), Sensitive: yes(attrs["sensitive"])})
 		return
 	}
-	in := pave.ModuleInput{Name: b.Labels[0], Description: textOf(attrs["description"]), Sensitive: yes(attrs["sensitive"]),
+	in := pave.ModuleInput{Name: b.Labels[0], Description: textOf(exprOf(attrs["description"])), Sensitive: yes(attrs["sensitive"]),
 		Required: attrs["default"] == nil}
 	if t := attrs["type"]; t != nil {
-		in.Type = strings.Join(strings.Fields(string(t.Expr.Range().SliceBytes(source))), " ")
+		in.Type = strings.Trim(strings.Join(strings.Fields(string(t.Expr.Range().SliceBytes(source))), " "), `"`)
 	}
-	for _, v := range content.Blocks {
-		rules, _, _ := v.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "error_message"}}})
-		if text := textOf(rules.Attributes["error_message"]); text != "" {
+	v := variableOf(content)
+	for _, r := range v.rules {
+		if text := textOf(r.message); text != "" {
 			in.Rules = append(in.Rules, text)
 		}
 	}
+	i.vars[in.Name] = v
 	i.Inputs = append(i.Inputs, in)
 }
 
-// textOf is the text of an attribute that needs nothing else to be known.
-func textOf(a *hcl.Attribute) string {
-	if a == nil {
+// textOf is the text of an expression that needs nothing else to be known.
+func textOf(e hcl.Expression) string {
+	if e == nil || !modest(e) {
 		return ""
 	}
-	v, diags := a.Expr.Value(nil)
+	v, diags := e.Value(nil)
 	if diags.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
 		return ""
 	}
 	return v.AsString()
 }
 
-func yes(a *hcl.Attribute) bool {
+func exprOf(a *hcl.Attribute) hcl.Expression {
 	if a == nil {
-		return false
+		return nil
+	}
+	return a.Expr
+}
+
+func yes(a *hcl.Attribute) bool {
+	if a == nil || !modest(a.Expr) {
+		return a != nil
 	}
 	v, diags := a.Expr.Value(nil)
 	return diags.HasErrors() || v.IsKnown() && !v.IsNull() && v.Type() == cty.Bool && v.True()

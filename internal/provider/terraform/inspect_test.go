@@ -22,14 +22,14 @@ func TestInspect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, found, lacks, err := resolve(found, pave.KindDatabase, pave.BindRequest{Set: map[string]string{"connections": "15"}}, nil)
-	if err != nil || len(lacks) > 0 {
-		t.Fatal(err, lacks)
+	x := resolve(found, pave.KindDatabase, pave.BindRequest{Set: map[string]string{"connections": "15"}}, nil)
+	if err := x.unfit(); err != nil || len(x.notes) > 0 {
+		t.Fatal(err, x.notes)
 	}
 	want := pave.Module{Set: map[string]any{"connections": float64(15)},
 		Fill:    map[string]string{"name": "name", "pave_id": "id", "environment": "environment", "tags": "tags"},
 		Outputs: map[string]string{"host": "address", "port": "port", "name": "database", "user": "username", "password": "password"}}
-	if diff := cmp.Diff(want, m); diff != "" {
+	if diff := cmp.Diff(want, x.m); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(pave.ModuleInput{Name: "connections", Type: "number", Description: "at the same time; -1 is any number",
@@ -61,10 +61,7 @@ func TestRefused(t *testing.T) {
 	} {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(c.main)}})
 		if err == nil {
-			var lacks []pave.Missing
-			if _, _, lacks, err = resolve(found, pave.KindDatabase, c.r, nil); len(lacks) > 0 {
-				err = pave.Errorf(pave.Invalid, "%s", lacks[0].What).WithHint("%s", lacks[0].How)
-			}
+			err = resolve(found, pave.KindDatabase, c.r, nil).unfit()
 		}
 		want := strings.Replace(c.want, "neither", "no output of the module is a url or a host", 1)
 		if pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), want) || pave.HintOf(err) == "" || strings.Contains(err.Error(), "pvcnry") {
@@ -125,13 +122,25 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// A run keeps what it was planned with: what is wrong with a binding is not mended by a retry.
+func TestExplainWay(t *testing.T) {
+	t.Parallel()
+	said := []string{"Error: Invalid value for variable"}
+	for what, retry := range map[string]bool{"look": false, "plan": true, "apply": true} {
+		hint := pave.HintOf(explain(what, "", said))
+		if !strings.Contains(hint, "pave bind") || strings.Contains(hint, "then pave retry") || strings.Contains(hint, "pave undo") != retry {
+			t.Errorf("%s: %s", what, hint)
+		}
+	}
+}
+
 func FuzzInspect(f *testing.F) {
 	f.Add(`variable "a" { type = string }`)
 	f.Add(`output "url" { value = "${var.a}" }`)
 	f.Fuzz(func(t *testing.T, text string) {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(text)}})
 		if err == nil {
-			_, _, _, err = resolve(found, pave.KindDatabase, pave.BindRequest{}, nil)
+			err = joined(resolve(found, pave.KindDatabase, pave.BindRequest{}, nil).wrong)
 		}
 		if err != nil && pave.CodeOf(err) != pave.Invalid {
 			t.Error(err)
@@ -195,12 +204,13 @@ func TestShipped(t *testing.T) {
 			}
 		}
 		r.Set = set[m.Name]
-		kept, _, _, err := d.Keep(t.Context(), m.Kind, r, nil)
-		if err != nil || kept.Fill["pave_id"] != "id" {
+		kept, err := d.Keep(t.Context(), m.Kind, r, nil)
+		if err != nil || kept.Binding.Module.Fill["pave_id"] != "id" {
 			t.Errorf("%s: %+v, %v", m.Name, kept, err)
+			continue
 		}
-		if again, _, _, err := d.Keep(t.Context(), m.Kind, r, nil); err != nil || again.Digest != kept.Digest {
-			t.Errorf("%s: the digest is %s, then %s, %v", m.Name, kept.Digest, again.Digest, err)
+		if again, err := d.Keep(t.Context(), m.Kind, r, nil); err != nil || again.Binding.Module.Digest != kept.Binding.Module.Digest {
+			t.Errorf("%s: the digest is %s, then %s, %v", m.Name, kept.Binding.Module.Digest, again.Binding.Module.Digest, err)
 		}
 		engineOf(t, m)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pave-platform/pave"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // usualInputs are the names by which modules call what pave fills.
@@ -38,90 +39,181 @@ var words = []struct {
 // fillWords are pave's words for inputs.
 var fillWords = []string{pave.FillName, pave.FillID, pave.FillService, pave.FillTeam, pave.FillEnvironment, pave.FillEngine, pave.FillEngineAWS, pave.FillTags}
 
-// resolve says of each input where it comes from and of each output what it is for, and
-// what a binding lacks. secrets are the variables that terraform will see.
-func resolve(i iface, kind string, r pave.BindRequest, secrets []string) (pave.Module, iface, []pave.Missing, error) {
-	m := pave.Module{Set: map[string]any{}, Fill: map[string]string{}, Outputs: map[string]string{}, Mirror: r.Mirror}
-	lacks := []pave.Missing{}
-	if err := known(i, r); err != nil {
-		return m, i, lacks, err
-	}
-	for n := range i.Inputs {
-		in := &i.Inputs[n]
-		value, set := r.Set[in.Name]
-		word, fill := r.Fill[in.Name]
-		usual, named := usualInputs[in.Name]
-		switch {
-		case slices.Contains(secrets, "TF_VAR_"+in.Name):
-			in.From = "secret"
-		case set && in.Sensitive:
-			return m, i, lacks, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
-				WithHint("--secret TF_VAR_%s reads it from stdin", in.Name)
-		case set:
-			in.From, m.Set[in.Name] = "set", typed(in.Type, value)
-		case fill || named:
-			if !fill {
-				word = usual
-			}
-			in.From, m.Fill[in.Name] = word, word
-		case in.Required:
-			in.From = "missing"
-			hint := fmt.Sprintf("--set %s=VALUE, or --fill %[1]s=WORD with one of %s", in.Name, strings.Join(fillWords, ", "))
-			if in.Sensitive {
-				hint = fmt.Sprintf("--secret TF_VAR_%s reads it from stdin", in.Name)
-			}
-			lacks = append(lacks, pave.Missing{What: fmt.Sprintf("set: input %s has no default, and nothing fills it", in.Name), How: hint})
-		default:
-			in.From = "default"
-		}
-	}
-	return m, i, append(lacks, mapOutputs(&m, &i, kind, r)...), nil
+// A resolution says of each input where it comes from and of each output what it is for,
+// and what a binding lacks or has wrong.
+type resolution struct {
+	m     pave.Module
+	i     iface
+	lacks []pave.Missing
+	wrong []*pave.Error
+	notes []string // what a plan alone can judge
 }
 
-// known refuses inputs, words and outputs that there are not.
-func known(i iface, r pave.BindRequest) error {
+// resolve holds what a binding says against its module. secrets are the variables that
+// terraform will see; the values of those that are new are in the request.
+func resolve(i iface, kind string, r pave.BindRequest, secrets []string) resolution {
+	x := resolution{i: i, lacks: []pave.Missing{}, m: pave.Module{Set: map[string]any{}, Fill: map[string]string{}, Outputs: map[string]string{}, Mirror: r.Mirror}}
+	x.known(r)
+	for n := range i.Inputs {
+		x.input(&i.Inputs[n], r, slices.Contains(secrets, inputPrefix+i.Inputs[n].Name))
+	}
+	x.lacks = append(x.lacks, mapOutputs(&x.m, &x.i, kind, r)...)
+	return x
+}
+
+// inputPrefix begins the name of a variable that gives an input.
+const inputPrefix = "TF_VAR_"
+
+func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool) {
+	v := x.i.vars[in.Name]
+	value, set := r.Set[in.Name]
+	word, fill := r.Fill[in.Name]
+	usual := usualInputs[in.Name]
+	switch {
+	case set && secret:
+		x.fault("set", value, "is for an input that is given as a secret", "leave --set %s out; --secret %s%[1]s gives it another value, pave unbind forgets the one it has", in.Name, inputPrefix)
+	case set && fill:
+		x.fault("set", value, "is for an input that pave is to fill with "+word, "--set %s=..., or --fill %[1]s=%[2]s", in.Name, word)
+	case set && in.Sensitive:
+		x.wrong = append(x.wrong, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
+			WithHint("--secret %s%s reads it from stdin", inputPrefix, in.Name))
+	case secret:
+		in.From = "secret"
+		x.secret(in.Name, v, r.Secrets[inputPrefix+in.Name])
+	case set:
+		in.From, x.m.Set[in.Name] = "set", v.typed(in.Type, value)
+		x.set(in.Name, v, value, r.Source)
+	case fill && !v.takes(word):
+		x.fault("fill", word, fmt.Sprintf("is not what input %s takes, which is a %s", in.Name, typeName(v.typ)), "%s", v.flag(in.Name))
+	case fill || usual != "" && v.takes(usual):
+		if !fill {
+			word = usual
+		}
+		in.From, x.m.Fill[in.Name] = word, word
+	case in.Required:
+		in.From = "missing"
+		hint := v.flag(in.Name)
+		if words := slices.DeleteFunc(slices.Clone(fillWords), func(word string) bool { return !v.takes(word) }); len(words) > 0 {
+			hint += fmt.Sprintf(", or --fill %s=WORD with one of %s", in.Name, strings.Join(words, ", "))
+		}
+		if in.Sensitive {
+			hint = fmt.Sprintf("--secret %s%s reads it from stdin", inputPrefix, in.Name)
+		}
+		x.lacks = append(x.lacks, pave.Missing{What: fmt.Sprintf("set: input %s has no default, and nothing fills it", in.Name), How: hint})
+	default:
+		in.From = "default"
+		x.fallback(in, v)
+	}
+}
+
+// fallback judges the default of an input: a module may have one that its own rules refuse,
+// so that another value has to be given.
+func (x *resolution) fallback(in *pave.ModuleInput, v variable) {
+	if len(v.rules) == 0 || !modest(v.fallback) {
+		return
+	}
+	value, diags := v.fallback.Value(nil)
+	if diags.HasErrors() || value.IsNull() {
+		return // a plan says what it thinks of it
+	}
+	if why, _ := v.judge(in.Name, value, true); why != "" {
+		in.From = "missing"
+		x.lacks = append(x.lacks, pave.Missing{What: fmt.Sprintf("set: input %s has a default %s", in.Name, why), How: v.flag(in.Name)})
+	}
+}
+
+// set judges the value of an input.
+func (x *resolution) set(name string, v variable, text, source string) {
+	value, err := valueOf(x.m.Set[name])
+	if err != nil {
+		return // terraform may read it
+	}
+	why, left := v.judge(name, value, false)
+	x.notes = append(x.notes, left...)
+	if why != "" {
+		e := pave.BadField("set", text, "for input "+name+", "+why, fmt.Sprintf("%s; pave add module %s shows its inputs and their rules", v.flag(name), source))
+		x.wrong = append(x.wrong, e)
+	}
+}
+
+// secret judges a value that nobody is shown. One that was given long ago is not looked at.
+func (x *resolution) secret(name string, v variable, given pave.Secret) {
+	if given.IsZero() {
+		return
+	}
+	why := "which is no " + typeName(v.typ)
+	if value, ok := v.literalOf(given.Reveal()); ok {
+		var left []string
+		why, left = v.judge(name, value, true)
+		x.notes = append(x.notes, left...)
+	}
+	if why != "" {
+		x.fault("secret", inputPrefix+name, "has a value "+why, "--secret-file %s%s=FILE, with %s in it", inputPrefix, name, v.example())
+	}
+}
+
+func (x *resolution) fault(field, value, rule, hint string, args ...any) {
+	x.wrong = append(x.wrong, pave.BadField(field, value, rule, fmt.Sprintf(hint, args...)))
+}
+
+// joined is all that is wrong, in one error. A way on that is that of several is told once.
+func joined(wrong []*pave.Error) error {
+	if len(wrong) == 0 {
+		return nil
+	}
+	all := &pave.Error{Code: pave.Invalid}
+	var what, ways []string
+	for _, e := range wrong {
+		what = append(what, e.Message)
+		all.Fields = append(all.Fields, e.Fields...)
+		for _, way := range strings.Split(e.Hint, "; ") {
+			if !slices.Contains(ways, way) {
+				ways = append(ways, way)
+			}
+		}
+	}
+	all.Message, all.Hint = strings.Join(what, "; "), strings.Join(ways, "; ")
+	return all
+}
+
+// known finds inputs, words and outputs that there are not.
+func (x *resolution) known(r pave.BindRequest) {
 	var inputs, outputs, targets []string
-	for _, in := range i.Inputs {
+	for _, in := range x.i.Inputs {
 		inputs = append(inputs, in.Name)
 	}
-	for _, o := range i.Outputs {
+	for _, o := range x.i.Outputs {
 		outputs = append(outputs, o.Name)
 	}
 	for _, w := range words {
 		targets = append(targets, w.word)
 	}
-	one := func(field, value string, all []string, what string) error {
+	one := func(field, value string, all []string, what string) {
 		if slices.Contains(all, value) {
-			return nil
+			return
 		}
 		hint := "one of " + strings.Join(all, ", ")
 		if near := pave.DidYouMean(value, all); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		return pave.BadField(field, value, what, hint)
+		x.wrong = append(x.wrong, pave.BadField(field, value, what, hint))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Set)) {
-		if err := one("set", name, inputs, "is no input of the module"); err != nil {
-			return err
+		one("set", name, inputs, "is no input of the module")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) { // terraform would pass over it in silence
+		if input, ok := strings.CutPrefix(name, inputPrefix); ok {
+			one("secret", input, inputs, "is no input of the module")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Fill)) {
-		if err := one("fill", name, inputs, "is no input of the module"); err != nil {
-			return err
-		}
-		if err := one("fill", r.Fill[name], fillWords, "is not what pave can fill in"); err != nil {
-			return err
-		}
+		one("fill", name, inputs, "is no input of the module")
+		one("fill", r.Fill[name], fillWords, "is not what pave can fill in")
 	}
 	for _, word := range slices.Sorted(maps.Keys(r.Outputs)) {
-		if err := one("map", word, targets, "is nothing that an output can be"); err != nil {
-			return err
-		}
-		if err := one("map", r.Outputs[word], outputs, "is no output of the module"); err != nil {
-			return err
-		}
+		one("map", word, targets, "is nothing that an output can be")
+		one("map", r.Outputs[word], outputs, "is no output of the module")
 	}
-	return nil
 }
 
 // mapOutputs finds what each word stands for, and says what is missing for an address.
@@ -159,11 +251,11 @@ func mapOutputs(m *pave.Module, i *iface, kind string, r pave.BindRequest) []pav
 	return nil
 }
 
-// typed makes of a text what the type of its input asks for. Terraform judges it.
-func typed(kind, value string) any {
-	var v any
-	if kind == "string" || kind == "" || json.Unmarshal([]byte(value), &v) != nil {
-		return value
+// typed makes of a text what the type of its input asks for.
+func (v variable) typed(written, text string) any {
+	var out any
+	if written == "" || v.typ == cty.String || json.Unmarshal([]byte(text), &out) != nil {
+		return text
 	}
-	return v
+	return out
 }

@@ -222,8 +222,9 @@ func explain(what, reason string, lines []string) error {
 			break
 		}
 	}
-	if what == "look" {
-		what = "plan"
+	mend := "mend the module or the binding with pave bind, then pave undo and the command again: pave retry goes on with the module and the values of its plan"
+	if what == "look" { // for people: no run has stopped
+		what, mend = "plan", "mend the module or the binding with pave bind, then give the command again"
 	}
 	message = fmt.Sprintf("terraform %s: %s", what, short(message, 500))
 	all := strings.Join(lines, "\n")
@@ -239,7 +240,7 @@ func explain(what, reason string, lines []string) error {
 	if strings.Contains(all, "already exists") {
 		return pave.Errorf(pave.Conflict, "%s", message).WithHint("rename or remove what is there, then pave retry")
 	}
-	return pave.Errorf(pave.Invalid, "%s", message).WithHint("mend the module or the binding (pave bind), then pave retry")
+	return pave.Errorf(pave.Invalid, "%s", message).WithHint("%s", mend)
 }
 
 // holder says who has a lock, where terraform says it.

@@ -1,11 +1,13 @@
 package terraform
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/resource"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // HCP is the provider by which HCP Terraform runs the modules, and TokenVariable what it
@@ -30,6 +32,20 @@ func OrderOf(r resource.Resource) (Order, error) {
 		return Order{}, err
 	}
 	return Order{Module: s.Module, Inputs: values(r, s), Imports: importBlocks(r, s.Module), spec: s}, nil
+}
+
+// Written are the inputs of a module that have parts: their values are read as terraform's
+// language, those of the others as they are.
+func Written(files fs.FS) map[string]bool {
+	found, err := inspect(files)
+	if err != nil {
+		return nil
+	}
+	out := map[string]bool{}
+	for name, v := range found.vars {
+		out[name] = !v.typ.IsPrimitiveType() && v.typ != cty.DynamicPseudoType
+	}
+	return out
 }
 
 // State tells what the module gave out.

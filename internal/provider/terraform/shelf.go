@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,41 +21,39 @@ const (
 
 // Keep keeps the module of a request and says how a binding would use it. Secrets are
 // the names of variables that terraform will see.
-func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Module, []pave.ModuleInput, []pave.ModuleOutput, error) {
+func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Bound, error) {
 	from, err := d.bring(ctx, r)
 	if err != nil {
-		return pave.Module{}, nil, nil, err
+		return pave.Bound{}, err
 	}
 	if is := from.info.Kind; is != "" && is != kind {
-		return pave.Module{}, nil, nil, pave.BadField("module", r.Source, "makes a "+is, "pave bind ENVIRONMENT "+is+" terraform --module "+r.Source)
+		return pave.Bound{}, pave.BadField("module", r.Source, "makes a "+is, "pave bind ENVIRONMENT "+is+" terraform --module "+r.Source)
 	}
 	backend, r, err := backendOf(r)
 	if err != nil {
-		return pave.Module{}, nil, nil, err
+		return pave.Bound{}, err
 	}
-	m, found, lacks, err := resolve(from.iface, kind, r, secrets)
-	if err == nil && len(lacks) > 0 {
-		err = pave.Errorf(pave.Invalid, "%s", lacks[0].What).WithHint("%s", lacks[0].How)
+	x := resolve(from.iface, kind, r, secrets)
+	if err := x.unfit(); err != nil {
+		return pave.Bound{}, err
 	}
-	if err != nil {
-		return m, nil, nil, err
-	}
+	m := x.m
 	if m.Mirror != "" {
 		if info, err := os.Stat(m.Mirror); err != nil || !info.IsDir() || !filepath.IsAbs(m.Mirror) {
-			return m, nil, nil, pave.BadField("mirror", m.Mirror, "is not a folder of this machine with an absolute path", "--mirror /srv/terraform")
+			return pave.Bound{}, pave.BadField("mirror", m.Mirror, "is not a folder of this machine with an absolute path", "--mirror /srv/terraform")
 		}
 	}
 	m.Backend = backend
 	if r.Provider == HCP && !slices.Contains(secrets, TokenVariable) {
-		return m, nil, nil, pave.Errorf(pave.Invalid, "secret: HCP Terraform has to know who calls").WithHint("--secret-file %s=./token, a token that may manage workspaces", TokenVariable)
+		return pave.Bound{}, pave.Errorf(pave.Invalid, "secret: HCP Terraform has to know who calls").WithHint("--secret-file %s=./token, a token that may manage workspaces", TokenVariable)
 	}
 	if m.Import = r.Import; len(m.Import) > 0 {
 		if err := checkImports(m.Import); err != nil {
-			return m, nil, nil, err
+			return pave.Bound{}, err
 		}
 	}
 	m.Digest, m.Source, m.Commit = from.digest, from.source, from.commit
-	return m, found.Inputs, found.Outputs, d.keep(m.Digest, from.archive)
+	return pave.Bound{Binding: pave.Binding{Kind: kind, Provider: r.Provider, Module: &m}, Inputs: x.i.Inputs, Outputs: x.i.Outputs, Notes: x.notes}, d.keep(m.Digest, from.archive)
 }
 
 // Read says what the module of a request asks for, what pave would fill, and what a
@@ -69,9 +68,9 @@ func (d *Driver) Read(ctx context.Context, kind string, r pave.BindRequest) (pav
 	}
 	out := pave.ModuleReading{ModuleInfo: from.info, Commit: from.commit, Digest: from.digest, Readme: from.readme}
 	out.Kind = kind
-	_, found, lacks, err := resolve(from.iface, kind, r, nil)
-	out.Inputs, out.Outputs, out.Missing = found.Inputs, found.Outputs, lacks
-	return out, err
+	x := resolve(from.iface, kind, r, slices.Sorted(maps.Keys(r.Secrets)))
+	out.Inputs, out.Outputs, out.Missing = x.i.Inputs, x.i.Outputs, x.lacks
+	return out, joined(x.wrong)
 }
 
 // keep writes the archive of a module, unless it is there.

@@ -285,10 +285,11 @@ resource "terraform_data" "x" {
 }
 output "url" { value = "postgres://x" }
 `
-	m, _, _, err := g.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Source: "test", Archive: zipped(t, fstest.MapFS{"main.tf": {Data: []byte(main)}})}, []string{"TF_VAR_token"})
+	kept, err := g.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Source: "test", Archive: zipped(t, fstest.MapFS{"main.tf": {Data: []byte(main)}})}, []string{"TF_VAR_token"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := *kept.Binding.Module
 	m.Secrets = map[string]string{"TF_VAR_token": "token"}
 	r := with(g.fresh(), m)
 	r.Job = "run_1.database"

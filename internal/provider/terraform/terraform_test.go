@@ -105,10 +105,11 @@ func (g *rig) fault(t *testing.T, text string) {
 
 func (g *rig) keep(t *testing.T, mirror string) pave.Module {
 	t.Helper()
-	m, _, _, err := g.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Source: "test", Archive: zipped(t, os.DirFS(module)), Mirror: mirror}, nil)
+	kept, err := g.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Source: "test", Archive: zipped(t, os.DirFS(module)), Mirror: mirror}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := *kept.Binding.Module
 	m.Secrets = map[string]string{"PAVETEST_URL": "url", "PAVETEST_FAULTS": "faults"}
 	return m
 }

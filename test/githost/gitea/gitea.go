@@ -30,6 +30,7 @@ type Server struct {
 	Org     string
 	Token   string // of a user who owns the organisation
 	Version string
+	Actions bool // are switched on
 
 	dir string
 	git *git.Handler
@@ -52,7 +53,7 @@ type User struct {
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{Org: "acme", Token: "pvcnry-gitea-token", Version: "1.26.0", dir: t.TempDir(),
+	s := &Server{Org: "acme", Token: "pvcnry-gitea-token", Version: "1.26.0", Actions: true, dir: t.TempDir(),
 		users: map[string]User{}, repos: map[string]*repo{}, moved: map[string]string{}}
 	s.users[s.Token] = User{Login: "ann", Create: true}
 	s.teams = []*team{{ID: s.id(), Name: "Owners", Permission: "owner", All: true}}

@@ -248,16 +248,19 @@ func (s *Server) runs(query url.Values, r *repo, path []string) (int, any, error
 		if sha := query.Get("head_sha"); sha != "" && sha != u.SHA || len(path) > 1 && path[1] != strconv.FormatInt(u.ID, 10) {
 			continue
 		}
-		ended := any(u.At)
+		began, ended := any(u.At), any(u.At)
 		if u.Conclusion == "" {
 			ended = "0001-01-01T00:00:00Z"
 		}
-		one := map[string]any{"id": u.ID, "head_sha": u.SHA, "head_branch": r.branch, "html_url": s.URL, "url": s.URL, "started_at": u.At, "completed_at": ended,
+		if u.Status == "queued" {
+			began = "1970-01-01T00:00:00Z"
+		}
+		one := map[string]any{"id": u.ID, "head_sha": u.SHA, "head_branch": r.branch, "html_url": s.URL, "url": s.URL, "started_at": began, "completed_at": ended,
 			"status": u.Status, "conclusion": u.Conclusion}
 		switch {
 		case old:
 			one = map[string]any{"id": u.ID, "name": "test", "run_number": u.ID, "head_sha": u.SHA, "head_branch": r.branch, "workflow_id": u.Workflow,
-				"status": u.Conclusion, "url": s.URL, "run_started_at": u.At, "updated_at": u.At, "created_at": u.At, "display_title": "x", "event": "push"}
+				"status": u.Conclusion, "url": s.URL, "run_started_at": began, "updated_at": u.At, "created_at": u.At, "display_title": "x", "event": "push"}
 		case len(path) > 2:
 			one["name"], one["run_id"] = "test", u.ID
 		default:

@@ -35,7 +35,8 @@ func (s *Server) World() World { return World{s.URL, s.Org, s.Token} }
 // Real starts a real Gitea, with an empty organisation, that ends with the test. The
 // program is that of PAVE_TEST_GITEA; with "build" it is built of its module, which takes
 // some minutes of two cores, and kept in the user's cache. Without, the test is skipped.
-func Real(t testing.TB) World {
+// Settings are lines of its configuration, which win over those it has otherwise.
+func Real(t testing.TB, settings ...string) World {
 	t.Helper()
 	program := os.Getenv("PAVE_TEST_GITEA")
 	switch program {
@@ -48,7 +49,7 @@ func Real(t testing.TB) World {
 	dir := t.TempDir()
 	port := freePort(t)
 	config := filepath.Join(dir, "app.ini")
-	if err := os.WriteFile(config, []byte(configuration(dir, root, port)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(configuration(dir, root, port)+strings.Join(settings, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(args ...string) string {

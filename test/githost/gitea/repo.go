@@ -1,8 +1,10 @@
 package gitea
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -52,8 +54,9 @@ type run struct {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
-	topicPattern = regexp.MustCompile(`^[a-z0-9][-.a-z0-9]{0,34}$`)
+	namePattern   = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
+	commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	topicPattern  = regexp.MustCompile(`^[a-z0-9][-.a-z0-9]{0,34}$`)
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -176,9 +179,42 @@ func (r *repo) heads() map[string]string {
 	return heads
 }
 
-// file is one of a branch, as it is.
-func (r *repo) file(branch, path string) (int, any, error) {
-	tree, err := git.FS(context.Background(), r.dir, r.heads()[branch])
+// Workflows are the files that the server would run for what main of a repository holds:
+// those in the first of its folders that is there, however deep. Forgejo has one more.
+func (s *Server) Workflows(name string) ([]string, error) {
+	r := &repo{dir: s.Dir(name)}
+	tree, err := git.FS(s.context(), r.dir, r.heads()["main"])
+	if err != nil || !s.Actions {
+		return nil, err
+	}
+	folders := []string{".gitea/workflows", ".github/workflows"}
+	if strings.Contains(s.Version, "+gitea-") {
+		folders = slices.Insert(folders, 0, ".forgejo/workflows")
+	}
+	for _, dir := range folders {
+		var out []string
+		err := fs.WalkDir(tree, dir, func(file string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && (strings.HasSuffix(file, ".yml") || strings.HasSuffix(file, ".yaml")) {
+				out = append(out, file)
+			}
+			return err
+		})
+		if !errors.Is(err, fs.ErrNotExist) {
+			return out, err
+		}
+	}
+	return nil, nil
+}
+
+// file is one of a branch or a commit, as it is; where neither is there, of the default
+// branch, as real ones have it.
+func (r *repo) file(ref, path string) (int, any, error) {
+	heads := r.heads()
+	commit := cmp.Or(heads[ref], heads[r.branch])
+	if commitPattern.MatchString(ref) {
+		commit = ref
+	}
+	tree, err := git.FS(context.Background(), r.dir, commit)
 	if err != nil {
 		return 0, nil, notFound
 	}
@@ -213,6 +249,7 @@ func (r *repo) json(s *Server) map[string]any {
 	for _, key := range []string{"ignore_whitespace_conflicts", "allow_manual_merge", "autodetect_manual_merge", "default_delete_branch_after_merge"} {
 		out[key] = false
 	}
+	out["has_actions"] = s.Actions
 	return out
 }
 

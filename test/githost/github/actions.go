@@ -65,7 +65,7 @@ func (s *Server) actions(mux *http.ServeMux) {
 	s.variables(mux, at)
 	s.on(mux, "GET "+at+"/actions/runs", "actions", func(r *http.Request, repo *repository) answer {
 		var all []any
-		for _, run := range repo.runs {
+		for _, run := range slices.Backward(repo.runs) { // the newest first
 			if sha := r.URL.Query().Get("head_sha"); sha == "" || run["head_sha"] == sha {
 				all = append(all, run)
 			}

@@ -1,0 +1,74 @@
+package terraform
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pave-platform/pave"
+)
+
+// Review says whether what a binding says fits the module that was kept for it, which is an
+// error where it does not, and whether its source has a later version by now, which is not:
+// the binding goes on with its own.
+func (d *Driver) Review(ctx context.Context, b pave.Binding) (string, error) {
+	r, secrets := requestOf(b), slices.Sorted(maps.Keys(b.Module.Secrets))
+	files, err := d.Files(b.Module.Digest)
+	if err != nil {
+		return "", err
+	}
+	found, err := inspect(files)
+	if err != nil {
+		return "", err
+	}
+	if err := resolve(found, b.Kind, r, secrets).unfit(); err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(r.Source, shipped) && b.Module.Commit == "" { // a folder, which was sent
+		return "what is bound fits it", nil
+	}
+	from, err := d.bring(ctx, r)
+	switch {
+	case err != nil:
+		return "what is bound fits it; which version its source has now is not known: " + err.Error(), nil
+	case from.digest == b.Module.Digest:
+		return "what is bound fits it, and it is the newest", nil
+	}
+	if err := resolve(from.iface, b.Kind, r, secrets).unfit(); err != nil {
+		return "its source has a later version, which what is bound does not fit: " + err.Error() +
+			"; what is bound stays until it is bound again (" + pave.HintOf(err) + ")", nil
+	}
+	return "its source has a later version; pave bind takes it, what is bound stays until then", nil
+}
+
+// unfit is all that is wrong or missing, in one error.
+func (x resolution) unfit() error {
+	wrong := x.wrong
+	for _, lack := range x.lacks {
+		wrong = append(wrong, pave.Errorf(pave.Invalid, "%s", lack.What).WithHint("%s", lack.How))
+	}
+	return joined(wrong)
+}
+
+// requestOf is what would bind a module again. What pave found by itself it finds again.
+func requestOf(b pave.Binding) pave.BindRequest {
+	m := b.Module
+	r := pave.BindRequest{Provider: b.Provider, Source: m.Source, Set: map[string]string{}, Fill: maps.Clone(m.Fill), Outputs: maps.Clone(m.Outputs), Mirror: m.Mirror}
+	for name, value := range m.Set {
+		text, ok := value.(string)
+		if !ok {
+			data, _ := json.Marshal(value) // it was JSON before
+			text = string(data)
+		}
+		r.Set[name] = text
+	}
+	maps.DeleteFunc(r.Fill, func(name, word string) bool { return usualInputs[name] == word })
+	for _, w := range words {
+		if slices.Contains(w.usual, r.Outputs[w.word]) {
+			delete(r.Outputs, w.word)
+		}
+	}
+	return r
+}
