@@ -81,7 +81,8 @@ func TestFormatted(t *testing.T) {
 func TestStandards(t *testing.T) {
 	t.Parallel()
 	rds := []string{"storage_encrypted = true", "multi_az = true", "publicly_accessible = false", "deletion_protection = true",
-		"skip_final_snapshot = false", `storage_type = "gp3"`}
+		"skip_final_snapshot = false", `storage_type = "gp3"`,
+		"parameter_group_name = aws_db_parameter_group.this.name", "value = local.encrypted.value"}
 	sql := []string{"deletion_protection = true", "deletion_protection_enabled = true", "ipv4_enabled = false", `ssl_mode = "ENCRYPTED_ONLY"`,
 		`availability_type = "REGIONAL"`}
 	wanted := map[string][]string{
