@@ -286,12 +286,12 @@ func TestAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, _, lacks, err := resolve(found, pave.KindCache, pave.BindRequest{}, nil)
-	if err != nil || len(lacks) > 0 || m.Outputs[pave.OutputCA] != "server_ca" {
-		t.Fatalf("%v, %v, %v", m.Outputs, lacks, err)
+	x := resolve(found, pave.KindCache, pave.BindRequest{}, nil)
+	if err := x.unfit(); err != nil || x.m.Outputs[pave.OutputCA] != "server_ca" {
+		t.Fatal(x.m.Outputs, err)
 	}
 	var s spec
-	s.Engine, s.Module = "redis", m
+	s.Engine, s.Module = "redis", x.m
 	st, err := stateOf(pave.KindCache, resource.Resource{}, s, map[string]Output{"url": {Value: "rediss://:x@10.1.2.3:6378", Sensitive: true}, "server_ca": {Value: "PEM"}})
 	if got := st.Secrets[pave.OutputCA]; err != nil || got.Reveal() != "PEM" {
 		t.Errorf("%q, %v", got.Reveal(), err)
