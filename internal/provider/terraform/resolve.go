@@ -34,6 +34,7 @@ var words = []struct {
 	{"endpoint", []string{"endpoint"}},
 	{"region", []string{"region"}},
 	{"ca", []string{"server_ca", "ca_certificate", "ca"}},
+	{wordProtected, []string{"protected"}},
 }
 
 // fillWords are pave's words for inputs.
