@@ -213,7 +213,7 @@ func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Re
 			}
 			x.graph[n-1].Provider = provider
 		}
-		for i, v := range r.Variables() {
+		for i, v := range x.variablesOf(r, env) {
 			name := v.Name
 			if i == 0 && v.Output == "url" {
 				name = r.Kind + "-url"
@@ -223,6 +223,17 @@ func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Re
 		}
 	}
 	return needs
+}
+
+// variablesOf are what processes see of a backing, with its authority where a module gives
+// that out and nobody said another.
+func (x *expansion) variablesOf(r pave.WantedBacking, env pave.Name) []pave.BackingVariable {
+	all, name, set := r.Variables(), r.CAVariable(), x.w.SettingsIn(env)
+	b, err := x.s.Bind(r.Kind, env)
+	if err != nil || b.Module == nil || b.Module.Outputs[pave.OutputCA] == "" || name == "" || set.Variables[name] != "" || set.Secrets[name] != "" {
+		return all
+	}
+	return append(slices.Clone(all), pave.BackingVariable{Name: name, Output: pave.OutputCA})
 }
 
 // specOf is the spec of a backing with the settings of its binding.
