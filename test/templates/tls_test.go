@@ -207,7 +207,7 @@ func TestEncrypted(t *testing.T) {
 	for _, p := range [][2]string{{"go-http", "postgresql"}, {"node-express", "postgresql"}, {"python-service", "postgresql"}, {"worker", "postgresql"},
 		{"static-site", "postgresql"}, {"go-http", "mysql"}, {"node-express", "mysql"}} {
 		t.Run(strings.Join(p[:], "/"), func(t *testing.T) {
-			dir := render(t, p[0], p[1], "redis")
+			dir := render(t, p[0], option{database: p[1], cache: "redis"})
 			if p[1] == "postgresql" {
 				s.database(t, p[0])
 			}
@@ -252,6 +252,7 @@ func (s servers) cases(name, engine string) []tlsCase {
 		one("require with another authority", address("127.0.0.1", "require"), s.other, s.ca, false),
 		one("verify-full with the system's", address("localhost", "verify-full"), "", s.ca, false),
 		one("cache with another authority", address("127.0.0.1", "require"), s.ca, s.other, false),
+		{"cache by its name", []string{"DATABASE_URL=" + address("127.0.0.1", "require"), "DATABASE_CA=" + s.ca, "REDIS_URL=rediss://localhost:" + s.redis, "REDIS_CA=" + s.ca}, true},
 		one("cache with the system's", address("127.0.0.1", "require"), s.ca, "", false),
 	}
 	if engine == "mysql" {
