@@ -17,8 +17,8 @@ import (
 func roled(t *testing.T) (looked, pave.Service) {
 	t.Helper()
 	p := newLooked(t, map[string]*place{"git": {}})
-	for kind, by := range map[string][]string{pave.KindIdentity: {"process"}, pave.KindRole: {"terraform", "other"}, pave.KindSecret: {"sealed"},
-		pave.KindDeployment: {"process"}, pave.KindRoute: {"process"}} {
+	for kind, by := range map[string][]string{pave.KindIdentity: {"jwt"}, pave.KindRole: {"terraform", "other"}, pave.KindSecret: {"sealed"},
+		pave.KindDeployment: {"process"}, pave.KindRoute: {"router"}} {
 		for _, name := range by {
 			p.Resources.Drivers.Add(kind, name, &place{})
 		}
@@ -32,11 +32,11 @@ func roled(t *testing.T) (looked, pave.Service) {
 		t.Fatal(err)
 	}
 	p.exec(`UPDATE revisions SET wanted = $1 WHERE service = $2`, string(text), svc.ID)
-	p.made(svc, pave.KindIdentity, "fin", "process", `{}`)
+	p.made(svc, pave.KindIdentity, "fin", "jwt", `{}`)
 	p.made(svc, pave.KindRole, "fin", "terraform", `{"module": {"source": "old"}}`)
 	p.made(svc, pave.KindSecret, "role-a1", "sealed", `{"key": "ROLE_A1", "from": "role"}`)
 	p.made(svc, pave.KindDeployment, "fin", "process", `{"secrets": {"ROLE_A1": "role role"}}`)
-	p.made(svc, pave.KindRoute, "fin", "process", `{}`)
+	p.made(svc, pave.KindRoute, "fin", "router", `{}`)
 	return p, svc
 }
 
