@@ -54,6 +54,11 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 			return pave.Bound{}, pave.BadField("setting", name, "is no setting of a binding", "one of "+strings.Join(bindSettings, ", "))
 		}
 	}
+	for name, value := range r.Secrets {
+		if value.IsZero() {
+			return pave.Bound{}, pave.BadField("secret", name, "has an empty value", fmt.Sprintf("--secret-file %s=FILE, with its value in it", name))
+		}
+	}
 	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
 	told, ok := resource.As[resource.Bindable](d)
 	switch {
@@ -113,14 +118,12 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 	if before := bindings[at][kind].Module; before != nil {
 		maps.Copy(secrets, before.Secrets)
 	}
-	names := slices.Collect(maps.Keys(secrets))
 	for name := range r.Secrets {
 		if err := pave.CheckModuleSecret(name); err != nil {
 			return err
 		}
-		names = append(names, name)
 	}
-	kept, err := p.Modules.Keep(ctx, kind, r, names)
+	kept, err := p.Modules.Keep(ctx, kind, r, secrets)
 	if err != nil {
 		return err
 	}
