@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -123,12 +124,18 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 			return err
 		}
 	}
+	was := bindings[at][kind]
+	dropped := droppedBy(was.Module, r)
 	kept, err := p.Modules.Keep(ctx, kind, r, secrets)
+	if known := (*pave.Error)(nil); errors.As(err, &known) && known.Code == pave.Invalid && len(dropped) > 0 {
+		more := *known
+		more.Hint = strings.Join(append([]string{known.Hint}, dropped...), "; ")
+		return &more
+	}
 	if err != nil {
 		return err
 	}
 	m := *kept.Binding.Module
-	was := bindings[at][kind]
 	if was.Module != nil && was.Provider == r.Provider && r.Backend == "" && m.Backend == nil {
 		m.Backend = was.Module.Backend
 	}
@@ -145,7 +152,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 	}
 	m.Secrets = secrets
-	out.Binding.Module, out.Inputs, out.Outputs, out.Notes = &m, kept.Inputs, kept.Outputs, kept.Notes
+	out.Binding.Module, out.Inputs, out.Outputs, out.Notes = &m, kept.Inputs, kept.Outputs, append(kept.Notes, dropped...)
 	return nil
 }
 
