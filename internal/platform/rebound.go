@@ -94,6 +94,11 @@ func bindingDiff(rec resource.Record, spec json.RawMessage, now pave.Binding) (o
 // rebound are the notes of a run that is retried.
 func (p *Platform) rebound(ctx context.Context, run pave.Run) ([]string, error) {
 	changed, err := p.changedSince(ctx, run)
+	if run.Parent != "" && err == nil { // a rollout stops for what the run above it has made
+		var above []changedBinding
+		above, err = p.changedSince(ctx, pave.Run{ID: run.Parent, Service: run.Service})
+		changed = append(changed, above...)
+	}
 	var notes []string
 	for _, c := range changed {
 		if c.made {

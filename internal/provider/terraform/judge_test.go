@@ -332,7 +332,7 @@ output "host" { value = "x" }`
 		want  string // in the error; "" for none
 	}{
 		"it fits":              {20, "sec_1", nil, ""},
-		"the rule was raised":  {30, "sec_1", nil, "TF_VAR_password has a value which the module refuses: the rule at main.tf:4"},
+		"the rule was raised":  {30, "sec_1", nil, `"TF_VAR_password" has a value which the module refuses: the rule at main.tf:4`},
 		"it is given again":    {30, "sec_1", map[string]pave.Secret{"TF_VAR_password": pave.NewSecret(strings.Repeat("x", 30))}, ""},
 		"it is lost meanwhile": {30, "sec_2", nil, ""},
 	} {
