@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,6 +49,11 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 	}
 	if err := checkBindSettings(kind, r.Settings); err != nil {
 		return pave.Bound{}, err
+	}
+	for name, value := range r.Secrets {
+		if value.IsZero() {
+			return pave.Bound{}, pave.BadField("secret", name, "has an empty value", fmt.Sprintf("--secret-file %s=FILE, with its value in it", name))
+		}
 	}
 	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
 	told, ok := resource.As[resource.Bindable](d)
@@ -109,19 +115,23 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 	if before := bindings[at][kind].Module; before != nil {
 		maps.Copy(secrets, before.Secrets)
 	}
-	names := slices.Collect(maps.Keys(secrets))
 	for name := range r.Secrets {
 		if err := pave.CheckModuleSecret(name); err != nil {
 			return err
 		}
-		names = append(names, name)
 	}
-	kept, err := p.Modules.Keep(ctx, kind, r, names)
+	was := bindings[at][kind]
+	dropped := droppedBy(was.Module, r)
+	kept, err := p.Modules.Keep(ctx, kind, r, secrets)
+	if known := (*pave.Error)(nil); errors.As(err, &known) && known.Code == pave.Invalid && len(dropped) > 0 {
+		more := *known
+		more.Hint = strings.Join(append([]string{known.Hint}, dropped...), "; ")
+		return &more
+	}
 	if err != nil {
 		return err
 	}
 	m := *kept.Binding.Module
-	was := bindings[at][kind]
 	if was.Module != nil && was.Provider == r.Provider && r.Backend == "" && m.Backend == nil {
 		m.Backend = was.Module.Backend
 	}
@@ -138,7 +148,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 	}
 	m.Secrets = secrets
-	out.Binding.Module, out.Inputs, out.Outputs, out.Notes = &m, kept.Inputs, kept.Outputs, kept.Notes
+	out.Binding.Module, out.Inputs, out.Outputs, out.Notes = &m, kept.Inputs, kept.Outputs, append(kept.Notes, dropped...)
 	return nil
 }
 
