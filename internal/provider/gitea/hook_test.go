@@ -55,6 +55,14 @@ func TestHooks(t *testing.T) {
 			t.Errorf("delivery %q, event %q, %v", id, event, err)
 		}
 		refuses(t, h, call, secret)
+		for range 2 { // the second finds nothing
+			if err := h.DropHook(ctx, "shop", here.URL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if all, err := h.Hooks(ctx, "shop"); len(all) > 0 || err != nil {
+			t.Errorf("taken away, there are %v, %v", all, err)
+		}
 	})
 }
 

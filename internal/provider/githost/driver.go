@@ -32,6 +32,7 @@ type Driver struct {
 var (
 	_ resource.Driver   = (*Driver)(nil)
 	_ resource.Keeper   = (*Driver)(nil)
+	_ resource.Leaver   = (*Driver)(nil)
 	_ resource.Lister   = (*Driver)(nil)
 	_ resource.Sparing  = (*Driver)(nil)
 	_ resource.Differ   = (*Driver)(nil)
