@@ -114,10 +114,16 @@ spec: {type: service, lifecycle: production, owner: shopkeepers, dependsOn: [com
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("brought back, the host has %v", names)
 	}
+	if out, err := h.Command(t.Context(), "import", "gitea", "--org", "nobody"); err == nil || !strings.Contains(out+err.Error(), `gitea has no organisation "nobody" that`) {
+		t.Errorf("an organisation that is not there: %s, %v", out, err)
+	}
 	// New repositories are made elsewhere from now on; what was imported goes on being known.
 	run(t, h, "unbind", "default", "repository")
 	if out := run(t, h, "import", "gitea", "--org", "acme", "--entity-file", "none"); !strings.Contains(out, "repositories known: 1") {
 		t.Errorf("no longer bound, import says %s", out)
+	}
+	if out, err := h.Command(t.Context(), "import", "gitea"); err == nil || !strings.Contains(out+err.Error(), "pave import gitea --org acme goes on") {
+		t.Errorf("which organisation it knows: %s, %v", out, err)
 	}
 	if out, err := h.Command(t.Context(), "import", "gitea", "--org", "emca"); err == nil || !strings.Contains(out+err.Error(), "gitea is not bound") {
 		t.Errorf("an organisation that never was: %s, %v", out, err)
