@@ -23,7 +23,7 @@ type Faulty struct {
 }
 
 // hasty is the patience for what is a fault only for those who do not wait.
-const hasty = 2 * time.Second
+const hasty = time.Second
 
 // Faults are those of one call of a driver that calls an API of JSON. other is a server that
 // nobody may call. A test puts its own codes, and its vendor's faults, in their place.
