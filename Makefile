@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help setup setup-test build demo test test-real test-faults test-vault test-tofu test-gitea soak kills bench check fmt fuzz clean
+.PHONY: help setup setup-test setup-tofu build demo test test-real test-faults test-vault test-tofu test-gitea soak kills bench check fmt fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +32,10 @@ test: setup setup-test check ## everything that is quick: units, conformance, sc
 setup-test: ## install what only the tests need
 	@scripts/setup-test
 
-test-real: setup setup-test ## the rest of the crash matrix, real builds of every template, oracles, load
+setup-tofu: # OpenTofu for test-real, where CI has neither that nor terraform
+	@scripts/setup-tofu
+
+test-real: setup setup-test setup-tofu ## the rest of the crash matrix, real builds of every template, oracles, load
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run Leaks ./internal/server
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 10m -count=1 -run OnGitHub ./test/e2e
 	PAVE_TEST_REAL=1 go test -vet=off -timeout 5m -count=1 -run 'TestScripts/^rabbitmq$$' ./test/scripts

@@ -2,7 +2,6 @@ package modules_test
 
 import (
 	"bytes"
-	"cmp"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/pave-platform/pave/modules"
+	"github.com/pave-platform/pave/test/tofu"
 )
 
 // Every folder is in the list, and has what a module has.
@@ -76,21 +76,22 @@ func TestFormatted(t *testing.T) {
 	})
 }
 
-// What makes a thing public or open, or loses it, has no input: it is a constant where
-// it stands. A standard that a module does not name is not kept by it.
+// What makes a thing public or open has no input: it is a constant where it stands. What
+// loses it waits for an admin who names the service. A standard that a module does not
+// name is not kept by it.
 func TestStandards(t *testing.T) {
 	t.Parallel()
-	rds := []string{"storage_encrypted = true", "multi_az = true", "publicly_accessible = false", "deletion_protection = true",
-		"skip_final_snapshot = false", `storage_type = "gp3"`}
-	sql := []string{"deletion_protection = true", "deletion_protection_enabled = true", "ipv4_enabled = false", `ssl_mode = "ENCRYPTED_ONLY"`,
+	rds := []string{"storage_encrypted = true", "multi_az = true", "publicly_accessible = false", "deletion_protection = !local.deletable",
+		"skip_final_snapshot = false", `storage_type = "gp3"`, "depends_on = [aws_vpc_security_group_ingress_rule.this]"}
+	sql := []string{"deletion_protection = !local.deletable", "deletion_protection_enabled = !local.deletable", `deletion_policy = "ABANDON"`, "ipv4_enabled = false", `ssl_mode = "ENCRYPTED_ONLY"`,
 		`availability_type = "REGIONAL"`}
 	wanted := map[string][]string{
 		"aws-rds-postgresql": rds, "aws-rds-mysql": rds, "gcp-cloud-sql-postgresql": sql, "gcp-cloud-sql-mysql": sql,
-		"aws-elasticache": {"at_rest_encryption_enabled = true", "transit_encryption_enabled = true", "multi_az_enabled = true"},
-		"aws-s3-bucket": {"force_destroy = false", `status = "Enabled"`, `sse_algorithm = "aws:kms"`, "block_public_acls = true",
+		"aws-elasticache": {"at_rest_encryption_enabled = true", "transit_encryption_enabled = true", "multi_az_enabled = true", "depends_on = [aws_vpc_security_group_ingress_rule.this]"},
+		"aws-s3-bucket": {"force_destroy = local.deletable", "depends_on = [aws_kms_key.this]", "skip_destroy = true # it goes with the bucket, never before it", `status = "Enabled"`, `sse_algorithm = "aws:kms"`, "block_public_acls = true",
 			"block_public_policy = true", "ignore_public_acls = true", "restrict_public_buckets = true"},
 		"gcp-memorystore": {"auth_enabled = true", `transit_encryption_mode = "SERVER_AUTHENTICATION"`, `tier = "STANDARD_HA"`},
-		"gcp-gcs-bucket":  {"force_destroy = false", "enabled = true", `public_access_prevention = "enforced"`, "uniform_bucket_level_access = true"},
+		"gcp-gcs-bucket":  {"force_destroy = local.deletable", "enabled = true", `public_access_prevention = "enforced"`, "uniform_bucket_level_access = true"},
 	}
 	has := map[string][]string{}
 	spaces := regexp.MustCompile(` +`)
@@ -140,10 +141,7 @@ func TestTerraform(t *testing.T) {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	terraform, err := exec.LookPath(cmp.Or(os.Getenv("PAVE_TERRAFORM"), "terraform"))
-	if err != nil {
-		t.Skip("there is no terraform on this machine")
-	}
+	terraform := tofu.Find(t)
 	dir := t.TempDir()
 	stub := filepath.Join(dir, "stub")
 	build := exec.Command("go", "build", "-o", stub, ".")

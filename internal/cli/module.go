@@ -29,7 +29,7 @@ func (a *app) moduleFlags(cmd *cobra.Command) *moduleFlags {
 	f := cmd.Flags()
 	f.StringToStringVar(&m.r.Set, "set", nil, "`NAME=VALUE` that the provider is told, or an input of the module")
 	f.StringToStringVar(&m.r.Fill, "fill", nil, "`INPUT=WORD` that pave fills: name, id, service, team, environment, engine, aws_engine or tags")
-	f.StringToStringVar(&m.r.Outputs, "map", nil, "`WORD=OUTPUT`: url, host, port, name, user or password; endpoint and region of a bucket")
+	f.StringToStringVar(&m.r.Outputs, "map", nil, "`WORD=OUTPUT`: url, host, port, name, user or password; endpoint and region of a bucket; protected")
 	f.StringVar(&m.secret, "secret", "", "`NAME` of a secret that the provider is told, or a variable that terraform sees; its value is read from stdin or a prompt")
 	f.StringToStringVar(&m.files, "secret-file", nil, "`NAME=FILE` with its value")
 	f.StringVar(&m.r.Backend, "backend", "", "`WHERE` states are kept: local (a folder of the server), http or s3; as before without")

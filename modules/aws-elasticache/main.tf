@@ -44,7 +44,7 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
 }
 
 # What has no input here cannot be left out: encrypted at rest and on its way, with a
-# password, in two zones.
+# password, in two zones. It goes first: while AWS refuses, it stays reachable.
 resource "aws_elasticache_replication_group" "this" {
   replication_group_id = local.identifier
   description          = "cache of ${var.name}"
@@ -72,4 +72,6 @@ resource "aws_elasticache_replication_group" "this" {
   apply_immediately          = true
 
   tags = local.tags
+
+  depends_on = [aws_vpc_security_group_ingress_rule.this]
 }

@@ -9,6 +9,9 @@ locals {
   identifier = substr(replace(var.name, "_", "-"), 0, 63)
   database   = substr(replace(var.name, "-", "_"), 0, 63)
   tags       = merge(var.tags, { managed-by = "pave", pave_id = var.pave_id, team = var.team, environment = var.environment })
+
+  # Nothing is deleted before an admin has named the service.
+  deletable = contains(var.deletable, var.service)
 }
 
 # 32 letters and digits: no character that an address would have to escape.
@@ -43,7 +46,7 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
 }
 
 # What has no input here cannot be left out: not public, encrypted, in two zones, backed
-# up, and not deleted by mistake.
+# up, and not deleted by mistake. It goes first: while AWS refuses, it stays reachable.
 resource "aws_db_instance" "this" {
   identifier     = local.identifier
   engine         = local.engine
@@ -69,7 +72,7 @@ resource "aws_db_instance" "this" {
   backup_retention_period   = var.backup_days
   copy_tags_to_snapshot     = true
   delete_automated_backups  = false
-  deletion_protection       = true
+  deletion_protection       = !local.deletable
   skip_final_snapshot       = false
   final_snapshot_identifier = "${local.identifier}-final-${substr(sha256(var.pave_id), 0, 8)}"
 
@@ -77,4 +80,6 @@ resource "aws_db_instance" "this" {
   enabled_cloudwatch_logs_exports = local.logs
 
   tags = local.tags
+
+  depends_on = [aws_vpc_security_group_ingress_rule.this]
 }

@@ -13,6 +13,17 @@ variable "pave_id" {
   type        = string
 }
 
+variable "service" {
+  description = "which service it is for"
+  type        = string
+}
+
+variable "deletable" {
+  description = "services whose database may be deleted, with all that is in it; that of others is protected"
+  type        = list(string)
+  default     = []
+}
+
 variable "team" {
   description = "who owns it"
   type        = string

@@ -35,3 +35,8 @@ output "arn" {
   description = "its name at AWS"
   value       = aws_db_instance.this.arn
 }
+
+output "protected" {
+  description = "why it is not deleted; empty where it may be"
+  value       = local.deletable ? "" : "the input deletable does not name ${var.service}"
+}

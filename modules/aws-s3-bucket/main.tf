@@ -3,6 +3,9 @@ locals {
   bucket = "${trimsuffix(substr(replace(var.name, "_", "-"), 0, 54), "-")}-${substr(sha256(var.pave_id), 0, 8)}"
   key    = var.kms_key_arn != null ? var.kms_key_arn : aws_kms_key.this[0].arn
   tags   = merge(var.tags, { managed-by = "pave", pave_id = var.pave_id, team = var.team, environment = var.environment })
+
+  # Nothing is deleted before an admin has named the service.
+  deletable = contains(var.deletable, var.service)
 }
 
 resource "aws_kms_key" "this" {
@@ -14,11 +17,14 @@ resource "aws_kms_key" "this" {
   tags                    = local.tags
 }
 
-# A bucket with something in it is not destroyed: there is no input for that.
+# A bucket with something in it is not destroyed, unless an admin named the service. Its
+# key goes after it: what is in a bucket that stays can be read.
 resource "aws_s3_bucket" "this" {
   bucket        = local.bucket
-  force_destroy = false
+  force_destroy = local.deletable
   tags          = local.tags
+
+  depends_on = [aws_kms_key.this]
 }
 
 resource "aws_s3_bucket_versioning" "this" {
@@ -48,6 +54,7 @@ resource "aws_s3_bucket_public_access_block" "this" {
   block_public_policy     = true
   ignore_public_acls      = true
   restrict_public_buckets = true
+  skip_destroy            = true # it goes with the bucket, never before it
 }
 
 resource "aws_s3_bucket_ownership_controls" "this" {

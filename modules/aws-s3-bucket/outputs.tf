@@ -33,3 +33,8 @@ output "kms_key_arn" {
   description = "key that encrypts it"
   value       = local.key
 }
+
+output "protected" {
+  description = "why it is not deleted; empty where it may be"
+  value       = local.deletable ? "" : "the input deletable does not name ${var.service}"
+}

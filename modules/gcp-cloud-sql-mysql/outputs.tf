@@ -35,3 +35,8 @@ output "connection_name" {
   description = "what the Cloud SQL proxy calls it"
   value       = google_sql_database_instance.this.connection_name
 }
+
+output "protected" {
+  description = "why it is not deleted; empty where it may be"
+  value       = local.deletable ? "" : "the input deletable does not name ${var.service}"
+}

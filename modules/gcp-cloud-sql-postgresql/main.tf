@@ -10,6 +10,9 @@ locals {
   database   = substr(replace(var.name, "-", "_"), 0, 63)
   labels = { for k, v in merge(var.labels, { managed-by = "pave", pave_id = var.pave_id, team = var.team, environment = var.environment }) :
   lower(k) => substr(replace(lower(v), "/[^a-z0-9_-]/", "-"), 0, 63) }
+
+  # Nothing is deleted before an admin has named the service.
+  deletable = contains(var.deletable, var.service)
 }
 
 # 32 letters and digits: no character that an address would have to escape.
@@ -25,7 +28,7 @@ resource "google_sql_database_instance" "this" {
   region              = var.region
   database_version    = local.versions[var.engine_version]
   encryption_key_name = var.kms_key
-  deletion_protection = true
+  deletion_protection = !local.deletable
 
   settings {
     tier                        = local.sizes[var.size]
@@ -34,7 +37,7 @@ resource "google_sql_database_instance" "this" {
     disk_type                   = "PD_SSD"
     disk_size                   = var.storage_gb
     disk_autoresize             = true
-    deletion_protection_enabled = true
+    deletion_protection_enabled = !local.deletable
     user_labels                 = local.labels
 
     backup_configuration {
@@ -55,13 +58,17 @@ resource "google_sql_database_instance" "this" {
   }
 }
 
+# Database and user go with the instance, never before it: dropped one by one they would
+# be gone where Google then refuses to delete the instance.
 resource "google_sql_database" "this" {
-  name     = local.database
-  instance = google_sql_database_instance.this.name
+  name            = local.database
+  instance        = google_sql_database_instance.this.name
+  deletion_policy = "ABANDON"
 }
 
 resource "google_sql_user" "this" {
-  name     = "app"
-  instance = google_sql_database_instance.this.name
-  password = random_password.this.result
+  name            = "app"
+  instance        = google_sql_database_instance.this.name
+  password        = random_password.this.result
+  deletion_policy = "ABANDON"
 }

@@ -5,14 +5,17 @@ locals {
   account = "${trimsuffix(substr(replace(var.name, "_", "-"), 0, 20), "-")}-${local.suffix}"
   labels = { for k, v in merge(var.labels, { managed-by = "pave", pave_id = var.pave_id, team = var.team, environment = var.environment }) :
   lower(k) => substr(replace(lower(v), "/[^a-z0-9_-]/", "-"), 0, 63) }
+
+  # Nothing is deleted before an admin has named the service.
+  deletable = contains(var.deletable, var.service)
 }
 
 # What has no input here cannot be left out: versions, a key of one's own, no public
-# access. A bucket with something in it is not destroyed.
+# access. A bucket with something in it is not destroyed, unless an admin named the service.
 resource "google_storage_bucket" "this" {
   name          = local.bucket
   location      = var.location
-  force_destroy = false
+  force_destroy = local.deletable
 
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"

@@ -23,3 +23,8 @@ output "secret_access_key" {
   value       = var.access_key ? google_storage_hmac_key.this[0].secret : ""
   sensitive   = true
 }
+
+output "protected" {
+  description = "why it is not deleted; empty where it may be"
+  value       = local.deletable ? "" : "the input deletable does not name ${var.service}"
+}

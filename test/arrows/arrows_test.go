@@ -74,6 +74,7 @@ var arrows = map[string]string{
 	"test/hcp":                          "",
 	"test/faultproxy":                   "",
 	"test/openid":                       "",
+	"test/tofu":                         "",
 	"test/bench":                        "",
 	"test/docs":                         "",
 	"test/githost/gitea":                "internal/git",
@@ -84,7 +85,7 @@ var arrows = map[string]string{
 
 // doors to packages that only a few may use, from outside of the module.
 var foreign = map[string][]string{
-	"os/exec":                                  {"internal/node/nodetest", "internal/cli", "internal/git", "internal/job", "internal/node", "internal/provider/vault/vaulttest", "internal/server", "internal/store/storetest", "test/bench", "test/githost/gitea", "test/world"},
+	"os/exec":                                  {"internal/node/nodetest", "internal/cli", "internal/git", "internal/job", "internal/node", "internal/provider/vault/vaulttest", "internal/server", "internal/store/storetest", "test/bench", "test/githost/gitea", "test/tofu", "test/world"},
 	"github.com/jackc/pgx/v5":                  {"internal/provider/postgres", "internal/provider/vault/vaulttest", "internal/store", "internal/store/storetest", "test/fixture/service", "test/world"},
 	"github.com/gomodule/redigo/redis":         {"internal/node", "internal/provider/redis"},
 	"modernc.org/sqlite":                       {"internal/store"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave/internal/store/storetest"
+	"github.com/pave-platform/pave/test/tofu"
 	"github.com/pave-platform/pave/test/world"
 )
 
@@ -27,7 +28,7 @@ type lab struct {
 	pg     *storetest.Server
 	faults string
 
-	module, mirror string
+	module, mirror, program string
 }
 
 // canary is in what the provider is given.
@@ -38,9 +39,7 @@ func newLab(t *testing.T) *lab {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	if program() == "" {
-		t.Skip("neither terraform nor tofu is on this machine")
-	}
+	program := tofu.Find(t)
 	dir, err := os.MkdirTemp("/tmp", "pvf")
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +57,7 @@ func newLab(t *testing.T) *lab {
 	if err := os.CopyFS(filepath.Join(dir, "mirror", "registry.opentofu.org"), os.DirFS(filepath.Join(dir, "mirror", "registry.terraform.io"))); err != nil {
 		t.Fatal(err) // where OpenTofu looks
 	}
-	l := &lab{Home: world.New(t), t: t, pg: storetest.NewServer(t), faults: filepath.Join(dir, "faults")}
+	l := &lab{Home: world.New(t, "PAVE_TERRAFORM="+program), t: t, pg: storetest.NewServer(t), faults: filepath.Join(dir, "faults"), program: program}
 	write := func(name, text string) string {
 		file := filepath.Join(dir, name)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -79,16 +78,6 @@ func newLab(t *testing.T) *lab {
 	l.pave("bind", "staging", "database", "terraform", "--module", l.module, "--set", "connections=15", "--mirror", l.mirror,
 		"--secret-file", "PAVETEST_URL="+write("url", url+separator+"application_name="+canary), "--secret-file", "PAVETEST_FAULTS="+write("where", l.faults))
 	return l
-}
-
-// program is the one that modules are run with; "" where there is none.
-func program() string {
-	for _, name := range []string{os.Getenv("PAVE_TERRAFORM"), "terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
 }
 
 // rebind binds the module again; what the provider is given stays.

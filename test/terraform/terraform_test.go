@@ -127,7 +127,7 @@ func (l *lab) working() (pids []int) {
 			for _, c := range strings.Split(cwd, "/")[2] {
 				pid = pid*10 + int(c-'0')
 			}
-			if line := world.CommandLine(pid); strings.Contains(line, filepath.Base(program())) && strings.Contains(line, " apply ") && !strings.Contains(line, "/bin/sh") {
+			if line := world.CommandLine(pid); strings.Contains(line, filepath.Base(l.program)) && strings.Contains(line, " apply ") && !strings.Contains(line, "/bin/sh") {
 				pids = append(pids, pid)
 			}
 		}

@@ -156,7 +156,7 @@ func (c *client) planLines(ctx context.Context, ws *tfe.Workspace) ([]string, er
 	return lines, err
 }
 
-// Diff says how much the state holds. What is in it HCP Terraform does not know.
+// Diff says how much the state holds, and is Policy where the module protects that. What is in it HCP Terraform does not know.
 func (d *Driver) Diff(ctx context.Context, r resource.Resource) (resource.Difference, error) {
 	c, err := d.connect(ctx, r)
 	if err != nil {
@@ -167,6 +167,9 @@ func (d *Driver) Diff(ctx context.Context, r resource.Resource) (resource.Differ
 		return resource.Difference{}, nil
 	}
 	if err != nil || ws.ResourceCount == 0 {
+		return resource.Difference{}, err
+	}
+	if err := c.guarded(ctx, ws); err != nil {
 		return resource.Difference{}, err
 	}
 	return resource.Difference{Lost: fmt.Sprintf("%d things of workspace %s, with all that is in them: terraform destroy", ws.ResourceCount, ws.Name)}, nil
@@ -186,6 +189,9 @@ func (d *Driver) Delete(ctx context.Context, r resource.Resource) error {
 		return err
 	}
 	if mayHold(ws) {
+		if err := c.guarded(ctx, ws); err != nil {
+			return err
+		}
 		if err := c.variables(ctx, ws, c.wanted()); err != nil { // a provider may need them to destroy
 			return err
 		}

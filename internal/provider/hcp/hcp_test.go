@@ -123,6 +123,31 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// What a module protects is not destroyed, and no run is begun for that.
+func TestProtected(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	r := g.fresh()
+	r = g.with(r, 20, func(m *pave.Module) { m.Outputs["protected"] = "limit" })
+	if _, err := g.Apply(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	runs := len(g.Runs())
+	_, diff := g.Diff(t.Context(), r)
+	for _, err := range []error{diff, g.Delete(t.Context(), r)} {
+		if pave.CodeOf(err) != pave.Policy || !strings.Contains(fmt.Sprint(err), "is protected") || pave.HintOf(err) == "" {
+			t.Errorf("protected: %v, %q", err, pave.HintOf(err))
+		}
+	}
+	if _, there := g.world.Find(r.ExternalID); !there || len(g.Runs()) != runs {
+		t.Errorf("it is there: %v; %d runs, before %d", there, len(g.Runs()), runs)
+	}
+	r = g.with(r, 20) // its module does not protect it any more
+	if _, err := g.Diff(t.Context(), r); err != nil || g.Delete(t.Context(), r) != nil {
+		t.Errorf("not protected: %v", err)
+	}
+}
+
 // A plan makes nothing, an apply does what was shown, and a plan that does more by then
 // is discarded.
 func TestShown(t *testing.T) {

@@ -137,25 +137,49 @@ func (c *client) variables(ctx context.Context, ws *tfe.Workspace, wanted map[st
 // state reads what the state of the workspace gives out, secrets one by one. NotFound
 // where nothing was applied, errReading where that is not known yet.
 func (c *client) state(ctx context.Context, ws *tfe.Workspace) (resource.State, error) {
+	all, err := c.outputs(ctx, ws)
+	if err != nil {
+		return resource.State{}, err
+	}
+	st, err := c.order.State(c.d.Kind, c.r, all)
+	st.Version, st.Summary = terraform.HCP, c.r.Ref.Name+" ("+ws.Name+")"
+	return st, err
+}
+
+// outputs are what the state gives out, with the errors of state.
+func (c *client) outputs(ctx context.Context, ws *tfe.Workspace) (map[string]terraform.Output, error) {
 	list, err := c.api.StateVersionOutputs.ReadCurrent(ctx, ws.ID)
 	if err != nil && c.status.last == http.StatusServiceUnavailable {
-		return resource.State{}, pave.Errorf(pave.Unavailable, "the outputs of %s: %w", ws.Name, errReading).WithHint("pave retry goes on from here")
+		return nil, pave.Errorf(pave.Unavailable, "the outputs of %s: %w", ws.Name, errReading).WithHint("pave retry goes on from here")
 	}
 	if err != nil {
-		return resource.State{}, c.failed("read the outputs of "+ws.Name, err)
+		return nil, c.failed("read the outputs of "+ws.Name, err)
 	}
 	all := map[string]terraform.Output{}
 	for _, o := range list.Items {
 		if o.Sensitive {
 			if o, err = c.api.StateVersionOutputs.Read(ctx, o.ID); err != nil {
-				return resource.State{}, c.failed("read an output of "+ws.Name, err)
+				return nil, c.failed("read an output of "+ws.Name, err)
 			}
 		}
 		all[o.Name] = terraform.Output{Value: o.Value, Sensitive: o.Sensitive}
 	}
-	st, err := c.order.State(c.d.Kind, c.r, all)
-	st.Version, st.Summary = terraform.HCP, c.r.Ref.Name+" ("+ws.Name+")"
-	return st, err
+	return all, nil
+}
+
+// guarded is Policy where the module protects what the workspace holds.
+func (c *client) guarded(ctx context.Context, ws *tfe.Workspace) error {
+	if !c.order.Guards() {
+		return nil
+	}
+	all, err := c.outputs(ctx, ws)
+	if pave.CodeOf(err) == pave.NotFound { // nothing was applied
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.order.Guarded(c.r, all)
 }
 
 var errReading = errors.New("HCP Terraform is still reading the new state")

@@ -209,6 +209,10 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s: %+v, %v", m.Name, kept, err)
 			continue
 		}
+		made := kept.Binding.Module
+		if holds := m.Kind == pave.KindDatabase || m.Kind == pave.KindBucket; holds && (made.Outputs[wordProtected] != "protected" || made.Fill["service"] != "service") {
+			t.Errorf("%s holds data, and nothing protects that: %+v", m.Name, made)
+		}
 		if again, err := d.Keep(t.Context(), m.Kind, r, nil); err != nil || again.Binding.Module.Digest != kept.Binding.Module.Digest {
 			t.Errorf("%s: the digest is %s, then %s, %v", m.Name, kept.Binding.Module.Digest, again.Binding.Module.Digest, err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/test/tofu"
 )
 
 // judged is a module with one variable of each sort.
@@ -185,10 +186,7 @@ func TestJudgeAsTerraform(t *testing.T) {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	binary, err := (&Driver{Kind: pave.KindDatabase, Program: os.Getenv("PAVE_TERRAFORM")}).binary()
-	if err != nil {
-		t.Skip(err)
-	}
+	binary := tofu.Find(t)
 	t.Parallel()
 	asked := 0
 	for name, c := range judgements {

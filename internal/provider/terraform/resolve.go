@@ -33,6 +33,7 @@ var words = []struct {
 	{"role", []string{"role_arn", "arn", "service_account_email", "email"}},
 	{"endpoint", []string{"endpoint"}},
 	{"region", []string{"region"}},
+	{wordProtected, []string{"protected"}},
 }
 
 // fillWords are pave's words for inputs.

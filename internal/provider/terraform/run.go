@@ -47,6 +47,10 @@ touch ../` + appliedFile + `
 `
 )
 
+// outputScript writes down what the state gives out, wherever it is.
+const outputScript = initScript + `"$TERRAFORM" output -json -no-color > ../` + outputsFile + `
+`
+
 // lockTime is how long terraform waits for a state that somebody else has locked.
 const lockTime = "30s"
 

@@ -173,7 +173,8 @@ func (d *Driver) Drift(ctx context.Context, r resource.Resource) ([]string, erro
 	return d.Plan(ctx, r)
 }
 
-// Diff says what terraform made and would destroy. What that holds it does not know.
+// Diff says what terraform made and would destroy, and is Policy where the module protects
+// that. What it holds terraform does not know.
 func (d *Driver) Diff(_ context.Context, r resource.Resource) (resource.Difference, error) {
 	w, err := d.open(r.ID)
 	if err != nil {
@@ -182,6 +183,9 @@ func (d *Driver) Diff(_ context.Context, r resource.Resource) (resource.Differen
 	defer w.close()
 	things, err := w.things()
 	if err != nil || len(things) == 0 {
+		return resource.Difference{}, err
+	}
+	if err := w.guarded(r); err != nil {
 		return resource.Difference{}, err
 	}
 	return resource.Difference{Lost: fmt.Sprintf("%s, with all that is in it: terraform destroy", list(things))}, nil
@@ -225,6 +229,9 @@ func (d *Driver) destroy(ctx context.Context, r resource.Resource) error {
 		return err
 	}
 	defer w.close()
+	if err := w.mayDestroy(ctx); err != nil {
+		return err
+	}
 	if err := w.run(ctx, "destroy", destroyScript); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/pave-platform/pave/internal/resource/resourcetest"
 	"github.com/pave-platform/pave/internal/seal"
 	"github.com/pave-platform/pave/internal/store/storetest"
+	"github.com/pave-platform/pave/test/tofu"
 )
 
 // values are a vault that has what tests put there.
@@ -40,9 +41,7 @@ func newRig(t *testing.T) *rig {
 	if os.Getenv("PAVE_TEST_REAL") == "" {
 		t.Skip("PAVE_TEST_REAL=1 (make test-real) runs this")
 	}
-	if _, err := (&Driver{Program: os.Getenv("PAVE_TERRAFORM")}).binary(); err != nil {
-		t.Skip(err)
-	}
+	program := tofu.Find(t)
 	dir, err := os.MkdirTemp("/tmp", "pvf") // sockets have short paths
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +86,7 @@ func newRig(t *testing.T) *rig {
 	if os.Geteuid() == 0 {
 		uid = 69998
 	}
-	g.Driver = &Driver{Kind: pave.KindDatabase, Program: os.Getenv("PAVE_TERRAFORM"), Node: client, Dir: filepath.Join(dir, "terraform"), UID: uid, Key: key, Env: map[string]string{"PATH": os.Getenv("PATH")},
+	g.Driver = &Driver{Kind: pave.KindDatabase, Program: program, Node: client, Dir: filepath.Join(dir, "terraform"), UID: uid, Key: key, Env: map[string]string{"PATH": os.Getenv("PATH")},
 		Vault: held{"url": pave.NewSecret(g.pg.URL("postgres")), "faults": pave.NewSecret(g.faults())}}
 	g.bind = g.keep(t, filepath.Join(dir, "mirror"))
 	return g

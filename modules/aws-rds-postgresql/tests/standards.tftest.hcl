@@ -11,6 +11,7 @@ mock_provider "random" {}
 variables {
   name        = "shop-api_production"
   pave_id     = "res_01JD4T9XK2M7"
+  service     = "shop-api"
   team        = "web"
   environment = "production"
   vpc_id      = "vpc-0a1b"
@@ -126,4 +127,24 @@ run "one_zone" {
     subnet_ids = ["subnet-0a"]
   }
   expect_failures = [var.subnet_ids]
+}
+
+run "another_one_may_be_deleted" {
+  variables {
+    deletable = ["shop"]
+  }
+  assert {
+    condition     = aws_db_instance.this.deletion_protection && output.protected == "the input deletable does not name shop-api"
+    error_message = "protected unless it is named"
+  }
+}
+
+run "it_may_be_deleted" {
+  variables {
+    deletable = ["shop", "shop-api"]
+  }
+  assert {
+    condition     = !aws_db_instance.this.deletion_protection && !aws_db_instance.this.skip_final_snapshot && output.protected == ""
+    error_message = "an admin named it"
+  }
 }

@@ -15,6 +15,7 @@ mock_provider "aws" {
 variables {
   name        = "shop-api_production"
   pave_id     = "res_01JD4T9XK2M7"
+  service     = "shop-api"
   team        = "web"
   environment = "production"
 }
@@ -64,5 +65,25 @@ run "a_role_and_a_key_that_are_there" {
   assert {
     condition     = length(aws_iam_user.this) == 0 && length(aws_iam_access_key.this) == 0 && length(aws_kms_key.this) == 0
     error_message = "neither is made"
+  }
+}
+
+run "another_one_may_be_deleted" {
+  variables {
+    deletable = ["shop"]
+  }
+  assert {
+    condition     = !aws_s3_bucket.this.force_destroy && output.protected == "the input deletable does not name shop-api"
+    error_message = "protected unless it is named"
+  }
+}
+
+run "it_may_be_deleted" {
+  variables {
+    deletable = ["shop", "shop-api"]
+  }
+  assert {
+    condition     = aws_s3_bucket.this.force_destroy && output.protected == ""
+    error_message = "an admin named it"
   }
 }

@@ -11,6 +11,7 @@ mock_provider "random" {}
 variables {
   name        = "shop-api_production"
   pave_id     = "res_01JD4T9XK2M7"
+  service     = "shop-api"
   team        = "web"
   environment = "production"
   network     = "projects/net/global/networks/main"
@@ -81,4 +82,24 @@ run "no_backups" {
     backup_days = 0
   }
   expect_failures = [var.backup_days]
+}
+
+run "another_one_may_be_deleted" {
+  variables {
+    deletable = ["shop"]
+  }
+  assert {
+    condition     = google_sql_database_instance.this.deletion_protection && output.protected == "the input deletable does not name shop-api"
+    error_message = "protected unless it is named"
+  }
+}
+
+run "it_may_be_deleted" {
+  variables {
+    deletable = ["shop", "shop-api"]
+  }
+  assert {
+    condition     = !google_sql_database_instance.this.deletion_protection && !google_sql_database_instance.this.settings[0].deletion_protection_enabled && output.protected == ""
+    error_message = "an admin named it"
+  }
 }

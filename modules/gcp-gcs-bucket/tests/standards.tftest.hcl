@@ -3,6 +3,7 @@ mock_provider "google" {}
 variables {
   name        = "shop-api_production"
   pave_id     = "res_01JD4T9XK2M7"
+  service     = "shop-api"
   team        = "web"
   environment = "production"
   location    = "europe-west3"
@@ -30,4 +31,24 @@ run "without_a_key" {
     kms_key = ""
   }
   expect_failures = [var.kms_key]
+}
+
+run "another_one_may_be_deleted" {
+  variables {
+    deletable = ["shop"]
+  }
+  assert {
+    condition     = !google_storage_bucket.this.force_destroy && output.protected == "the input deletable does not name shop-api"
+    error_message = "protected unless it is named"
+  }
+}
+
+run "it_may_be_deleted" {
+  variables {
+    deletable = ["shop", "shop-api"]
+  }
+  assert {
+    condition     = google_storage_bucket.this.force_destroy && output.protected == ""
+    error_message = "an admin named it"
+  }
 }

@@ -1,0 +1,73 @@
+package terraform
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/resource"
+)
+
+func TestGuarded(t *testing.T) {
+	t.Parallel()
+	r := resource.Resource{Ref: pave.Ref{Kind: pave.KindDatabase, Env: "staging", Service: "shop", Name: "shop"}}
+	for _, c := range []struct {
+		mapped string
+		output Output
+		want   string // in the error; "" for none
+	}{
+		{"protected", Output{Value: true}, "its module says so"},
+		{"protected", Output{Value: "nobody named it"}, "nobody named it"},
+		{"protected", Output{Value: "pvcnry", Sensitive: true}, "its module says so"},
+		{"protected", Output{Value: false}, ""},
+		{"protected", Output{Value: ""}, ""},
+		{"protected", Output{}, ""},
+		{"", Output{Value: true}, ""},
+		{"other", Output{Value: true}, ""},
+	} {
+		o := Order{Module: pave.Module{Outputs: map[string]string{"protected": c.mapped}}}
+		err := o.Guarded(r, map[string]Output{"protected": c.output})
+		if c.want == "" && err != nil || c.want != "" && (pave.CodeOf(err) != pave.Policy || !strings.HasSuffix(fmt.Sprint(err), c.want)) {
+			t.Errorf("%+v: %v, want %q", c, err, c.want)
+		}
+	}
+}
+
+// The state has the last word: also where what was written down beside it is lost, and
+// where it is elsewhere, nothing of what is protected is destroyed.
+func TestProtected(t *testing.T) {
+	g := newRig(t)
+	s := newStateServer(t)
+	for name, m := range map[string]pave.Module{"here": g.bind, "elsewhere": g.away(t, s)} {
+		t.Run(name, func(t *testing.T) {
+			protected := m
+			protected.Outputs = map[string]string{"host": "address", "port": "port", "name": "database", "user": "username", "password": "password", wordProtected: "username"}
+			r := with(g.fresh(), protected)
+			if _, err := g.Apply(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			there := func() string {
+				return g.query(t, "SELECT count(*) FROM pg_roles WHERE rolname = '"+r.ExternalID+"'") + " " +
+					g.query(t, "SELECT count(*) FROM pg_database WHERE datname = '"+r.ExternalID+"'")
+			}
+			if _, err := g.Diff(t.Context(), r); pave.CodeOf(err) != pave.Policy {
+				t.Errorf("a plan: %v", err)
+			}
+			if err := os.Remove(filepath.Join(g.folder(r.ID), outputsFile)); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Delete(t.Context(), r); pave.CodeOf(err) != pave.Policy || there() != "1 1" {
+				t.Errorf("%v, there are %s", err, there())
+			}
+			if st, err := g.Observe(t.Context(), r); err != nil || !st.Ready {
+				t.Errorf("refused, it is %+v, %v", st, err)
+			}
+			if err := g.Delete(t.Context(), with(r, m)); err != nil || there() != "0 0" {
+				t.Errorf("not protected: %v, there are %s", err, there())
+			}
+		})
+	}
+}
