@@ -232,7 +232,7 @@ func TestShared(t *testing.T) {
 	for _, shared := range []string{
 		"internal/trace/trace.go.raw", "internal/trace/export.go.raw", "internal/trace/trace_test.go.raw",
 		"internal/metrics/metrics.go.raw", "internal/metrics/metrics_test.go.raw", "internal/server/middleware.go.jinja",
-		"internal/cache/cache.go.raw", "internal/database/database.go.raw", "internal/database/migrate.go.raw",
+		"internal/authority/authority.go.raw", "internal/authority/authority_test.go.jinja", "internal/cache/cache.go.jinja", "internal/database/database.go.jinja", "internal/database/migrate.go.raw",
 		"internal/database/databasetest/databasetest.go.raw", "go.mod.jinja", "go.sum.jinja", ".github/workflows/ci.yaml.jinja",
 	} {
 		want, err := fs.ReadFile(templates.FS, "go-http/skeleton/"+shared)

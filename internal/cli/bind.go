@@ -92,7 +92,12 @@ func (a *app) readSecrets(r *pave.BindRequest, secret string, files map[string]s
 		if err != nil {
 			return pave.BadField("secret-file", file, "cannot be read", "--secret-file "+oneLine(name)+"=./FILE")
 		}
-		r.Secrets[name] = pave.NewSecret(strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"))
+		value := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+		if value == "" {
+			return usagef("the value of secret %s is empty: %s holds nothing", oneLine(name), oneLine(file)).
+				WithHint("--secret-file %s=FILE, with its value in it", oneLine(name))
+		}
+		r.Secrets[name] = pave.NewSecret(value)
 	}
 	if secret == "" {
 		return nil

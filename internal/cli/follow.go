@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,6 +125,12 @@ func (a *app) leave(run pave.Run, cause error) error {
 func (a *app) stopped(run pave.Run, p *progress) error {
 	id := shortID(run.ID)
 	hint := fmt.Sprintf("pave retry %s, which goes on from there\npave undo %s, which takes it back", id, id)
+	if strings.Contains(p.hint, "pave heal ") { // before that a retry would end as this did
+		hint = fmt.Sprintf("pave undo %s, which takes it back", id)
+		if !strings.HasPrefix(run.Title, pave.Heal{}.Verb()+" ") {
+			hint = fmt.Sprintf("pave retry %s after that, which goes on from there\n", id) + hint
+		}
+	}
 	if p.hint != "" && !strings.HasPrefix(p.hint, "pave retry "+run.ID) {
 		hint = p.hint + "\n" + hint
 	}
@@ -152,11 +159,29 @@ func (a *app) closing(ctx context.Context, run pave.Run) error {
 		fmt.Fprintf(a.out, "Pipeline of %q passed.\n", name)
 		return nil
 	case !gone.IsZero():
-		fmt.Fprintf(a.out, "Service %q is gone; what it held is kept until %s.\n  Restore  pave restore %s\n",
-			name, gone.UTC().Format(time.DateOnly), name)
-		return nil
+		return a.goodbye(ctx, run, name, gone.UTC().Format(time.DateOnly))
 	}
 	return a.alive(ctx, run, name)
+}
+
+// goodbye says what of a service that is gone is kept, and what is not.
+func (a *app) goodbye(ctx context.Context, run pave.Run, name, until string) error {
+	all, err := a.api().ListResources(ctx, name)
+	if err != nil {
+		return err
+	}
+	var lost []string
+	for _, r := range all {
+		if r.Run == run.ID && r.State == pave.ResourceGone && slices.Contains(pave.BackingKinds, r.Ref.Kind) {
+			lost = append(lost, oneLine(fmt.Sprintf("%s %s by %s", r.Ref.Kind, r.ExternalID, r.Provider)))
+		}
+	}
+	what := "what it held is kept until " + until
+	if len(lost) > 0 {
+		what = fmt.Sprintf("%s was deleted with all that was in it, the rest is kept until %s", strings.Join(lost, ", "), until)
+	}
+	fmt.Fprintf(a.out, "Service %q is gone; %s.\n  Restore  pave restore %s\n", name, what, name)
+	return nil
 }
 
 // alive prints where a service answers that a run has changed.

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,9 +31,6 @@ var bindable = func() map[string]string {
 	return out
 }()
 
-// settings are those a binding may have.
-var bindSettings = []string{"drift", "memory_mb", "public", "variable"}
-
 // Bind says who makes resources of a kind in an environment from now on. What was made
 // stays with the provider that made it.
 func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindRequest) (pave.Bound, error) {
@@ -49,9 +47,12 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 		return pave.Bound{}, pave.BadField("provider", r.Provider, "is not bound: on this machine the engine of a service says who makes it",
 			"pave bind "+env+" "+kind+" "+first+" stands for this machine; pave add "+kind+" --engine ENGINE chooses")
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
-		if !slices.Contains(bindSettings, name) {
-			return pave.Bound{}, pave.BadField("setting", name, "is no setting of a binding", "one of "+strings.Join(bindSettings, ", "))
+	if err := checkBindSettings(kind, r.Settings); err != nil {
+		return pave.Bound{}, err
+	}
+	for name, value := range r.Secrets {
+		if value.IsZero() {
+			return pave.Bound{}, pave.BadField("secret", name, "has an empty value", fmt.Sprintf("--secret-file %s=FILE, with its value in it", name))
 		}
 	}
 	out := pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind, Provider: r.Provider, Settings: maps.Clone(r.Settings)}}
@@ -73,6 +74,7 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 		return out, err
 	}
 	out.Notes = append(out.Notes, p.plannedBefore(ctx, at, kind)...)
+	out.Notes = append(append(out.Notes, p.keepTheirs(ctx, at, out.Binding)...), p.ofOtherHosts(ctx, out.Binding)...)
 	return out, nil
 }
 
@@ -113,19 +115,23 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 	if before := bindings[at][kind].Module; before != nil {
 		maps.Copy(secrets, before.Secrets)
 	}
-	names := slices.Collect(maps.Keys(secrets))
 	for name := range r.Secrets {
 		if err := pave.CheckModuleSecret(name); err != nil {
 			return err
 		}
-		names = append(names, name)
 	}
-	kept, err := p.Modules.Keep(ctx, kind, r, names)
+	was := bindings[at][kind]
+	dropped := droppedBy(was.Module, r)
+	kept, err := p.Modules.Keep(ctx, kind, r, secrets)
+	if known := (*pave.Error)(nil); errors.As(err, &known) && known.Code == pave.Invalid && len(dropped) > 0 {
+		more := *known
+		more.Hint = strings.Join(append([]string{known.Hint}, dropped...), "; ")
+		return &more
+	}
 	if err != nil {
 		return err
 	}
 	m := *kept.Binding.Module
-	was := bindings[at][kind]
 	if was.Module != nil && was.Provider == r.Provider && r.Backend == "" && m.Backend == nil {
 		m.Backend = was.Module.Backend
 	}
@@ -142,7 +148,7 @@ func (p *Platform) bindModule(ctx context.Context, at pave.Name, kind string, r 
 		}
 	}
 	m.Secrets = secrets
-	out.Binding.Module, out.Inputs, out.Outputs, out.Notes = &m, kept.Inputs, kept.Outputs, kept.Notes
+	out.Binding.Module, out.Inputs, out.Outputs, out.Notes = &m, kept.Inputs, kept.Outputs, append(kept.Notes, dropped...)
 	return nil
 }
 
@@ -219,36 +225,4 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		return pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind}}, nil
 	}
 	return pave.Bound{Environment: env, Binding: b}, err
-}
-
-// asMade says who makes a kind for a service: for what is there already the provider that
-// made it, with the module it has, whatever is bound by now.
-func (p *Platform) asMade(ctx context.Context, service string, t bindingTable) (func(string, pave.Name) (pave.Binding, error), error) {
-	if service == "" {
-		return t.find, nil
-	}
-	records, err := p.Resources.List(ctx, p.DB, service)
-	if err != nil {
-		return nil, err
-	}
-	return func(kind string, env pave.Name) (pave.Binding, error) {
-		b, err := t.find(kind, env)
-		for _, r := range records {
-			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || !mayBeBound(kind) || err == nil && r.Provider == b.Provider {
-				continue
-			}
-			return p.madeBy(r, t), nil
-		}
-		return b, err
-	}, nil
-}
-
-// madeBy is the binding that a resource was made by.
-func (p *Platform) madeBy(r resource.Record, t bindingTable) pave.Binding {
-	b := pave.Binding{Kind: r.Ref.Kind, Provider: r.Provider, Settings: t[""][r.Ref.Kind].Settings, Module: resource.ModuleOf(r.Spec)}
-	if b.Told = p.isTold(r.Ref.Kind, r.Provider); b.Told {
-		was := resource.BindingOf(r.Spec)
-		b.Settings, b.Secrets = was.Settings, was.Secrets
-	}
-	return b
 }

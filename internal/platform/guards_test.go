@@ -34,6 +34,16 @@ func TestGuards(t *testing.T) {
 		"private bucket":  {"nobody reads a bucket without a key", change(pave.ActionCreate, pave.KindBucket, resource.BucketSpec{Engine: "s3"}), "no-public-bucket", true},
 		"public bucket":   {"a binding may not open it to everybody", change(pave.ActionUpdate, pave.KindBucket, resource.BucketSpec{Public: true}), "no-public-bucket", false},
 	}
+	for source, want := range map[string]string{"": "only its own role may connect", "pave:aws-rds-postgresql": "only its own role may connect",
+		"./modules/postgres": "not known: it is made by a module, which says itself who reaches it"} {
+		spec := map[string]any{"engine": "postgresql"}
+		if source != "" {
+			spec["module"] = pave.Module{Source: source}
+		}
+		if v, ok := noPublicDatabase(change(pave.ActionCreate, pave.KindDatabase, spec)); !ok || !v.Allowed || v.Reason != want {
+			t.Errorf("made by %q: %+v, want %q", source, v, want)
+		}
+	}
 	for name, c := range cases {
 		verdicts := guard([]resource.Change{c.change})
 		if len(verdicts) != len(guardrails) {

@@ -55,9 +55,9 @@ type Shelf interface {
 
 // Modules knows Terraform modules.
 type Modules interface {
-	// Keep keeps the module of a request, or says what it lacks. Secrets are the names
-	// of the variables that terraform will see.
-	Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Bound, error)
+	// Keep keeps the module of a request, or says what it lacks. Kept are the ids of the
+	// secrets that the binding has already, by their names.
+	Keep(ctx context.Context, kind string, r pave.BindRequest, kept map[string]string) (pave.Bound, error)
 	// Read says what a module asks for, and keeps nothing.
 	Read(ctx context.Context, kind string, r pave.BindRequest) (pave.ModuleReading, error)
 	// Review says whether a binding fits the module that was kept for it, which is an error

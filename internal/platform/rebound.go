@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -23,16 +21,17 @@ import (
 type changedBinding struct {
 	ref  pave.Ref
 	what []string // "connections 3 -> 20"
+	made bool     // the run has made it already
 }
 
 func (c changedBinding) String() string {
 	return fmt.Sprintf("%s in %s (%s)", c.ref.Kind, c.ref.Env, strings.Join(c.what, ", "))
 }
 
-// changedSince says what of the bindings that a run was planned with is another by now, for what
-// it has yet to make.
+// changedSince says what of the bindings that a run was planned with is another by now, for
+// what it has yet to make and for what it has made.
 func (p *Platform) changedSince(ctx context.Context, run pave.Run) ([]changedBinding, error) {
-	inputs, err := p.Engine.Unfinished(ctx, run.ID)
+	done, left, err := p.Engine.Inputs(ctx, run.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +40,7 @@ func (p *Platform) changedSince(ctx context.Context, run pave.Run) ([]changedBin
 		return nil, err
 	}
 	var out []changedBinding
-	for _, input := range inputs {
+	for n, input := range append(left, done...) {
 		ref, spec, ok := resource.ChangeOf(input)
 		if !ok || !mayBeBound(ref.Kind) {
 			continue
@@ -53,15 +52,25 @@ func (p *Platform) changedSince(ctx context.Context, run pave.Run) ([]changedBin
 		if err != nil {
 			return nil, err
 		}
+		made := n >= len(left)
+		if made {
+			spec = rec.Spec // others may have changed it since
+		}
 		now, err := bindings.find(ref.Kind, ref.Env)
 		if err != nil { // it is bound no more, and a new plan would say so
 			now = pave.Binding{Kind: ref.Kind, Provider: "nobody"}
 		}
-		if what := bindingDiff(rec, spec, now); len(what) > 0 {
-			out = append(out, changedBinding{ref, what})
+		if what := bindingDiff(rec, spec, now); len(what) > 0 && (!made || takesAnew(ref.Kind)) {
+			out = append(out, changedBinding{ref, what, made})
 		}
 	}
 	return out, nil
+}
+
+// takesAnew reports whether what is there of a kind follows its binding: others are left
+// as they were made.
+func takesAnew(kind string) bool {
+	return kind == pave.KindRole || slices.Contains(pave.BackingKinds, kind)
 }
 
 // bindingDiff says in what a binding differs from the one in a spec. What is there already
@@ -74,74 +83,28 @@ func bindingDiff(rec resource.Record, spec json.RawMessage, now pave.Binding) (o
 		return out
 	}
 	if was := resource.ModuleOf(spec); was != nil && now.Module != nil {
-		return moduleDiff(*was, *now.Module)
+		return resource.ModuleDiff(*was, *now.Module)
 	}
 	if now.Told {
-		out = mapDiff("", resource.BindingOf(spec).Settings, now.Settings)
+		out = resource.MapDiff("", resource.BindingOf(spec).Settings, now.Settings)
 	}
 	return out
-}
-
-// moduleDiff tells what is no secret, and of secrets that they were given again.
-func moduleDiff(was, now pave.Module) (out []string) {
-	if was.Digest != now.Digest {
-		out = append(out, fmt.Sprintf("module %.19s -> %.19s", was.Digest, now.Digest))
-	}
-	out = append(out, mapDiff("", was.Set, now.Set)...)
-	out = append(out, mapDiff("fill ", was.Fill, now.Fill)...)
-	out = append(out, mapDiff("output for ", was.Outputs, now.Outputs)...)
-	out = append(out, mapDiff("import of ", was.Import, now.Import)...)
-	for _, name := range keysOf(was.Secrets, now.Secrets) {
-		if was.Secrets[name] != now.Secrets[name] {
-			out = append(out, "secret "+name+" is another")
-		}
-	}
-	if was.Mirror != now.Mirror {
-		out = append(out, "mirror")
-	}
-	if !reflect.DeepEqual(was.Backend, now.Backend) {
-		out = append(out, "backend")
-	}
-	return out
-}
-
-// mapDiff lists the entries in which two maps differ, "connections 3 -> 20".
-func mapDiff[V any](what string, was, now map[string]V) (out []string) {
-	told := func(m map[string]V, key string) string {
-		value, ok := m[key]
-		if !ok {
-			return "nothing"
-		}
-		text := fmt.Sprint(value)
-		if _, plain := any(value).(string); !plain {
-			data, _ := json.Marshal(value) // it was JSON before
-			text = string(data)
-		}
-		if len(text) > 60 {
-			text = strings.ToValidUTF8(text[:57], "") + "..."
-		}
-		return text
-	}
-	for _, key := range keysOf(was, now) {
-		if !reflect.DeepEqual(was[key], now[key]) {
-			out = append(out, fmt.Sprintf("%s%s %s -> %s", what, key, told(was, key), told(now, key)))
-		}
-	}
-	return out
-}
-
-func keysOf[V any](a, b map[string]V) []string {
-	all := map[string]V{}
-	maps.Copy(all, a)
-	maps.Copy(all, b)
-	return slices.Sorted(maps.Keys(all))
 }
 
 // rebound are the notes of a run that is retried.
 func (p *Platform) rebound(ctx context.Context, run pave.Run) ([]string, error) {
 	changed, err := p.changedSince(ctx, run)
+	if run.Parent != "" && err == nil { // a rollout stops for what the run above it has made
+		var above []changedBinding
+		above, err = p.changedSince(ctx, pave.Run{ID: run.Parent, Service: run.Service})
+		changed = append(changed, above...)
+	}
 	var notes []string
 	for _, c := range changed {
+		if c.made {
+			notes = append(notes, fmt.Sprintf("the binding of %s is another one since this was made: it stays as it is; to have the new one, %s", c, p.healFirst(ctx, run)))
+			continue
+		}
 		notes = append(notes, fmt.Sprintf("the binding of %s is another one since this was planned: it goes on as its plan showed; to have the new one, %s", c, planAgain(run)))
 	}
 	return notes, err
@@ -157,6 +120,18 @@ func planAgain(run pave.Run) string {
 		return "give the command again"
 	}
 	return fmt.Sprintf("pave undo %.16s, then give the command again", run.ID)
+}
+
+// healFirst is how what a run has made gets its new binding.
+func (p *Platform) healFirst(ctx context.Context, run pave.Run) string {
+	name := "SERVICE"
+	if svc, err := p.serviceByID(ctx, p.DB, run.Service); err == nil {
+		name = string(svc.Name)
+	}
+	if planAgain(run) == "give the command again: pave "+run.Title { // a heal itself
+		return planAgain(run)
+	}
+	return fmt.Sprintf("pave heal %s, then pave retry %.16s", name, run.ID)
 }
 
 // noteInRun tells those who follow a run.
@@ -190,8 +165,15 @@ func (p *Platform) plannedBefore(ctx context.Context, at pave.Name, kind string)
 			continue
 		}
 		changed, err := p.changedSince(ctx, run)
-		if err == nil && slices.ContainsFunc(changed, func(c changedBinding) bool { return c.ref.Kind == kind && (at == "" || c.ref.Env == at) }) {
+		if err != nil {
+			continue
+		}
+		of := slices.DeleteFunc(changed, func(c changedBinding) bool { return c.ref.Kind != kind || at != "" && c.ref.Env != at })
+		if slices.ContainsFunc(of, func(c changedBinding) bool { return !c.made }) {
 			notes = append(notes, fmt.Sprintf("%s stopped and was planned before: pave retry goes on without this binding; to have it, %s", run.Title, planAgain(run)))
+		} else if len(of) > 0 {
+			notes = append(notes, fmt.Sprintf("%s stopped and has made %s %s before: pave retry leaves it as it is; to have this binding, %s",
+				run.Title, of[0].ref.Kind, of[0].ref.Name, p.healFirst(ctx, run)))
 		}
 	}
 	return notes

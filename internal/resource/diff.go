@@ -214,7 +214,12 @@ func specDiff(have, want json.RawMessage) []string {
 	}
 	var out []string
 	for k := range keys {
-		if !reflect.DeepEqual(a[k], b[k]) {
+		if reflect.DeepEqual(a[k], b[k]) {
+			continue
+		}
+		if told := boundDiff(k, have, want); len(told) > 0 {
+			out = append(out, told...)
+		} else {
 			out = append(out, fmt.Sprintf("%s %s -> %s", k, brief(a[k]), brief(b[k])))
 		}
 	}

@@ -98,14 +98,18 @@ func waiting(steps []*stepRow) *stepRow {
 	return nil
 }
 
-// Unfinished are the inputs of those steps of a run that are not done, in their order.
-func (e *Engine) Unfinished(ctx context.Context, run string) ([]json.RawMessage, error) {
-	steps, err := querySteps(ctx, e.db, ` WHERE run = $1 AND state <> $2 ORDER BY position`, run, string(pave.StepDone))
-	var out []json.RawMessage
+// Inputs are those of the steps of a run that are done, and of those that are left, in
+// their order.
+func (e *Engine) Inputs(ctx context.Context, run string) (done, left []json.RawMessage, err error) {
+	steps, err := querySteps(ctx, e.db, ` WHERE run = $1 ORDER BY position`, run)
 	for _, s := range steps {
-		out = append(out, s.input)
+		if s.State == pave.StepDone {
+			done = append(done, s.input)
+		} else {
+			left = append(left, s.input)
+		}
 	}
-	return out, err
+	return done, left, err
 }
 
 // Filter selects runs. Zero fields do not restrict.

@@ -80,14 +80,15 @@ func TestPlanLines(t *testing.T) {
 		{"address": "a.change", "mode": "managed", "change": {"actions": ["update"], "before": {"n": 1, "p": "pvcnry_1", "l": [1], "s": "same"},
 			"after": {"n": 2, "p": "pvcnry_2", "l": [2], "s": "same"}, "before_sensitive": {"p": true}, "after_sensitive": {"p": true}}},
 		{"address": "a.anew", "mode": "managed", "change": {"actions": ["delete", "create"], "before": {"name": "a", "id": "1"},
-			"after": {"name": "b"}, "after_unknown": {"id": true}, "before_sensitive": {}, "after_sensitive": {}}}]}`))
-	want := []string{"+ a.new", "- a.old", "~ a.change: l, n 1 -> 2, p", "! a.anew: destroyed and made anew, name a -> b, id"}
+			"after": {"name": "b"}, "after_unknown": {"id": true}, "before_sensitive": {}, "after_sensitive": {}}},
+		{"address": "a.half", "mode": "managed", "action_reason": "replace_because_tainted", "change": {"actions": ["delete", "create"], "before": {}, "after": {}}}]}`))
+	want := []string{"+ a.new", "- a.old", "~ a.change: l, n 1 -> 2, p", "! a.anew: destroyed and made anew, name a -> b, id", "! a.half: destroyed and made anew, as its making failed (tainted)"}
 	if diff := cmp.Diff(want, lines); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	for name, c := range map[string]struct{ lines, shown, want []string }{
-		"nothing was shown":   {lines, nil, []string{"- a.old", "! a.anew: destroyed and made anew, name a -> b, id"}},
-		"other words":         {lines, []string{"memory 1 -> 2"}, []string{"- a.old", "! a.anew: destroyed and made anew, name a -> b, id"}},
+		"nothing was shown":   {lines, nil, []string{"- a.old", "! a.anew: destroyed and made anew, name a -> b, id", "! a.half" + tainted}},
+		"other words":         {lines, []string{"memory 1 -> 2"}, []string{"- a.old", "! a.anew: destroyed and made anew, name a -> b, id", "! a.half" + tainted}},
 		"all":                 {lines, lines, nil},
 		"less is left to do":  {[]string{"+ a.new"}, lines, nil},
 		"it drifted since":    {[]string{"+ a.new", "~ a.x: n 3 -> 2"}, []string{"+ a.new", "~ a.x: n 1 -> 2"}, []string{"~ a.x: n 3 -> 2"}},
@@ -97,6 +98,10 @@ func TestPlanLines(t *testing.T) {
 		if diff := cmp.Diff(c.want, unshown(c.lines, c.shown)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+	if got := unshown(notTried([]string{"! a.half" + tainted, "! a.other" + tainted, "! a.anew: destroyed and made anew, name a -> b", "+ a.anew"}, []string{"a.half", "a.anew"}), []string{"+ a.half"}); len(got) != 2 ||
+		got[0] != "! a.other"+tainted || got[1] != "! a.anew: destroyed and made anew, name a -> b" {
+		t.Errorf("what the step itself left half made may be made anew, nothing else: %q", got)
 	}
 	var many []string
 	for i := range 5000 {
@@ -112,11 +117,12 @@ func TestExplain(t *testing.T) {
 	for text, want := range map[string]pave.Code{
 		"╷\n│ Error: Error acquiring the state lock\n│ \n│ Error message: resource temporarily unavailable\n╵": pave.Unavailable,
 		"Error: Plugin did not respond\n\n  with pavetest_role.this,\n  on main.tf line 10\n\nThe plugin":      pave.Unavailable,
+		"Error: Failed to query available provider packages\n\ndial tcp: connection refused":                   pave.Unavailable,
 		"Error: the role was not made\n\nrole \"shop\" already exists and is not ours":                         pave.Conflict,
 		"Error: Invalid value for variable\n\n  on variables.tf line 1:\n\nA name has a-z.":                    pave.Invalid,
 	} {
 		err := explain("look", "exit code 1", plain(strings.Split(text, "\n")))
-		if pave.CodeOf(err) != want || pave.HintOf(err) == "" || strings.Contains(err.Error(), "│") {
+		if pave.CodeOf(err) != want || pave.HintOf(err) == "" || strings.Contains(pave.HintOf(err), "pave retry") || strings.Contains(err.Error(), "│") {
 			t.Errorf("%s: %v (%s), want %s", text, err, pave.CodeOf(err), want)
 		}
 	}
@@ -280,5 +286,24 @@ func TestBinary(t *testing.T) {
 		if want == "" && (pave.CodeOf(err) != pave.Unavailable || !strings.Contains(err.Error(), "PAVE_TERRAFORM: "+program)) || want != "" && got != filepath.Join(dir, want) {
 			t.Errorf("%q: %q, %v", program, got, err)
 		}
+	}
+}
+
+// An authority that a module gives out comes to the service, whatever it is called there.
+func TestAuthority(t *testing.T) {
+	t.Parallel()
+	found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(`output "url" { value = 1 }` + "\n" + `output "server_ca" { value = 1 }`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := resolve(found, pave.KindCache, pave.BindRequest{}, nil)
+	if err := x.unfit(); err != nil || x.m.Outputs[pave.OutputCA] != "server_ca" {
+		t.Fatal(x.m.Outputs, err)
+	}
+	var s spec
+	s.Engine, s.Module = "redis", x.m
+	st, err := stateOf(pave.KindCache, resource.Resource{}, s, map[string]Output{"url": {Value: "rediss://:x@10.1.2.3:6378", Sensitive: true}, "server_ca": {Value: "PEM"}})
+	if got := st.Secrets[pave.OutputCA]; err != nil || got.Reveal() != "PEM" {
+		t.Errorf("%q, %v", got.Reveal(), err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,18 +146,17 @@ var judgements = map[string]struct {
 func judgedBy(t *testing.T, set, secret string) resolution {
 	t.Helper()
 	r := pave.BindRequest{Source: "test", Set: map[string]string{}, Secrets: map[string]pave.Secret{}}
-	var secrets []string
 	if key, value, ok := strings.Cut(set, "="); ok {
 		r.Set[key] = value
 	}
 	if key, value, ok := strings.Cut(secret, "="); ok {
-		r.Secrets[key], secrets = pave.NewSecret(value), []string{key}
+		r.Secrets[key] = pave.NewSecret(value)
 	}
 	found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(judged)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resolve(found, pave.KindDatabase, r, secrets)
+	return resolve(found, pave.KindDatabase, r, r.Secrets)
 }
 
 // What terraform would refuse at its plan is told at once, with input, value and a way on;
@@ -283,7 +283,7 @@ func TestReview(t *testing.T) {
 		bad  bool
 	}{
 		"the same":           {v1, float64(3), "it is the newest", false},
-		"it asks for more":   {v2, float64(3), "a later version, which what is bound does not fit: set: input vpc has no default", false},
+		"it asks for more":   {v2, float64(3), "nothing is to be done until it is bound again: its source has a later version by then, which asks for more: set: input vpc has no default", false},
 		"it is another":      {v3, float64(3), "a later version; pave bind takes it", false},
 		"it does not answer": {nil, float64(3), "is not known: https://git.example.com/mods.git does not answer", false},
 		"bound long ago":     {v1, "big", "no number", true},
@@ -306,6 +306,43 @@ func TestReview(t *testing.T) {
 	}
 }
 
+// A secret that the binding has already is held against the rules that its module has now,
+// and nobody is told what it is.
+func TestKeptSecret(t *testing.T) {
+	t.Parallel()
+	const text = `variable "password" {
+  type      = string
+  sensitive = true
+  validation {
+    condition     = length(var.password) >= %d
+    error_message = "it has to be longer than ${var.password}"
+  }
+}
+output "host" { value = "x" }`
+	d := &Driver{Kind: pave.KindDatabase, Dir: t.TempDir(), Vault: held{"sec_1": pave.NewSecret("pvcnry-22-characters-x")}}
+	keep := func(least int, kept map[string]string, given map[string]pave.Secret) error {
+		archive := zipped(t, fstest.MapFS{"main.tf": {Data: fmt.Appendf(nil, text, least)}})
+		_, err := d.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Provider: "terraform", Source: "test", Archive: archive, Secrets: given}, kept)
+		return err
+	}
+	for name, c := range map[string]struct {
+		least int
+		kept  string
+		given map[string]pave.Secret
+		want  string // in the error; "" for none
+	}{
+		"it fits":              {20, "sec_1", nil, ""},
+		"the rule was raised":  {30, "sec_1", nil, `"TF_VAR_password" has a value which the module refuses: the rule at main.tf:4`},
+		"it is given again":    {30, "sec_1", map[string]pave.Secret{"TF_VAR_password": pave.NewSecret(strings.Repeat("x", 30))}, ""},
+		"it is lost meanwhile": {30, "sec_2", nil, ""},
+	} {
+		err := keep(c.least, map[string]string{"TF_VAR_password": c.kept}, c.given)
+		if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) || strings.Contains(fmt.Sprint(err, pave.HintOf(err)), "pvcnry") {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 func FuzzJudge(f *testing.F) {
 	f.Add(`length(var.a) > 2`, `list(string)`, `["x"]`)
 	f.Add(`can(regex("^a", var.a.b))`, `object({b=optional(string,"q")})`, `{}`)
@@ -316,7 +353,7 @@ func FuzzJudge(f *testing.F) {
 		if err == nil {
 			err = joined(resolve(found, pave.KindDatabase, pave.BindRequest{Set: map[string]string{"a": value}}, nil).wrong)
 			if err == nil {
-				err = joined(resolve(found, pave.KindDatabase, pave.BindRequest{Secrets: map[string]pave.Secret{"TF_VAR_a": pave.NewSecret(value)}}, []string{"TF_VAR_a"}).wrong)
+				err = joined(resolve(found, pave.KindDatabase, pave.BindRequest{}, map[string]pave.Secret{"TF_VAR_a": pave.NewSecret(value)}).wrong)
 			}
 		}
 		if err != nil && pave.CodeOf(err) != pave.Invalid {

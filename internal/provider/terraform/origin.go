@@ -59,8 +59,10 @@ func (d *Driver) bring(ctx context.Context, r pave.BindRequest) (brought, error)
 	sum := sha256.Sum256(b.archive)
 	b.digest = "sha256:" + hex.EncodeToString(sum[:])
 	b.readme, b.info.Title = readme(files, b.info.Name)
-	b.iface, err = inspect(files)
-	return b, err
+	if b.iface, err = inspect(files); err != nil {
+		return b, err
+	}
+	return b, within(files)
 }
 
 // maxReadme is how much of a README is shown.

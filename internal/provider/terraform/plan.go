@@ -15,6 +15,7 @@ import (
 type plannedChange struct {
 	Address string
 	Mode    string
+	Reason  string `json:"action_reason"`
 	Change  struct {
 		Actions         []string
 		Before, After   map[string]any
@@ -47,6 +48,8 @@ func planLines(data []byte) ([]string, error) {
 				line += ", " + differs
 			}
 			out = append(out, line)
+		case len(a) == 2 && c.Reason == "replace_because_tainted":
+			out = append(out, "! "+c.Address+tainted)
 		case len(a) == 2:
 			out = append(out, strings.TrimSuffix("! "+c.Address+": destroyed and made anew, "+c.differs(), ", "))
 		case slices.Equal(a, []string{"create"}):
@@ -59,6 +62,9 @@ func planLines(data []byte) ([]string, error) {
 	}
 	return bounded(out), nil
 }
+
+// tainted ends the line of what was made, but not to its end: nothing of it ever worked.
+const tainted = ": destroyed and made anew, as its making failed (tainted)"
 
 // maxLines is how many lines of a plan are shown of what takes nothing away.
 const maxLines = 100

@@ -33,6 +33,7 @@ var words = []struct {
 	{"role", []string{"role_arn", "arn", "service_account_email", "email"}},
 	{"endpoint", []string{"endpoint"}},
 	{"region", []string{"region"}},
+	{"ca", []string{"server_ca", "ca_certificate", "ca"}},
 	{wordProtected, []string{"protected"}},
 }
 
@@ -50,12 +51,13 @@ type resolution struct {
 }
 
 // resolve holds what a binding says against its module. secrets are the variables that
-// terraform will see; the values of those that are new are in the request.
-func resolve(i iface, kind string, r pave.BindRequest, secrets []string) resolution {
+// terraform will see; those that are new are in the request too.
+func resolve(i iface, kind string, r pave.BindRequest, secrets map[string]pave.Secret) resolution {
 	x := resolution{i: i, lacks: []pave.Missing{}, m: pave.Module{Set: map[string]any{}, Fill: map[string]string{}, Outputs: map[string]string{}, Mirror: r.Mirror}}
 	x.known(r)
 	for n := range i.Inputs {
-		x.input(&i.Inputs[n], r, slices.Contains(secrets, inputPrefix+i.Inputs[n].Name))
+		value, secret := secrets[inputPrefix+i.Inputs[n].Name]
+		x.input(&i.Inputs[n], r, value, secret)
 	}
 	x.lacks = append(x.lacks, mapOutputs(&x.m, &x.i, kind, r)...)
 	return x
@@ -64,7 +66,7 @@ func resolve(i iface, kind string, r pave.BindRequest, secrets []string) resolut
 // inputPrefix begins the name of a variable that gives an input.
 const inputPrefix = "TF_VAR_"
 
-func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool) {
+func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, hidden pave.Secret, secret bool) {
 	v := x.i.vars[in.Name]
 	value, set := r.Set[in.Name]
 	word, fill := r.Fill[in.Name]
@@ -79,7 +81,7 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool
 			WithHint("--secret %s%s reads it from stdin", inputPrefix, in.Name))
 	case secret:
 		in.From = "secret"
-		x.secret(in.Name, v, r.Secrets[inputPrefix+in.Name])
+		x.secret(in.Name, v, hidden)
 	case set:
 		in.From, x.m.Set[in.Name] = "set", v.typed(in.Type, value)
 		x.set(in.Name, v, value, r.Source)
@@ -136,7 +138,7 @@ func (x *resolution) set(name string, v variable, text, source string) {
 	}
 }
 
-// secret judges a value that nobody is shown. One that was given long ago is not looked at.
+// secret judges a value that nobody is shown. One that could not be opened is left to terraform.
 func (x *resolution) secret(name string, v variable, given pave.Secret) {
 	if given.IsZero() {
 		return

@@ -14,7 +14,11 @@ import (
 // error where it does not, and whether its source has a later version by now, which is not:
 // the binding goes on with its own.
 func (d *Driver) Review(ctx context.Context, b pave.Binding) (string, error) {
-	r, secrets := requestOf(b), slices.Sorted(maps.Keys(b.Module.Secrets))
+	r := requestOf(b)
+	secrets, err := d.opened(ctx, b.Module.Secrets, nil)
+	if err != nil {
+		return "", err
+	}
 	files, err := d.Files(b.Module.Digest)
 	if err != nil {
 		return "", err
@@ -37,8 +41,8 @@ func (d *Driver) Review(ctx context.Context, b pave.Binding) (string, error) {
 		return "what is bound fits it, and it is the newest", nil
 	}
 	if err := resolve(from.iface, b.Kind, r, secrets).unfit(); err != nil {
-		return "its source has a later version, which what is bound does not fit: " + err.Error() +
-			"; what is bound stays until it is bound again (" + pave.HintOf(err) + ")", nil
+		return "what is bound fits it, and nothing is to be done until it is bound again: its source has a later version by then, which asks for more: " +
+			err.Error() + " (" + pave.HintOf(err) + ")", nil
 	}
 	return "its source has a later version; pave bind takes it, what is bound stays until then", nil
 }

@@ -90,7 +90,7 @@ func (w *work) run(ctx context.Context, what, script string) error {
 	case st.State == node.JobDone:
 		return nil
 	case st.State == node.JobLost, st.Killed, st.ExitCode == 128+9: // the last is terraform below its shell
-		return &failure{pave.Errorf(pave.Unavailable, "terraform was killed at %s", what).WithHint("pave retry goes on from here"), st.LastLines}
+		return &failure{pave.Errorf(pave.Unavailable, "terraform was killed at %s", what).WithHint("%s", goesOn(again(what))), st.LastLines}
 	}
 	lines := w.said(ctx, id)
 	return &failure{explain(what, st.Reason, lines), lines[max(0, len(lines)-20):]}
@@ -184,7 +184,7 @@ func (w *work) apply(ctx context.Context) error {
 	if err := w.run(ctx, "apply", applyScript); err != nil {
 		return err
 	}
-	return w.remove(planFile)
+	return w.remove(planFile, triedFile)
 }
 
 // A failure is an error with the last lines of terraform.
@@ -211,6 +211,21 @@ func plain(lines []string) []string {
 var temporary = []string{"acquiring the state lock", "did not respond", "Request cancelled", "plugin process exited", "connection refused", "connection reset",
 	"no such host", "timed out", "timeout", "TLS handshake", "Too Many Requests", "Throttl", "try again", "Service Unavailable"}
 
+// again is what people do once what failed for a while may work: nothing is left of a look.
+func again(what string) string {
+	if what == "look" {
+		return "the same command"
+	}
+	return "pave retry"
+}
+
+func goesOn(again string) string {
+	if again == "pave retry" {
+		return again + " goes on from here"
+	}
+	return "give " + again + " again in a moment"
+}
+
 // explain makes an error of how terraform ended.
 func explain(what, reason string, lines []string) error {
 	message := reason
@@ -227,6 +242,7 @@ func explain(what, reason string, lines []string) error {
 		}
 	}
 	mend := "mend the module or the binding with pave bind, then pave undo and the command again: pave retry goes on with the module and the values of its plan"
+	again := again(what)
 	if what == "look" { // for people: no run has stopped
 		what, mend = "plan", "mend the module or the binding with pave bind, then give the command again"
 	}
@@ -234,15 +250,15 @@ func explain(what, reason string, lines []string) error {
 	all := strings.Join(lines, "\n")
 	if strings.Contains(all, "acquiring the state lock") {
 		return pave.Errorf(pave.Unavailable, "terraform %s: the state is locked%s", what, holder(lines)).
-			WithHint("pave retry once it is free; a lock whose holder is gone: terraform force-unlock takes it away")
+			WithHint("%s once it is free; a lock whose holder is gone: terraform force-unlock takes it away", again)
 	}
 	for _, t := range temporary {
 		if strings.Contains(all, t) {
-			return pave.Errorf(pave.Unavailable, "%s", message).WithHint("pave retry goes on from here")
+			return pave.Errorf(pave.Unavailable, "%s", message).WithHint("%s", goesOn(again))
 		}
 	}
 	if strings.Contains(all, "already exists") {
-		return pave.Errorf(pave.Conflict, "%s", message).WithHint("rename or remove what is there, then pave retry")
+		return pave.Errorf(pave.Conflict, "%s", message).WithHint("rename or remove what is there, then %s", again)
 	}
 	return pave.Errorf(pave.Invalid, "%s", message).WithHint("%s", mend)
 }

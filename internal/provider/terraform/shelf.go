@@ -9,7 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/pave-platform/pave"
 )
@@ -19,9 +19,9 @@ const (
 	maxModuleBytes = 32 << 20
 )
 
-// Keep keeps the module of a request and says how a binding would use it. Secrets are
-// the names of variables that terraform will see.
-func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secrets []string) (pave.Bound, error) {
+// Keep keeps the module of a request and says how a binding would use it. Kept are the ids
+// of the secrets that the binding has already, by their names.
+func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, kept map[string]string) (pave.Bound, error) {
 	from, err := d.bring(ctx, r)
 	if err != nil {
 		return pave.Bound{}, err
@@ -30,6 +30,10 @@ func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secr
 		return pave.Bound{}, pave.BadField("module", r.Source, "makes a "+is, "pave bind ENVIRONMENT "+is+" terraform --module "+r.Source)
 	}
 	backend, r, err := backendOf(r)
+	if err != nil {
+		return pave.Bound{}, err
+	}
+	secrets, err := d.opened(ctx, kept, r.Secrets)
 	if err != nil {
 		return pave.Bound{}, err
 	}
@@ -44,7 +48,7 @@ func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secr
 		}
 	}
 	m.Backend = backend
-	if r.Provider == HCP && !slices.Contains(secrets, TokenVariable) {
+	if _, signs := secrets[TokenVariable]; r.Provider == HCP && !signs {
 		return pave.Bound{}, pave.Errorf(pave.Invalid, "secret: HCP Terraform has to know who calls").WithHint("--secret-file %s=./token, a token that may manage workspaces", TokenVariable)
 	}
 	if m.Import = r.Import; len(m.Import) > 0 {
@@ -54,6 +58,27 @@ func (d *Driver) Keep(ctx context.Context, kind string, r pave.BindRequest, secr
 	}
 	m.Digest, m.Source, m.Commit = from.digest, from.source, from.commit
 	return pave.Bound{Binding: pave.Binding{Kind: kind, Provider: r.Provider, Module: &m}, Inputs: x.i.Inputs, Outputs: x.i.Outputs, Notes: x.notes}, d.keep(m.Digest, from.archive)
+}
+
+// opened are the secrets that terraform will see, with the values of inputs: rules of the
+// module are held against them, also where it has others than when they were given.
+func (d *Driver) opened(ctx context.Context, kept map[string]string, given map[string]pave.Secret) (map[string]pave.Secret, error) {
+	out := map[string]pave.Secret{}
+	for name, id := range kept {
+		out[name] = pave.Secret{}
+		if _, anew := given[name]; anew || id == "" || d.Vault == nil || !strings.HasPrefix(name, inputPrefix) {
+			continue
+		}
+		value, err := d.Vault.Get(ctx, id)
+		if err != nil && pave.CodeOf(err) != pave.NotFound {
+			return nil, err
+		}
+		if err == nil {
+			out[name] = value
+		}
+	}
+	maps.Copy(out, given)
+	return out, nil
 }
 
 // Read says what the module of a request asks for, what pave would fill, and what a
@@ -68,7 +93,7 @@ func (d *Driver) Read(ctx context.Context, kind string, r pave.BindRequest) (pav
 	}
 	out := pave.ModuleReading{ModuleInfo: from.info, Commit: from.commit, Digest: from.digest, Readme: from.readme}
 	out.Kind = kind
-	x := resolve(from.iface, kind, r, slices.Sorted(maps.Keys(r.Secrets)))
+	x := resolve(from.iface, kind, r, r.Secrets)
 	out.Inputs, out.Outputs, out.Missing = x.i.Inputs, x.i.Outputs, x.lacks
 	return out, joined(x.wrong)
 }

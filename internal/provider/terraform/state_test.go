@@ -285,7 +285,7 @@ resource "terraform_data" "x" {
 }
 output "url" { value = "postgres://x" }
 `
-	kept, err := g.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Source: "test", Archive: zipped(t, fstest.MapFS{"main.tf": {Data: []byte(main)}})}, []string{"TF_VAR_token"})
+	kept, err := g.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Source: "test", Archive: zipped(t, fstest.MapFS{"main.tf": {Data: []byte(main)}})}, map[string]string{"TF_VAR_token": ""})
 	if err != nil {
 		t.Fatal(err)
 	}

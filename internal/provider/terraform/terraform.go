@@ -122,7 +122,14 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if err != nil {
 		return failed(err)
 	}
-	if err := Refuse(lines, r); err != nil {
+	tried, err := w.tried()
+	if err != nil {
+		return resource.State{}, err
+	}
+	if err := Refuse(notTried(lines, tried), r); err != nil {
+		return resource.State{}, err
+	}
+	if err := w.try(lines, tried); err != nil {
 		return resource.State{}, err
 	}
 	if err := w.apply(ctx); err != nil {

@@ -32,6 +32,7 @@ const (
 	planJSONFile = "plan.json"                                 // what it says
 	outputsFile  = "outputs.json"                              // of the last apply
 	appliedFile  = "applied"                                   // the last apply came to its end
+	triedFile    = "tried"                                     // what a step has begun to make
 	tmpDir       = "t"                                         // for sockets of providers, whose paths must be short
 	jobFile      = "job"                                       // name of the job that was started last
 	thingsFile   = "things"                                    // what a state that is elsewhere holds
@@ -382,7 +383,7 @@ func (d *Driver) binary() (string, error) {
 			WithHint("install it where every user finds it, or unset PAVE_TERRAFORM and start the server anew: pave down, pave up")
 	}
 	return "", pave.Errorf(pave.Unavailable, "neither terraform nor tofu is on this machine").
-		WithHint("install terraform or OpenTofu where every user finds it, then pave retry; pave unbind ENV %s does without", d.Kind)
+		WithHint("install terraform or OpenTofu where every user finds it, then pave retry or the same command; pave unbind ENV %s does without", d.Kind)
 }
 
 func diskError(err error) error {
