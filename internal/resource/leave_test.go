@@ -13,7 +13,9 @@ import (
 // staying leaves what it is to take away, and tells of what spec it was asked for drift.
 type staying struct{ *resourcetest.Slow }
 
-func (staying) Leaves(context.Context, resource.Resource) (string, error) { return "it stays there", nil }
+func (staying) Leaves(context.Context, resource.Resource) (string, error) {
+	return "it stays there", nil
+}
 
 func (staying) Drift(_ context.Context, r resource.Resource) ([]string, error) {
 	return []string{"of team " + string(r.Spec)}, nil
