@@ -61,7 +61,7 @@ func (a allowed) unresolved(r *http.Request) error {
 	for _, name := range []string{"localhost", "local", "internal", "home.arpa"} {
 		if host == name || strings.HasSuffix(host, "."+name) {
 			return pave.Errorf(pave.Denied, "%s is a name of a private network", host).
-				WithHint("if that is meant, start the server with PAVE_ALLOW=%s", hostport)
+				WithHint("if that is meant, %s%s", a.by, hostport)
 		}
 	}
 	if numeric(host) {

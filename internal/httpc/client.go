@@ -6,6 +6,7 @@
 package httpc
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -42,7 +43,13 @@ type Options struct {
 	MaxBytes int64
 	// Roots are the authorities that certificates are held to; nil: those of the system.
 	Roots *x509.CertPool
+	// Allowing is what errors say to do for a private address to be reached, and the host
+	// follows; "": to start the server with PAVE_ALLOW.
+	Allowing string
 }
+
+// BySetting is Allowing where bindings have a setting of their own for that.
+const BySetting = "pave bind ... --set allow="
 
 // New returns a client that calls out by these rules. Invalid where Allow holds
 // what is neither host nor network. Errors of its requests wrap a pave.Error:
@@ -52,6 +59,7 @@ func New(o Options) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	allow.by = cmp.Or(o.Allowing, allow.by)
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
@@ -79,10 +87,11 @@ func New(o Options) (*http.Client, error) {
 type allowed struct {
 	hosts map[string]bool // host, or host:port
 	nets  []netip.Prefix
+	by    string // what a person does to allow more
 }
 
 func parseAllow(list []string) (allowed, error) {
-	a := allowed{hosts: map[string]bool{}}
+	a := allowed{hosts: map[string]bool{}, by: "start the server with PAVE_ALLOW="}
 	for _, s := range list {
 		if net, err := netip.ParsePrefix(s); err == nil {
 			a.nets = append(a.nets, net)
@@ -133,7 +142,7 @@ func (a allowed) check(hostport, address string) error {
 		}
 	}
 	return pave.Errorf(pave.Denied, "%s is at %s, which is not a public address", hostport, ip).
-		WithHint("if that is meant, start the server with PAVE_ALLOW=%s", hostport)
+		WithHint("if that is meant, %s%s", a.by, hostport)
 }
 
 // proxied marks requests that go through the proxy of the environment: what is

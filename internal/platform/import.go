@@ -95,6 +95,10 @@ func (p *Platform) organisation(ctx context.Context, r pave.ImportRequest, asked
 		out.Org = opened.Settings["org"]
 	}
 	out.Repositories, err = importer.Repositories(ctx, opened, out.Org)
+	if pave.CodeOf(err) == pave.NotFound {
+		err = pave.Errorf(pave.NotFound, "%s has no organisation %q that the binding sees: %w", r.Provider, out.Org, err).
+			WithHint("look at the name, or name another: pave import %s --org NAME", r.Provider)
+	}
 	return out, err
 }
 
@@ -137,8 +141,22 @@ func (p *Platform) signIn(ctx context.Context, r pave.ImportRequest, asked bool)
 	case len(kept) > 0:
 		return kept[0], nil
 	}
-	return resource.Bound{}, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
-		WithHint("pave bind default repository %s --org NAME --secret token", r.Provider)
+	return resource.Bound{}, p.notBound(ctx, r.Provider)
+}
+
+// notBound is the error of a host that no binding signs in to. An organisation that was
+// imported while one did can be looked at again.
+func (p *Platform) notBound(ctx context.Context, provider string) error {
+	hint := "pave bind default repository " + provider + " --org NAME --secret token"
+	rows, err := p.DB.Query(ctx, `SELECT org FROM imports WHERE provider = $1 AND binding <> '' ORDER BY looked DESC LIMIT 1`, provider)
+	orgs, err := store.Collect(rows, err, func(row store.Scanner) (org string, err error) { return org, row.Scan(&org) })
+	if err != nil {
+		return err
+	}
+	if len(orgs) > 0 {
+		hint = "pave import " + provider + " --org " + orgs[0] + " goes on by the binding of before; for others, " + hint
+	}
+	return pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", provider).WithHint("%s", hint)
 }
 
 // observeOrganisation tells the catalog what an organisation has, and notes the files that

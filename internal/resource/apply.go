@@ -112,6 +112,12 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 		return workflow.Result{}, err
 	}
 	res := Resource{ID: rec.ID, Ref: rec.Ref, ExternalID: rec.ExternalID, Spec: rec.Spec, Shown: in.Shown, Job: JobOf(t.Run.ID, t.Step)}
+	left := ""
+	if l, ok := As[Leaver](d); ok {
+		if left, err = l.Leaves(ctx, res); err != nil && pave.CodeOf(err) != pave.NotFound && pave.CodeOf(err) != pave.Conflict {
+			return workflow.Result{}, err
+		}
+	}
 	state, kept, summary := pave.ResourceGone, time.Time{}, rec.Ref.Name+" deleted"
 	if k, ok := As[Keeper](d); ok && in.Action == pave.ActionAside {
 		err = k.SetAside(ctx, res)
@@ -122,6 +128,12 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 	}
 	if err != nil {
 		return workflow.Result{}, err
+	}
+	if left != "" {
+		summary = rec.Ref.Name + " let go: " + left
+		if !kept.IsZero() {
+			summary += "; the copy here is kept until " + kept.Format(time.DateOnly)
+		}
 	}
 	workflow.Failpoint(ctx, "before-record")
 	if err := c.retire(ctx, rec, t.Run.ID, effectKey(t), string(in.Action), state, kept); err != nil {

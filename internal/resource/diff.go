@@ -112,6 +112,9 @@ func (c *Controller) want(ctx context.Context, r Record, n Node, graph Graph, me
 		return ch, err
 	}
 	if mend && !planned && r.State == pave.ResourcePresent && !missing {
+		if kinds[n.Ref.Kind].once { // a binding that was changed since is no change of the spec
+			r.Spec = n.Spec
+		}
 		drift, _ := c.drift(ctx, d, r, nil, true)
 		if len(drift) > 0 && ch.Action == pave.ActionKeep {
 			ch.Action = pave.ActionUpdate

@@ -108,6 +108,12 @@ type (
 	Keeper interface {
 		SetAside(ctx context.Context, r Resource) error
 	}
+	// A Leaver may leave a resource where it is when it is taken away, since people had it
+	// before. Leaves says so before it is done, in words with what is taken off and what is
+	// not; "" where it is deleted or set aside like others.
+	Leaver interface {
+		Leaves(ctx context.Context, r Resource) (string, error)
+	}
 	// A Rotator makes further credentials by Apply, where the number in the spec is
 	// higher, that are good beside the older ones until those are revoked.
 	Rotator interface {

@@ -87,6 +87,19 @@ spec: {type: service, lifecycle: production, owner: shopkeepers, dependsOn: [com
 	if out := run(t, h, "audit", "--json", "action,object"); !strings.Contains(out, "organisation:gitea/acme") {
 		t.Errorf("the import is not in the audit log: %s", out)
 	}
+	// A binding that names another address has the webhook moved, and takes no other words for one.
+	bind(t, h, "gitea", g.URL, g.Org, g.Token, "protect=false", "callback=http://127.0.0.1:9/else")
+	if out := run(t, h, "plan", "heal", "shop"); !strings.Contains(out, "calls another address") {
+		t.Errorf("heal does not see the webhook of before: %s", out)
+	}
+	run(t, h, "heal", "shop", "--yes")
+	_, hooks := g.World().Do(t, "GET", "repos/"+g.Org+"/shop/hooks", nil)
+	if all, _ := hooks.([]any); len(all) != 1 || !strings.Contains(fmt.Sprint(all), "http://127.0.0.1:9/else/v1/hooks/") {
+		t.Errorf("webhooks: %v", hooks)
+	}
+	if out, err := h.Command(t.Context(), "bind", "default", "repository", "gitea", "--set", "callback=foo"); err == nil || !strings.Contains(out+err.Error(), "http or https address") {
+		t.Errorf("a callback that is no address: %s, %v", out, err)
+	}
 	// What stops half way on the host is taken back there.
 	if _, err := h.Create(h.Fixture("solo", "nobodies", "none")); err == nil || !strings.Contains(err.Error(), "no team nobodies") {
 		t.Errorf("without its team: %v", err)
@@ -114,10 +127,16 @@ spec: {type: service, lifecycle: production, owner: shopkeepers, dependsOn: [com
 	if names := g.Names(); !slices.Equal(names, []string{"shop"}) {
 		t.Errorf("brought back, the host has %v", names)
 	}
+	if out, err := h.Command(t.Context(), "import", "gitea", "--org", "nobody"); err == nil || !strings.Contains(out+err.Error(), `gitea has no organisation "nobody" that`) {
+		t.Errorf("an organisation that is not there: %s, %v", out, err)
+	}
 	// New repositories are made elsewhere from now on; what was imported goes on being known.
 	run(t, h, "unbind", "default", "repository")
 	if out := run(t, h, "import", "gitea", "--org", "acme", "--entity-file", "none"); !strings.Contains(out, "repositories known: 1") {
 		t.Errorf("no longer bound, import says %s", out)
+	}
+	if out, err := h.Command(t.Context(), "import", "gitea"); err == nil || !strings.Contains(out+err.Error(), "pave import gitea --org acme goes on") {
+		t.Errorf("which organisation it knows: %s, %v", out, err)
 	}
 	if out, err := h.Command(t.Context(), "import", "gitea", "--org", "emca"); err == nil || !strings.Contains(out+err.Error(), "gitea is not bound") {
 		t.Errorf("an organisation that never was: %s, %v", out, err)

@@ -110,6 +110,12 @@ func (a *api) read(resp *http.Response, data []byte, out any) error {
 	return nil
 }
 
+// forbidden is the cause of an error where the server knows the token, which may not.
+type forbidden string
+
+// Error is what the server said.
+func (f forbidden) Error() string { return string(f) }
+
 // refused is the error of an answer that is none of success.
 func (a *api) refused(resp *http.Response, data []byte) error {
 	said := reason(data)
@@ -119,7 +125,7 @@ func (a *api) refused(resp *http.Response, data []byte) error {
 		return pave.Errorf(pave.Denied, "%s does not know the token: %s", a.base.Host, said).
 			WithHint("make a new one under Settings, Applications: pave bind default repository gitea --secret token, with --url and --org as before; a run that stopped goes on with pave retry")
 	case code == http.StatusForbidden:
-		return pave.Errorf(pave.Denied, "%s refuses %s", a.base.Host, what).WithHint("pave doctor names what the token lacks")
+		return pave.Errorf(pave.Denied, "%s refuses %w", a.base.Host, forbidden(what)).WithHint("pave doctor names what the token lacks")
 	case code == http.StatusNotFound:
 		return pave.Errorf(pave.NotFound, "%s: %s", a.base.Host, what)
 	case code == http.StatusConflict, code == http.StatusLocked:

@@ -27,7 +27,12 @@ func (h *Host) Check(ctx context.Context) []pave.Check {
 	var me struct {
 		Login string `json:"login"`
 	}
-	if err := h.get(ctx, "user", nil, &me); err != nil {
+	err = h.get(ctx, "user", nil, &me)
+	var may forbidden
+	if errors.As(err, &may) { // the token is known: then also say what else it lacks
+		return append(out, h.permissions(ctx, "read:user"))
+	}
+	if err != nil {
 		return append(out, failed("gitea sign-in", err))
 	}
 	return append(out, pave.Check{Name: "gitea sign-in", OK: true, Detail: "token of " + me.Login}, h.permissions(ctx), h.organisation(ctx, me.Login))
@@ -50,10 +55,10 @@ func failed(name string, err error) pave.Check {
 // nothing is the name of no repository and no organisation: theirs have no such end.
 const nothing = "pave-probe.git"
 
-// permissions looks whether the token has those that calls to what is not there need.
-func (h *Host) permissions(ctx context.Context) pave.Check {
+// permissions looks whether the token has those that calls to what is not there need,
+// beside those that it is known to lack.
+func (h *Host) permissions(ctx context.Context, lacks ...string) pave.Check {
 	c := pave.Check{Name: "gitea permissions", OK: true, Detail: "all that are needed"}
-	var lacks []string
 	for _, need := range []struct{ name, method, path string }{
 		{"write:repository", http.MethodPatch, join("repos", h.org, nothing)},
 		{"write:organization", http.MethodPost, join("orgs", nothing, "repos")},
@@ -68,8 +73,8 @@ func (h *Host) permissions(ctx context.Context) pave.Check {
 		}
 	}
 	if len(lacks) > 0 {
-		c.OK, c.Detail = false, "missing: "+strings.Join(lacks, ", ")
-		c.Fix = "make a token that has these, too, and bind it: pave bind; docs/gitea.md says what each is for"
+		c.OK, c.Detail = false, "the token lacks "+strings.Join(lacks, ", ")+" of write:repository, write:organization and read:user"
+		c.Fix = "make a token that has all three under Settings, Applications, and bind it: --secret token"
 	}
 	return c
 }

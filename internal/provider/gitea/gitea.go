@@ -39,6 +39,7 @@ func (*Vendor) Fields() []pave.BindingField {
 		{Name: "url", Address: true, Required: true, Description: "address of the server, such as https://git.example.com"},
 		{Name: "token", Required: true, Secret: true,
 			Description: "token of a user of the organisation, with write:repository, write:organization and read:user"},
+		{Name: "visibility", Default: "private", OneOf: []string{"private", "public"}, Description: "who may see a repository"},
 	}
 }
 

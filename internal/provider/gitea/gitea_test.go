@@ -284,6 +284,14 @@ func TestTeams(t *testing.T) {
 		if pave.HintOf(err) != "did you mean squad?" {
 			t.Errorf("hint %q", pave.HintOf(err))
 		}
+		for range 2 { // the second finds nothing
+			if err := h.Revoke(ctx, "shop", "squad"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := h.Grants(ctx, "shop"); got["squad"] != "" || err != nil {
+			t.Errorf("taken back, there are %v, %v", got, err)
+		}
 	})
 }
 

@@ -68,13 +68,34 @@ func (h *Host) SetHook(ctx context.Context, name string, want githost.Hook, secr
 	if err := h.call(ctx, http.MethodPost, h.repo(name, "hooks"), in, nil); err != nil {
 		return err
 	}
-	for _, k := range old {
-		err := h.call(ctx, http.MethodDelete, h.repo(name, "hooks", number(k.ID)), nil, nil)
-		if err != nil && pave.CodeOf(err) != pave.NotFound {
+	return h.dropHooks(ctx, name, old)
+}
+
+func (h *Host) dropHooks(ctx context.Context, name string, all []hook) error {
+	for _, k := range all {
+		if err := h.drop(ctx, h.repo(name, "hooks", number(k.ID))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Hooks are the URLs that webhooks call.
+func (h *Host) Hooks(ctx context.Context, name string) (out []string, err error) {
+	all, err := list[hook](ctx, h.api, h.repo(name, "hooks"))
+	for _, k := range all {
+		out = append(out, k.Config["url"])
+	}
+	return out, err
+}
+
+// DropHook takes those of a URL away.
+func (h *Host) DropHook(ctx context.Context, name, url string) error {
+	all, err := h.hooks(ctx, name, url)
+	if err != nil {
+		return err
+	}
+	return h.dropHooks(ctx, name, all)
 }
 
 // Verify checks the signature of a call.

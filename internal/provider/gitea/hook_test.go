@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +56,14 @@ func TestHooks(t *testing.T) {
 			t.Errorf("delivery %q, event %q, %v", id, event, err)
 		}
 		refuses(t, h, call, secret)
+		for range 2 { // the second finds nothing
+			if err := h.DropHook(ctx, "shop", here.URL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if all, err := h.Hooks(ctx, "shop"); len(all) > 0 || err != nil {
+			t.Errorf("taken away, there are %v, %v", all, err)
+		}
 	})
 }
 
@@ -117,13 +126,15 @@ func TestCheck(t *testing.T) {
 	s.Grant("guest", fake.User{Login: "cat"})
 	s.Grant("narrow", fake.User{Login: "dan", Scopes: []string{"write:repository", "write:organization"}, Create: true})
 	s.Grant("enough", fake.User{Login: "eve", Scopes: []string{"write:repository", "write:organization", "read:user"}, Create: true})
+	s.Grant("nothing", fake.User{Login: "fay", Scopes: []string{"read:issue"}, Create: true})
 	for _, c := range []struct{ reason, token, org, failed string }{
 		{"all that is needed", s.Token, s.Org, ""},
 		{"a token that nobody knows", "nobody", s.Org, "gitea sign-in"},
 		{"no more than is needed", "enough", s.Org, ""},
 		{"a token that reads", "reads", s.Org, "gitea permissions"},
 		{"a user who may make no repository", "guest", s.Org, "gitea organisation"},
-		{"a token that sees no user", "narrow", s.Org, "gitea sign-in"},
+		{"a token that sees no user", "narrow", s.Org, "gitea permissions"},
+		{"a token that may do nothing here", "nothing", s.Org, "gitea permissions"},
 		{"an organisation that is not there", s.Token, "acne", "gitea organisation"},
 	} {
 		h := openHost(t, fake.World{URL: s.URL, Org: c.org, Token: c.token})
@@ -131,6 +142,9 @@ func TestCheck(t *testing.T) {
 		for _, check := range h.Check(t.Context()) {
 			if !check.OK {
 				failed += check.Name
+				if c.token == "nothing" && !strings.HasPrefix(check.Detail, "the token lacks read:user, write:repository, write:organization of") {
+					t.Errorf("%s: %s", c.reason, check.Detail)
+				}
 				if check.Fix == "" {
 					t.Errorf("%s: %s has no next command", c.reason, check.Detail)
 				}

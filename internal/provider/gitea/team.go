@@ -2,7 +2,9 @@ package gitea
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
@@ -56,6 +58,15 @@ func (h *Host) Grant(ctx context.Context, name, wanted, role string) error {
 		return err
 	}
 	return h.call(ctx, http.MethodPut, h.repo(name, "teams", t.Name), nil, nil)
+}
+
+// Revoke takes the repository from a team. A server refuses where it has none.
+func (h *Host) Revoke(ctx context.Context, name, team string) error {
+	has, err := h.Grants(ctx, name)
+	if err != nil || !slices.ContainsFunc(slices.Collect(maps.Keys(has)), func(t string) bool { return strings.EqualFold(t, team) }) {
+		return err
+	}
+	return h.drop(ctx, h.repo(name, "teams", team))
 }
 
 // CheckTeam looks for a team that has the role.

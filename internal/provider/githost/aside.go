@@ -155,7 +155,8 @@ func (d *Driver) Diff(ctx context.Context, r resource.Resource) (resource.Differ
 	}
 	repo, aside, err := o.find(ctx)
 	if err == nil && !aside && o.adopts(repo) {
-		return resource.Difference{Stays: "it stays on " + d.Vendor.Name() + " as it is: pave takes its mark off, and keeps a copy here for a while"}, nil
+		stays, err := d.Leaves(ctx, r)
+		return resource.Difference{Stays: stays + "; a copy is kept here for a while"}, err
 	}
 	if err != nil || aside {
 		if pave.CodeOf(err) == pave.NotFound || pave.CodeOf(err) == pave.Conflict {

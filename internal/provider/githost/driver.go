@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/pave-platform/pave"
@@ -32,6 +31,7 @@ type Driver struct {
 var (
 	_ resource.Driver   = (*Driver)(nil)
 	_ resource.Keeper   = (*Driver)(nil)
+	_ resource.Leaver   = (*Driver)(nil)
 	_ resource.Lister   = (*Driver)(nil)
 	_ resource.Sparing  = (*Driver)(nil)
 	_ resource.Differ   = (*Driver)(nil)
@@ -47,30 +47,6 @@ var (
 	_ resource.Importer = (*Driver)(nil)
 	_ resource.Proposer = (*Driver)(nil)
 )
-
-// Fields are those of every host, and the vendor's own.
-func (d *Driver) Fields() []pave.BindingField {
-	out := append(slices.Clone(fields), d.Vendor.Fields()...)
-	slices.SortStableFunc(out, func(a, b pave.BindingField) int {
-		switch {
-		case a.Required == b.Required:
-			return 0
-		case a.Required:
-			return -1
-		}
-		return 1
-	})
-	return out
-}
-
-// CheckBinding says what the host and the binding lack.
-func (d *Driver) CheckBinding(ctx context.Context, b resource.Opened) []pave.Check {
-	_, host, err := d.bound(b)
-	if err != nil {
-		return []pave.Check{{Name: d.Vendor.Name(), Detail: err.Error(), Fix: pave.HintOf(err)}}
-	}
-	return host.Check(ctx)
-}
 
 // Check says whether git can be run: the mirror needs it.
 func (d *Driver) Check(ctx context.Context) []pave.Check { return d.Mirror.Check(ctx) }

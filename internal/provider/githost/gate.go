@@ -24,7 +24,7 @@ const (
 // a repository leads to another one. Where the host says that it has had enough of calls,
 // this one and all until then are an Unavailable with a pave.Later.
 func NewClient(allow []string, within time.Duration) (*http.Client, error) {
-	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, apiWithin), MaxBytes: apiAnswer})
+	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, apiWithin), MaxBytes: apiAnswer, Allowing: httpc.BySetting})
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func NewClient(allow []string, within time.Duration) (*http.Client, error) {
 // NewGitClient returns a client for git that signs in at one origin, and keeps to
 // limits too. Its calls may take so long (0: ten minutes).
 func NewGitClient(allow []string, within time.Duration, origin string, login httpc.Login) (*http.Client, error) {
-	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, gitWithin), Credentials: httpc.Credentials{origin: login}})
+	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, gitWithin), Credentials: httpc.Credentials{origin: login}, Allowing: httpc.BySetting})
 	if err != nil {
 		return nil, err
 	}

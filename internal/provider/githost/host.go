@@ -81,6 +81,8 @@ type (
 		CheckTeam(ctx context.Context, team, role string) error
 		// Grant gives a team a role. NotFound where the organisation has no such team.
 		Grant(ctx context.Context, name, team, role string) error
+		// Revoke takes what Grant gave a team at a repository. Absence is success.
+		Revoke(ctx context.Context, name, team string) error
 	}
 	// An Owner has a file that says who owns which code.
 	Owner interface {
@@ -122,6 +124,10 @@ type (
 		Hook(ctx context.Context, name, url string) (Hook, error)
 		// SetHook makes it so, its secret included.
 		SetHook(ctx context.Context, name string, h Hook, secret pave.Secret) error
+		// Hooks are the URLs that webhooks call, also those of other people.
+		Hooks(ctx context.Context, name string) ([]string, error)
+		// DropHook takes the webhooks away that call a URL. Absence is success.
+		DropHook(ctx context.Context, name, url string) error
 		// Verify checks the signature of a call, of its raw body, and says which
 		// delivery it is and what happened. Denied where the signature is not good.
 		Verify(header http.Header, body []byte, secret pave.Secret) (delivery, event string, err error)

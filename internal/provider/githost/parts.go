@@ -172,6 +172,9 @@ func (o one) grant(g Granter) part {
 		}
 		return "", err
 	}, mend: func(ctx context.Context) error {
+		if err := o.gives(ctx, g); err != nil {
+			return err
+		}
 		err := g.Grant(ctx, o.r.ExternalID, o.w.team, o.w.role)
 		if pave.CodeOf(err) == pave.NotFound {
 			return o.noTeam()
@@ -281,14 +284,44 @@ func (o one) hook(h Hooker) part {
 	want := Hook{URL: o.HookURL(o.r), Active: true}
 	return part{name: "set webhook of", always: true, differs: func(ctx context.Context) (string, error) {
 		has, err := h.Hook(ctx, o.r.ExternalID, want.URL)
+		stale, other := o.hooksElsewhere(ctx, h)
 		switch {
+		case other != nil:
+			return "", other
+		case len(stale) > 0:
+			return "a webhook of it calls another address: " + strings.Join(stale, ", "), nil
 		case pave.CodeOf(err) == pave.NotFound:
 			return "its webhook is gone, so that pushes are found late", nil
 		case err == nil && !has.Active:
 			return "its webhook is off, so that pushes are found late", nil
 		}
 		return "", err
-	}, mend: func(ctx context.Context) error { return h.SetHook(ctx, o.r.ExternalID, want, o.hookSecret()) }}
+	}, mend: func(ctx context.Context) error {
+		if err := h.SetHook(ctx, o.r.ExternalID, want, o.hookSecret()); err != nil {
+			return err
+		}
+		stale, err := o.hooksElsewhere(ctx, h)
+		if err != nil {
+			return err
+		}
+		return o.dropHooks(ctx, h, stale)
+	}}
+}
+
+// hooksElsewhere are the webhooks of the resource that do not call where the binding says.
+func (o one) hooksElsewhere(ctx context.Context, h Hooker) ([]string, error) {
+	all, err := h.Hooks(ctx, o.r.ExternalID)
+	want := o.HookURL(o.r)
+	return slices.DeleteFunc(all, func(url string) bool { return url == want || !strings.HasSuffix(url, "/"+o.r.ID) }), err
+}
+
+func (o one) dropHooks(ctx context.Context, h Hooker, urls []string) error {
+	for _, url := range urls {
+		if err := h.DropHook(ctx, o.r.ExternalID, url); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hookSecret is what calls about the resource are signed with.

@@ -1,7 +1,6 @@
 package githost
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -45,17 +44,4 @@ func (o one) takeOver(repo Repository) (Repository, error) {
 		return repo, pave.Errorf(pave.Invalid, "%s is archived", repo.Page).WithHint("unarchive it on the host, then pave retry")
 	}
 	return repo, nil
-}
-
-// letGo takes the markers off, and leaves everything else to the people who have it.
-func (o one) letGo(ctx context.Context, repo Repository) error {
-	topics := slices.DeleteFunc(slices.Clone(repo.Topics), func(t string) bool { return t == topic(o.r.ID) })
-	if len(topics) == len(repo.Topics) {
-		return nil
-	}
-	_, err := o.Change(ctx, repo.Name, Change{Topics: topics})
-	if err != nil {
-		return o.failed("let go of", err)
-	}
-	return nil
 }

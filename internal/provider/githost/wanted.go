@@ -111,18 +111,28 @@ func (w wanted) of(b resource.Opened, spec json.RawMessage) (wanted, error) {
 
 // teamOf is the host's name of a team; "" is none.
 func teamOf(b resource.Opened, team string) (string, error) {
-	switch text := setting(b, "teams"); text {
-	case "none":
-		return "", nil
-	case "same":
+	text := setting(b, "teams")
+	if text == "same" {
 		return team, nil
-	default:
-		m, err := pairs("teams", list(text))
-		if err == nil && m[team] == "" {
-			err = pave.BadField("teams", text, "has no team of the host for "+team, "--set teams="+text+","+team+"=TEAM, or same, or none")
-		}
-		return m[team], err
 	}
+	m, err := teamsOf(b)
+	if err == nil && text != "none" && m[team] == "" {
+		err = pave.BadField("teams", text, "has no team of the host for "+team, "--set teams="+text+","+team+"=TEAM, or same, or none")
+	}
+	return m[team], err
+}
+
+// teamsOf are the teams of the host that a binding names, by those of pave.
+func teamsOf(b resource.Opened) (map[string]string, error) {
+	text := setting(b, "teams")
+	if text == "same" || text == "none" {
+		return nil, nil
+	}
+	m, err := pairs("teams", list(text))
+	if err != nil {
+		err = pave.BadField("teams", text, "does not say which team of the host is which of pave", "--set teams=web=web-devs,pay=payments, or same, or none")
+	}
+	return m, err
 }
 
 func list(s string) []string {

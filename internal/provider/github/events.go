@@ -44,17 +44,49 @@ func (h *host) Hook(ctx context.Context, name, url string) (githost.Hook, error)
 }
 
 func (h *host) hook(ctx context.Context, name, url string) (*api.Hook, error) {
-	var found *api.Hook
-	err := pages(func(o api.ListOptions) (*api.Response, error) {
-		all, resp, err := h.Repositories.ListHooks(ctx, h.org, name, &o)
-		for _, hook := range all {
-			if hook.GetConfig().GetURL() == url && found == nil {
-				found = hook
-			}
+	all, err := h.hooks(ctx, name)
+	for _, hook := range all {
+		if hook.GetConfig().GetURL() == url {
+			return hook, err
 		}
+	}
+	return nil, err
+}
+
+func (h *host) hooks(ctx context.Context, name string) (all []*api.Hook, err error) {
+	err = pages(func(o api.ListOptions) (*api.Response, error) {
+		some, resp, err := h.Repositories.ListHooks(ctx, h.org, name, &o)
+		all = append(all, some...)
 		return resp, err
 	})
-	return found, problem("list webhooks of "+name, err)
+	return all, problem("list webhooks of "+name, err)
+}
+
+// Hooks are the URLs that webhooks call.
+func (h *host) Hooks(ctx context.Context, name string) (out []string, err error) {
+	all, err := h.hooks(ctx, name)
+	for _, hook := range all {
+		out = append(out, hook.GetConfig().GetURL())
+	}
+	return out, err
+}
+
+// DropHook takes those of a URL away.
+func (h *host) DropHook(ctx context.Context, name, url string) error {
+	all, err := h.hooks(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, hook := range all {
+		if hook.GetConfig().GetURL() != url {
+			continue
+		}
+		_, err := h.Repositories.DeleteHook(ctx, h.org, name, hook.GetID())
+		if err = problem("take a webhook of "+name+" away", err); err != nil && pave.CodeOf(err) != pave.NotFound {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetHook makes a webhook, or the one that is there so.

@@ -135,6 +135,15 @@ func (h *host) Grant(ctx context.Context, name, team, role string) error {
 	return err
 }
 
+// Revoke takes access from a team.
+func (h *host) Revoke(ctx context.Context, name, team string) error {
+	_, err := h.Teams.RemoveTeamRepoBySlug(ctx, h.org, url.PathEscape(team), h.org, name)
+	if err = problem("take access to "+name+" from team "+team, err); pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	return err
+}
+
 // CheckTeam looks for a team; any team may have any role.
 func (h *host) CheckTeam(ctx context.Context, team, _ string) error {
 	_, _, err := h.Teams.GetTeamBySlug(ctx, h.org, url.PathEscape(team))

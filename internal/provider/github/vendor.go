@@ -108,11 +108,11 @@ func (v *Vendor) dial(b resource.Opened) (*host, error) {
 	}
 	allow := slices.Concat(v.Allow, strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' }))
 	apiWithin, gitWithin := cmp.Or(v.Timeout, apiTimeout), cmp.Or(v.Timeout, gitTimeout)
-	plain, err := httpc.New(httpc.Options{Allow: allow, Timeout: apiWithin, MaxBytes: maxAnswer})
+	plain, err := httpc.New(httpc.Options{Allow: allow, Timeout: apiWithin, MaxBytes: maxAnswer, Allowing: httpc.BySetting})
 	if err != nil {
 		return nil, err
 	}
-	heavy, err := httpc.New(httpc.Options{Allow: allow, Timeout: gitWithin})
+	heavy, err := httpc.New(httpc.Options{Allow: allow, Timeout: gitWithin, Allowing: httpc.BySetting})
 	if err != nil {
 		return nil, err
 	}

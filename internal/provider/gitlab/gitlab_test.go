@@ -295,6 +295,14 @@ func TestTeams(t *testing.T) {
 	if _, owner := h.Owners("squad"); owner != "@acme/payments/squad" {
 		t.Errorf("owner %s", owner)
 	}
+	for range 2 { // the second finds nothing
+		if err := h.Revoke(t.Context(), "shop", "squad"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := h.Grants(t.Context(), "shop"); got["squad"] != "" || err != nil {
+		t.Errorf("taken back, there are %v, %v", got, err)
+	}
 }
 
 func TestValues(t *testing.T) {

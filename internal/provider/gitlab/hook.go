@@ -40,11 +40,29 @@ func (h *Host) Hook(ctx context.Context, name, url string) (githost.Hook, error)
 
 func alive(k *gitlab.ProjectHook) bool { return k.AlertStatus == "" || k.AlertStatus == "executable" }
 
+// Hooks are the URLs that webhooks call.
+func (h *Host) Hooks(ctx context.Context, name string) (out []string, err error) {
+	all, err := h.allHooks(ctx, name)
+	for _, k := range all {
+		out = append(out, k.URL)
+	}
+	return out, err
+}
+
+// DropHook takes those of a URL away.
+func (h *Host) DropHook(ctx context.Context, name, url string) error {
+	return h.SetHook(ctx, name, githost.Hook{URL: url}, pave.Secret{})
+}
+
 func (h *Host) hooks(ctx context.Context, name, url string) ([]*gitlab.ProjectHook, error) {
+	all, err := h.allHooks(ctx, name)
+	return slices.DeleteFunc(all, func(k *gitlab.ProjectHook) bool { return k.URL != url }), err
+}
+
+func (h *Host) allHooks(ctx context.Context, name string) ([]*gitlab.ProjectHook, error) {
 	all, err := pages(firstPage(), func(o gitlab.ListOptions) ([]*gitlab.ProjectHook, *gitlab.Response, error) {
 		return h.api.Projects.ListProjectHooks(h.path(name), &gitlab.ListProjectHooksOptions{ListOptions: o}, with(ctx))
 	})
-	all = slices.DeleteFunc(all, func(k *gitlab.ProjectHook) bool { return k.URL != url })
 	return all, h.failed("webhooks of "+h.path(name), err)
 }
 

@@ -66,6 +66,12 @@ func TestHooks(t *testing.T) {
 		if err := h.SetHook(t.Context(), "shop", githost.Hook{URL: here.URL}, secret); err != nil {
 			t.Fatal(err)
 		}
+		if err := h.DropHook(t.Context(), "shop", here.URL); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := h.Hooks(t.Context(), "shop"); len(all) > 0 || err != nil {
+			t.Errorf("taken away, there are %v, %v", all, err)
+		}
 		_, err = h.Hook(t.Context(), "shop", here.URL)
 		wantCode(t, "Hook of one that is not to be active", err, pave.NotFound)
 	}

@@ -102,6 +102,19 @@ func (h *Host) Grant(ctx context.Context, name, team, wanted string) error {
 	return err
 }
 
+// Revoke ends that the project is shared with a group.
+func (h *Host) Revoke(ctx context.Context, name, team string) error {
+	g, err := h.team(ctx, team)
+	if err == nil {
+		_, err = h.api.Projects.DeleteSharedProjectFromGroup(h.path(name), g.ID, with(ctx))
+		err = h.failed("share "+h.path(name)+" with "+g.FullPath, err)
+	}
+	if pave.CodeOf(err) == pave.NotFound {
+		return nil
+	}
+	return err
+}
+
 // sharable finds the group of a team that a project can be shared with.
 func (h *Host) sharable(ctx context.Context, team string) (*gitlab.Group, error) {
 	g, err := h.team(ctx, team)

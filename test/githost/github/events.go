@@ -42,6 +42,14 @@ func (s *Server) events(mux *http.ServeMux) {
 		}
 		return notFound
 	})
+	s.on(mux, "DELETE "+at+"/hooks/{id}", "repository_hooks", func(r *http.Request, repo *repository) answer {
+		i := slices.IndexFunc(repo.hooks, func(h *hook) bool { return strconv.FormatInt(h.id, 10) == r.PathValue("id") })
+		if i < 0 {
+			return notFound
+		}
+		repo.hooks = slices.Delete(repo.hooks, i, i+1)
+		return answer{status: http.StatusNoContent}
+	})
 	s.on(mux, "POST "+at+"/statuses/{sha}", "statuses", func(r *http.Request, repo *repository) answer {
 		var in map[string]any
 		_ = json.NewDecoder(r.Body).Decode(&in)

@@ -41,6 +41,12 @@ func (s *Server) guards(mux *http.ServeMux) {
 		repo.teams[r.PathValue("slug")] = in.Permission
 		return answer{status: http.StatusNoContent}
 	})
+	s.handle(mux, "DELETE /orgs/{org}/teams/{slug}/repos/{owner}/{name}", "administration", func(r *http.Request) answer {
+		if repo, ok := s.find(r.PathValue("name")); ok {
+			delete(repo.teams, r.PathValue("slug"))
+		}
+		return answer{status: http.StatusNoContent}
+	})
 }
 
 // protectionJSON is what was asked for, in the form of answers.
