@@ -134,6 +134,19 @@ func (b WantedBacking) Variables() []BackingVariable {
 	return []BackingVariable{{strings.ToUpper(b.Kind) + "_URL", "url"}}
 }
 
+// OutputCA is the output that has the certificates, in PEM, of the authority by which the
+// server of a backing is verified. Only modules give it out, and not all.
+const OutputCA = "ca"
+
+// CAVariable is the variable in which processes see it: REDIS_CA beside REDIS_URL. "" of
+// what has no address.
+func (b WantedBacking) CAVariable() string {
+	if v := b.Variables()[0]; strings.HasSuffix(v.Name, "_URL") {
+		return strings.TrimSuffix(v.Name, "_URL") + "_CA"
+	}
+	return ""
+}
+
 // Outputs are what a backing gives its service, by kind, for variables to refer to.
 var Outputs = map[string][]string{
 	KindDatabase: {"url", "host", "port", "name", "user", "password"},

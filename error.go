@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code classifies an error. Only the code decides whether a step is retried,
@@ -128,4 +129,14 @@ func HintOf(err error) string {
 		err = e.Err
 	}
 	return ""
+}
+
+// Later is the cause of an Unavailable where who was asked said when to come again. A step
+// that meets it waits until then, however long, and tries again: it does not count as a
+// failure.
+type Later struct{ At time.Time }
+
+// Error says when.
+func (l Later) Error() string {
+	return "it answers again at " + l.At.UTC().Format(time.RFC3339)
 }

@@ -82,14 +82,14 @@ type Variable struct {
 	Name        string `json:"name"`
 	Value       string `json:"value"`                 // text or reference, never a secret
 	Environment Name   `json:"environment,omitempty"` // "" for all
-	Origin      string `json:"origin"`                // template NAME VERSION, set, or KIND ENGINE
+	Origin      string `json:"origin"`                // template NAME VERSION, set, KIND ENGINE, or role
 }
 
 // SecretName is the view of a secret of a service's processes: its value has none.
 type SecretName struct {
 	Name        string `json:"name"`
 	Environment Name   `json:"environment,omitempty"` // "" for all
-	Origin      string `json:"origin"`                // set, or KIND ENGINE
+	Origin      string `json:"origin"`                // set, KIND ENGINE, or role
 }
 
 // SealedValue names a value that was sealed for a request to come.

@@ -82,7 +82,8 @@ func TestFormatted(t *testing.T) {
 func TestStandards(t *testing.T) {
 	t.Parallel()
 	rds := []string{"storage_encrypted = true", "multi_az = true", "publicly_accessible = false", "deletion_protection = !local.deletable",
-		"skip_final_snapshot = false", `storage_type = "gp3"`, "depends_on = [aws_vpc_security_group_ingress_rule.this]"}
+		"skip_final_snapshot = false", `storage_type = "gp3"`, "depends_on = [aws_vpc_security_group_ingress_rule.this]",
+		"parameter_group_name = aws_db_parameter_group.this.name", "value = local.encrypted.value"}
 	sql := []string{"deletion_protection = !local.deletable", "deletion_protection_enabled = !local.deletable", `deletion_policy = "ABANDON"`, "ipv4_enabled = false", `ssl_mode = "ENCRYPTED_ONLY"`,
 		`availability_type = "REGIONAL"`}
 	wanted := map[string][]string{

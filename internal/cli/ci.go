@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,8 +27,8 @@ type ciStep struct {
 }
 
 // ciPassed are variables of the caller that steps may see, beside those that begin
-// with one of ciPrefixes.
-var ciPassed = []string{"PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "DATABASE_URL", "REDIS_URL", "SSL_CERT_FILE", "SSL_CERT_DIR",
+// with one of ciPrefixes and the addresses of databases, caches and queues.
+var ciPassed = []string{"PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "XDG_CACHE_HOME", "JAVA_HOME", "VIRTUAL_ENV"}
 
 var ciPrefixes = []string{"GO", "NODE_EXTRA_", "npm_config_", "NPM_CONFIG_", "PIP_", "MAVEN_", "GRADLE_", "YARN_", "PNPM_", "CI_"}
@@ -37,8 +38,8 @@ func (a *app) ci() *cobra.Command {
 		Use: "ci", Short: "Run the pipeline of the folder you are in, without a server",
 		Long: "Run the steps of the repository's pipeline one after the other, as a push would, in the\n" +
 			"folder itself: what is detected from its files, with .pave/pipeline.yaml over it. Steps\n" +
-			"see PATH, HOME, package caches and proxies, DATABASE_URL, REDIS_URL and variables that\n" +
-			"begin with CI_, and nothing else of your environment.\n\n" +
+			"see PATH, HOME, package caches and proxies, DATABASE_URL, REDIS_URL, QUEUE_URL and the like, and\n" +
+			"variables that begin with CI_, and nothing else of your environment.\n\n" +
 			"On a terminal a step that went well is one line, and one that failed opens its log;\n" +
 			"elsewhere, and with --verbose, all output is shown. Exit code 1 where a step fails.",
 		Example: examples("pave ci", "pave ci --list", "pave ci --only test --verbose"),
@@ -196,16 +197,18 @@ func ciEnvironment() map[string]string {
 	env := map[string]string{"CI": "true"}
 	for _, pair := range os.Environ() {
 		key, value, _ := strings.Cut(pair, "=")
-		ok := false
-		for _, name := range ciPassed {
-			ok = ok || key == name
-		}
-		for _, prefix := range ciPrefixes {
-			ok = ok || strings.HasPrefix(key, prefix)
-		}
-		if ok {
+		begins := func(prefix string) bool { return strings.HasPrefix(key, prefix) }
+		if slices.Contains(ciPassed, key) || slices.ContainsFunc(ciPrefixes, begins) || isAddress(key) {
 			env[key] = value
 		}
 	}
 	return env
+}
+
+// isAddress reports whether a variable says where a database, cache or queue is. Those of
+// buckets are the caller's own keys for a cloud as likely as those of a test's.
+func isAddress(name string) bool {
+	return slices.ContainsFunc(pave.Backings, func(e pave.Engine) bool {
+		return e.Kind != pave.KindBucket && slices.ContainsFunc(e.Variables, func(v pave.BackingVariable) bool { return v.Name == name })
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -45,7 +46,7 @@ type Options struct {
 
 // New returns a client that calls out by these rules. Invalid where Allow holds
 // what is neither host nor network. Errors of its requests wrap a pave.Error:
-// Denied for an address or redirect that is refused.
+// Denied for an address, a redirect or a certificate that is refused: no retry mends that.
 func New(o Options) (*http.Client, error) {
 	allow, err := parseAllow(o.Allow)
 	if err != nil {
@@ -177,6 +178,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.WithContext(context.WithValue(r.Context(), proxied{}, true))
 	}
 	resp, err := t.next.RoundTrip(t.creds.on(r))
+	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
+		return nil, pave.Errorf(pave.Denied, "%s shows a certificate that is not trusted: %w", r.URL.Host, err).
+			WithHint("install its authority on the machine of the server (SSL_CERT_FILE names a file of such), or correct the address")
+	}
 	if err == nil && t.max > 0 {
 		resp.Body = &cappedBody{ReadCloser: resp.Body, left: t.max, max: t.max}
 	}

@@ -3,6 +3,7 @@ package httpc
 import (
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -96,6 +97,22 @@ func TestAllowedIsReached(t *testing.T) {
 		if _, err := New(Options{Allow: []string{bad}}); pave.CodeOf(err) != pave.Invalid {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// A certificate that nobody trusts does not mend itself: the error is none that is tried again.
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	_, err := get(t, Options{Allow: []string{"127.0.0.1"}}, s.URL)
+	if pave.CodeOf(err) != pave.Denied || !strings.Contains(err.Error(), "certificate that is not trusted") {
+		t.Fatalf("%v (%s)", err, pave.CodeOf(err))
+	}
+	if known := (*pave.Error)(nil); !errors.As(err, &known) || !strings.Contains(known.Hint, "SSL_CERT_FILE") {
+		t.Errorf("%v does not say what to do", err)
 	}
 }
 

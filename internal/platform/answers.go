@@ -15,7 +15,8 @@ const (
 	insteadFor   = time.Hour // an answer is better than none, where the host says nothing
 	askWithin    = time.Minute
 	maxAnswers   = 500
-	maxAnswer    = 16 << 20 // bytes of all together
+	maxAnswer    = 1 << 20  // bytes of one that is kept
+	maxTogether  = 16 << 20 // and of all
 )
 
 // A question is what people ask a git host: for a list of one repository.
@@ -109,6 +110,8 @@ func (a *answers) keep(q question, now *answer) {
 	}
 	old := a.kept[q]
 	switch {
+	case now.err == nil && len(now.body) > maxAnswer:
+		delete(a.kept, q)
 	case now.err == nil && (old == nil || old.asked.Before(now.asked)):
 		a.kept[q] = now
 		a.trim()
@@ -117,18 +120,20 @@ func (a *answers) keep(q question, now *answer) {
 	}
 }
 
-// trim forgets the oldest answers beyond the bounds. The lock is held.
+// trim forgets the oldest answers beyond the bounds, those about single commits first: of
+// these there are as many as people ask for. The lock is held.
 func (a *answers) trim() {
 	for {
 		var oldest question
 		size := 0
 		for q, k := range a.kept {
 			size += len(k.body)
-			if o := a.kept[oldest]; o == nil || k.asked.Before(o.asked) {
+			o := a.kept[oldest]
+			if single, was := q.commit != "", oldest.commit != ""; o == nil || single && !was || single == was && k.asked.Before(o.asked) {
 				oldest = q
 			}
 		}
-		if len(a.kept) <= maxAnswers && size <= maxAnswer {
+		if len(a.kept) <= maxAnswers && size <= maxTogether {
 			return
 		}
 		delete(a.kept, oldest)

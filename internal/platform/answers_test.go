@@ -166,7 +166,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ asked, bytes, kept int }{
 		"many":      {3 * maxAnswers, 10, maxAnswers},
-		"large":     {40, 1 << 20, 15},
+		"large":     {40, maxAnswer - 2, maxTogether / maxAnswer}, // without the quotes
 		"too large": {3, maxAnswer + 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,6 +190,27 @@ func TestAnswersAreBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who asks for commit after commit keeps nobody from having what is kept for all.
+func TestAnswersAboutCommitsGoFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var a answers
+		ask := func(repository, commit string) {
+			time.Sleep(time.Millisecond)
+			if _, _, err := a.ask(t.Context(), question{repository, "checks", commit}, func(context.Context) (any, error) { return "x", nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ask("res_1", "")
+		for i := range 2 * maxAnswers {
+			ask("res_2", fmt.Sprint("c", i))
+		}
+		if a.kept[question{"res_1", "checks", ""}] == nil || len(a.kept) != maxAnswers {
+			t.Errorf("%d are kept, and not what is about no commit", len(a.kept))
+		}
+	})
 }
 
 // A driver that panics leaves nobody waiting.

@@ -31,9 +31,6 @@ var bindable = func() map[string]string {
 	return out
 }()
 
-// settings are those a binding may have.
-var bindSettings = []string{"drift", "memory_mb", "public", "variable"}
-
 // Bind says who makes resources of a kind in an environment from now on. What was made
 // stays with the provider that made it.
 func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindRequest) (pave.Bound, error) {
@@ -50,10 +47,8 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 		return pave.Bound{}, pave.BadField("provider", r.Provider, "is not bound: on this machine the engine of a service says who makes it",
 			"pave bind "+env+" "+kind+" "+first+" stands for this machine; pave add "+kind+" --engine ENGINE chooses")
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
-		if !slices.Contains(bindSettings, name) {
-			return pave.Bound{}, pave.BadField("setting", name, "is no setting of a binding", "one of "+strings.Join(bindSettings, ", "))
-		}
+	if err := checkBindSettings(kind, r.Settings); err != nil {
+		return pave.Bound{}, err
 	}
 	for name, value := range r.Secrets {
 		if value.IsZero() {
@@ -79,6 +74,7 @@ func (p *Platform) Bind(ctx context.Context, env, kind string, r pave.BindReques
 		return out, err
 	}
 	out.Notes = append(out.Notes, p.plannedBefore(ctx, at, kind)...)
+	out.Notes = append(append(out.Notes, p.keepTheirs(ctx, at, out.Binding)...), p.ofOtherHosts(ctx, out.Binding)...)
 	return out, nil
 }
 
@@ -229,36 +225,4 @@ func (p *Platform) Unbind(ctx context.Context, env, kind string) (pave.Bound, er
 		return pave.Bound{Environment: env, Binding: pave.Binding{Kind: kind}}, nil
 	}
 	return pave.Bound{Environment: env, Binding: b}, err
-}
-
-// asMade says who makes a kind for a service: for what is there already the provider that
-// made it, with the module it has, whatever is bound by now.
-func (p *Platform) asMade(ctx context.Context, service string, t bindingTable) (func(string, pave.Name) (pave.Binding, error), error) {
-	if service == "" {
-		return t.find, nil
-	}
-	records, err := p.Resources.List(ctx, p.DB, service)
-	if err != nil {
-		return nil, err
-	}
-	return func(kind string, env pave.Name) (pave.Binding, error) {
-		b, err := t.find(kind, env)
-		for _, r := range records {
-			if r.State == pave.ResourceGone || r.Ref.Kind != kind || r.Ref.Env != env || !mayBeBound(kind) || err == nil && r.Provider == b.Provider {
-				continue
-			}
-			return p.madeBy(r, t), nil
-		}
-		return b, err
-	}, nil
-}
-
-// madeBy is the binding that a resource was made by.
-func (p *Platform) madeBy(r resource.Record, t bindingTable) pave.Binding {
-	b := pave.Binding{Kind: r.Ref.Kind, Provider: r.Provider, Settings: t[""][r.Ref.Kind].Settings, Module: resource.ModuleOf(r.Spec)}
-	if b.Told = p.isTold(r.Ref.Kind, r.Provider); b.Told {
-		was := resource.BindingOf(r.Spec)
-		b.Settings, b.Secrets = was.Settings, was.Secrets
-	}
-	return b
 }

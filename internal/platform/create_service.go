@@ -82,7 +82,7 @@ func (p *Platform) wantedOf(ctx context.Context, r pave.CreateService) (pave.Nam
 	for _, kind := range pave.BackingKinds {
 		engine, err := engineOf(defaults, kind, r.Engine(kind))
 		if err == nil {
-			err = t.Takes(kind, engine)
+			err = p.takes(ctx, t.Template, name, kind, engine)
 		}
 		bad.add(err)
 		if engine != "" {

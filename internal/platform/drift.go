@@ -32,10 +32,11 @@ func (p *Platform) observed(ctx context.Context, service string) ([]pave.Resourc
 			view.Ready, view.Reason = false, "not looked at: "+away[in].Error()
 		default:
 			view, err = p.Resources.Look(ctx, rec, len(active) == 0)
-			if rec.State == pave.ResourcePresent {
-				p.systems.named(in).saw(err)
-			}
-			if in != thisMachine && pave.CodeOf(err) == pave.Unavailable {
+			// That it answers ends a silence; that somebody had no answer begins none: they may
+			// have hung up.
+			if pave.CodeOf(err) != pave.Unavailable {
+				p.systems.named(in).saw(nil)
+			} else if in != thisMachine {
 				away[in] = err
 			}
 		}

@@ -154,7 +154,7 @@ func dueWhere(provider, org string) (where string, args []any) {
 // readFiles reads files of an organisation that are due, at most so many within a time,
 // and takes in what they say. What the host does not give out stays due.
 func (p *Platform) readFiles(ctx context.Context, r pave.ImportRequest, most int, within time.Duration) (n int, err error) {
-	importer, opened, err := p.importer(ctx, r)
+	importer, opened, err := p.importer(ctx, r, false)
 	if err != nil {
 		return 0, err
 	}

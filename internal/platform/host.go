@@ -151,7 +151,8 @@ type statusKey struct{ commit, context string }
 // tell tells the host of a service's repository how pipelines and rollouts of its commits
 // go, and how those of the last day went. It compares with what the host was told before,
 // so that nothing is lost with a server that dies, and nothing told twice. An error about
-// one commit keeps no other from being told of.
+// one commit keeps no other from being told of, unless it is that the host does not answer:
+// then the next service is asked for, lest one repository is taken for the whole host.
 func (p *Platform) tell(ctx context.Context, s *system, svc pave.Service) error {
 	rec, err := p.repositoryOf(ctx, svc)
 	if err != nil || systemOf(rec) != s.name || rec.State != pave.ResourcePresent {
@@ -177,13 +178,16 @@ func (p *Platform) tell(ctx context.Context, s *system, svc pave.Service) error 
 			if run.State.Ended() && time.Since(run.Ended) > tellFor {
 				continue
 			}
-			errs = append(errs, p.tellOf(ctx, run, told, newest, func(key statusKey, c pave.CommitStatus) error {
+			err := p.tellOf(ctx, run, told, newest, func(key statusKey, c pave.CommitStatus) error {
 				err := t.Tell(ctx, r, key.commit, c)
 				if s.saw(err); err != nil {
 					return err
 				}
 				return p.noteTold(ctx, r.ID, key, c)
-			}))
+			})
+			if errs = append(errs, err); pave.CodeOf(err) == pave.Unavailable {
+				return errors.Join(errs...)
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -248,8 +248,8 @@ func TestHostListsWithoutHost(t *testing.T) {
 		}
 	}
 	_, err := h.HostChecks(h.ada, "shop", h.commit)
-	var limit githost.Limit
-	if pave.CodeOf(err) != pave.Unavailable || !errors.As(err, &limit) {
+	var later pave.Later
+	if pave.CodeOf(err) != pave.Unavailable || !errors.As(err, &later) {
 		t.Errorf("what was never asked: %v", err)
 	}
 	if n := len(h.proxy.Calls("*")); n != 1 {

@@ -30,12 +30,12 @@ func (p *Platform) Import(ctx context.Context, r pave.ImportRequest) (pave.Impor
 		return pave.Imported{}, err
 	}
 	answers := time.Now().Add(answerWithin)
-	out, err := p.organisation(ctx, r)
+	out, err := p.organisation(ctx, r, true)
 	if err != nil {
 		return out, err
 	}
 	r.Org = out.Org
-	signIn, err := p.signIn(ctx, r)
+	signIn, err := p.signIn(ctx, r, true)
 	if err != nil {
 		return out, err
 	}
@@ -84,10 +84,10 @@ func (p *Platform) readSome(ctx context.Context, r pave.ImportRequest, out *pave
 	return nil
 }
 
-// organisation asks a host what an organisation has.
-func (p *Platform) organisation(ctx context.Context, r pave.ImportRequest) (pave.Imported, error) {
+// organisation asks a host what an organisation has; asked: somebody wants it now.
+func (p *Platform) organisation(ctx context.Context, r pave.ImportRequest, asked bool) (pave.Imported, error) {
 	out := pave.Imported{Provider: r.Provider, Org: r.Org, Services: []pave.Name{}}
-	importer, opened, err := p.importer(ctx, r)
+	importer, opened, err := p.importer(ctx, r, asked)
 	if err != nil {
 		return out, err
 	}
@@ -99,12 +99,12 @@ func (p *Platform) organisation(ctx context.Context, r pave.ImportRequest) (pave
 }
 
 // importer is what knows the organisations of a host, and the binding that signs in there.
-func (p *Platform) importer(ctx context.Context, r pave.ImportRequest) (resource.Importer, resource.Opened, error) {
+func (p *Platform) importer(ctx context.Context, r pave.ImportRequest, asked bool) (resource.Importer, resource.Opened, error) {
 	importer, ok := resource.As[resource.Importer](p.Resources.Drivers[pave.KindRepository][r.Provider])
 	if !ok {
 		return nil, resource.Opened{}, pave.BadField("provider", r.Provider, "has no organisations", "pave list providers, those of kind repository")
 	}
-	signIn, err := p.signIn(ctx, r)
+	signIn, err := p.signIn(ctx, r, asked)
 	if err != nil {
 		return nil, resource.Opened{}, err
 	}
@@ -112,15 +112,13 @@ func (p *Platform) importer(ctx context.Context, r pave.ImportRequest) (resource
 	return importer, opened, err
 }
 
-// signIn is how a host lets us in: by the binding that new repositories are made by, or,
-// when those are made elsewhere by now, by the one that the organisation was imported by.
-func (p *Platform) signIn(ctx context.Context, r pave.ImportRequest) (resource.Bound, error) {
+// signIn is how a host lets us in: by the binding that an organisation was imported by, with
+// what that says by now. Where new repositories are made on another server, also one of the
+// same provider, it stays with its own, until somebody who asks imports it from there.
+func (p *Platform) signIn(ctx context.Context, r pave.ImportRequest, asked bool) (resource.Bound, error) {
 	bindings, err := p.bindings(ctx)
 	if err != nil {
 		return resource.Bound{}, err
-	}
-	if b := bindings[""][pave.KindRepository]; b.Provider == r.Provider {
-		return resource.Bound{Settings: b.Settings, Secrets: b.Secrets}, nil
 	}
 	rows, err := p.DB.Query(ctx, `SELECT binding FROM imports WHERE provider = $1 AND org = $2 AND binding <> ''`, r.Provider, r.Org)
 	kept, err := store.Collect(rows, err, func(row store.Scanner) (b resource.Bound, err error) {
@@ -130,14 +128,17 @@ func (p *Platform) signIn(ctx context.Context, r pave.ImportRequest) (resource.B
 		}
 		return b, err
 	})
+	now := bindings[""][pave.KindRepository]
 	switch {
 	case err != nil:
 		return resource.Bound{}, err
-	case len(kept) == 0:
-		return resource.Bound{}, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
-			WithHint("pave bind default repository %s --org NAME --secret token", r.Provider)
+	case now.Provider == r.Provider && (asked || len(kept) == 0 || kept[0].Settings["url"] == now.Settings["url"]):
+		return resource.Bound{Settings: now.Settings, Secrets: now.Secrets}, nil
+	case len(kept) > 0:
+		return kept[0], nil
 	}
-	return kept[0], nil
+	return resource.Bound{}, pave.Errorf(pave.Invalid, "%s is not bound: pave cannot sign in there", r.Provider).
+		WithHint("pave bind default repository %s --org NAME --secret token", r.Provider)
 }
 
 // observeOrganisation tells the catalog what an organisation has, and notes the files that
@@ -210,7 +211,7 @@ func (p *Platform) refreshImports(ctx context.Context) error {
 	}
 	var errs []error
 	for _, r := range due {
-		found, err := p.organisation(ctx, r)
+		found, err := p.organisation(ctx, r, false)
 		if err == nil {
 			err = p.observeOrganisation(ctx, r, &found)
 		}

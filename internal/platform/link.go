@@ -34,7 +34,7 @@ func (p *Platform) resolveLink(ctx context.Context, r pave.LinkService) (transit
 		return tr, nil
 	}
 	variable := cmp.Or(r.Variable, pave.LinkVariable(target.Name))
-	if err := checkLinkVariable(tr, variable, target); err != nil {
+	if err := cmp.Or(checkLinkVariable(tr, variable, target), p.notRoles(ctx, tr.service.ID, "variable", variable)); err != nil {
 		return tr, err
 	}
 	tr.notes = append([]string{fmt.Sprintf("the address of %s comes to the processes as %s", target.Name, variable)}, tr.notes...)

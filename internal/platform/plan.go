@@ -116,8 +116,14 @@ func (p *Platform) compare(ctx context.Context, w *work) error {
 		}
 		resource.Rename(records, w.tr.service.Name, w.tr.name())
 	}
+	if w.tr.moves {
+		graph = ofMove(graph, records)
+	}
 	w.changes, err = p.Resources.Diff(ctx, records, graph,
 		resource.DiffOptions{Restore: w.tr.restore, Drift: w.tr.heal != nil})
+	if w.tr.moves {
+		w.changes = w.tr.moved(w.changes)
+	}
 	w.plan.Changes = []pave.Change{}
 	for i := range w.changes {
 		if ch := &w.changes[i]; w.tr.heal != nil && !w.tr.heal(ch.Ref) {
@@ -149,7 +155,7 @@ func (p *Platform) subject(ctx context.Context, tr transition) (resource.Subject
 	if err != nil {
 		return resource.Subject{}, err
 	}
-	bind, err := p.asMade(ctx, tr.service.ID, bindings)
+	bind, err := p.asMade(ctx, p.DB, tr.service.ID, bindings)
 	if err != nil {
 		return resource.Subject{}, err
 	}

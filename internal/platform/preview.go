@@ -36,7 +36,8 @@ func (p *Platform) preview(ctx context.Context, t *template.Template, name pave.
 	if t.Format != template.FormatPave {
 		notes = append(notes, howItRuns(pipe))
 	}
-	return slices.Concat(notes, gapNotes(pipe), unmet(pipe, want)), nil
+	unused, err := p.unused(ctx, t, name, want, tree, pipe)
+	return slices.Concat(notes, gapNotes(pipe), unmet(pipe, want), unused), err
 }
 
 // varsOf are the variables by which a service's template is rendered.

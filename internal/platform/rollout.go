@@ -150,9 +150,17 @@ func (p *Platform) rolloutStart(ctx context.Context, q store.Querier, svc pave.S
 }
 
 // rolloutNodes are deployment and route of an environment with a release, as the run
-// start started it.
+// start started it, and with the values that are there.
 func (p *Platform) rolloutNodes(ctx context.Context, q store.Querier, svc pave.Service, w pave.Wanted, env pave.Name, rel pave.Release, start string) (resource.Graph, error) {
 	bindings, err := p.bindings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bind, err := p.asMade(ctx, q, svc.ID, bindings)
+	if err != nil {
+		return nil, err
+	}
+	records, err := p.Resources.List(ctx, q, svc.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -168,10 +176,10 @@ func (p *Platform) rolloutNodes(ctx context.Context, q store.Querier, svc pave.S
 	if err != nil {
 		return nil, err
 	}
-	graph, err := resource.Expand(resource.Subject{Name: svc.Name, Former: former, Peers: peers, UID: uid, Bind: bindings.find,
+	graph, err := resource.Expand(resource.Subject{Name: svc.Name, Former: former, Peers: peers, UID: uid, Bind: bind,
 		Releases: map[pave.Name]pave.Release{env: rel}, Starts: map[pave.Name]string{env: start}}, w)
 	var out resource.Graph
-	for _, n := range graph {
+	for _, n := range graph.Given(records) {
 		if n.Ref.Env == env && rolledOut(n.Ref) {
 			out = append(out, n)
 		}

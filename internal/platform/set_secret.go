@@ -24,6 +24,9 @@ func (p *Platform) resolveSetSecret(ctx context.Context, r pave.SetSecret) (tran
 	if err := checkSecret(tr.from, r.Service, r.Name); err != nil {
 		return tr, err
 	}
+	if err := p.notRoles(ctx, tr.service.ID, "secret", r.Name); err != nil {
+		return tr, err
+	}
 	var service, name string
 	err = p.DB.QueryRow(ctx, `SELECT service, name FROM sealed_values WHERE id = $1`, r.Value).Scan(&service, &name)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -89,6 +92,9 @@ func (p *Platform) SealValue(ctx context.Context, service, name string, value pa
 	if err := checkSecret(rev.Wanted, service, name); err != nil {
 		return pave.SealedValue{}, err
 	}
+	if err := p.notRoles(ctx, svc.ID, "secret", name); err != nil {
+		return pave.SealedValue{}, err
+	}
 	return p.seal(ctx, svc.ID, "service:"+string(svc.Name), name, value)
 }
 
@@ -131,6 +137,13 @@ func (p *Platform) Secrets(ctx context.Context, name string) ([]pave.SecretName,
 		for _, v := range r.Variables() {
 			out = append(out, pave.SecretName{Name: v.Name, Origin: r.Kind + " " + r.Engine})
 		}
+	}
+	roles, err := p.roleVariables(ctx, svc.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, env := range slices.Sorted(maps.Keys(roles)) {
+		out = append(out, pave.SecretName{Name: roles[env], Environment: env, Origin: pave.KindRole})
 	}
 	for _, env := range append([]pave.Name{""}, w.Environments...) {
 		all := w.In[env].Secrets

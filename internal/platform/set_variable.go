@@ -26,6 +26,9 @@ func (p *Platform) resolveSetVariable(ctx context.Context, r pave.SetVariable) (
 		bad.add(checkValue(tr, name, r.Variables[name]))
 		bad.add(notLinked(tr.from, "variable", name, r.Service))
 		bad.add(notBackings(tr.from, "variable", name))
+		if err := p.notRoles(ctx, tr.service.ID, "variable", name); err != nil && !bad.add(err) {
+			return tr, err
+		}
 		if isSecret(tr.from, name) {
 			bad.add(pave.BadField("variable", name, "is a secret of "+r.Service,
 				fmt.Sprintf("pave unset secret %s --service %s, then set it as a variable", name, r.Service)))
@@ -121,6 +124,13 @@ func (p *Platform) Variables(ctx context.Context, name string) ([]pave.Variable,
 		for _, v := range r.Variables() {
 			out = append(out, pave.Variable{Name: v.Name, Value: fmt.Sprintf("${{ resources.%s.%s }}", r.Kind, v.Output), Origin: r.Kind + " " + r.Engine})
 		}
+	}
+	roles, err := p.roleVariables(ctx, svc.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, env := range slices.Sorted(maps.Keys(roles)) {
+		out = append(out, pave.Variable{Name: roles[env], Value: "${{ resources.role.role }}", Environment: env, Origin: pave.KindRole})
 	}
 	for _, env := range append([]pave.Name{""}, w.Environments...) {
 		all := w.In[env].Variables

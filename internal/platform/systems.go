@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +32,8 @@ type system struct {
 	// Of the look that goes on: there is one at a time.
 	drifted time.Time // when it began to look for drift last
 	after   pave.Name // service that was looked at last for that
+	head    pave.Name // and for what was pushed
+	told    pave.Name // and to tell the host of commits
 
 	mu         sync.Mutex
 	unanswered int // calls, one after the other
@@ -63,7 +66,8 @@ func (s *system) silent() bool {
 }
 
 // saw notes what became of a call. After some without an answer there is a pause, which
-// doubles with each further one; an answer, whatever it says, ends that.
+// doubles with each further one; an answer, whatever it says, ends that. One that says when to
+// come again is heeded.
 func (s *system) saw(err error) {
 	if s.name == thisMachine {
 		return
@@ -75,6 +79,10 @@ func (s *system) saw(err error) {
 		return
 	}
 	now := time.Now()
+	if later := (pave.Later{}); errors.As(err, &later) {
+		s.unanswered, s.until = 0, now.Add(min(later.At.Sub(now), longestWait))
+		return
+	}
 	if s.unanswered == 0 {
 		s.since = now
 	}
@@ -171,23 +179,31 @@ func (p *Platform) servicesBySystem(ctx context.Context) (map[string][]pave.Serv
 	return out, nil
 }
 
-// lookAt looks at one system: what was pushed is built, a git host is told of it, and now
-// and then drift is looked for. It ends where the system does not answer.
+// lookAt looks at one system: what was pushed is built, now and then drift is looked for, and
+// a git host is told of commits. Where the system does not answer each ends, and goes on from
+// there the next time.
 func (p *Platform) lookAt(ctx context.Context, s *system, services []pave.Service) {
-	for _, look := range []struct {
-		what string
-		at   func(context.Context, *system, pave.Service) error
-	}{{"look at head", p.lookAtHead}, {"tell the host of commits", p.tell}} {
-		for _, svc := range services {
-			if s.silent() || ctx.Err() != nil {
-				return
-			}
-			if err := look.at(ctx, s, svc); err != nil && ctx.Err() == nil {
-				p.Log.Warn(look.what, "service", svc.Name, "err", err)
-			}
-		}
-	}
-	if time.Since(s.drifted) >= everyDeep {
+	p.lookAtEach(ctx, s, services, "look at head", &s.head, p.lookAtHead)
+	if time.Since(s.drifted) >= everyDeep && !s.silent() {
 		p.lookForDrift(ctx, s, services)
+	}
+	p.lookAtEach(ctx, s, services, "tell the host of commits", &s.told, p.tell)
+}
+
+// lookAtEach looks at each service, beginning after the one that was looked at last.
+func (p *Platform) lookAtEach(ctx context.Context, s *system, services []pave.Service, what string, last *pave.Name,
+	look func(context.Context, *system, pave.Service) error) {
+	begin, found := slices.BinarySearchFunc(services, *last, func(svc pave.Service, name pave.Name) int { return strings.Compare(string(svc.Name), string(name)) })
+	if found {
+		begin++
+	}
+	for _, svc := range slices.Concat(services[begin:], services[:begin]) {
+		if s.silent() || ctx.Err() != nil {
+			return
+		}
+		*last = svc.Name
+		if err := look(ctx, s, svc); err != nil && ctx.Err() == nil {
+			p.Log.Warn(what, "service", svc.Name, "err", err)
+		}
 	}
 }

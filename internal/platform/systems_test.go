@@ -66,6 +66,14 @@ func TestSilence(t *testing.T) {
 				t.Errorf("it answered %v and is silent", answer)
 			}
 		}
+		s.saw(pave.Errorf(pave.Unavailable, "no calls for now: %w", pave.Later{At: time.Now().Add(time.Minute)}))
+		time.Sleep(time.Minute - time.Second)
+		if _, ok := s.check(); ok || !s.silent() {
+			t.Error("one that said when to come again is asked before, or said to be silent")
+		}
+		if time.Sleep(2 * time.Second); s.silent() {
+			t.Error("one that said when to come again is not asked then")
+		}
 		here := &system{name: thisMachine}
 		for range 2 * silentCalls {
 			here.saw(silence)
@@ -80,6 +88,7 @@ func TestSilence(t *testing.T) {
 type place struct {
 	hold    chan struct{} // nil: it answers; else it says nothing until this is closed
 	refuses string        // commit that it takes no status of
+	breaks  string        // begins the names of repositories of which it takes none
 
 	mu       sync.Mutex
 	observed int
@@ -117,9 +126,12 @@ func (h *place) Follow(ctx context.Context, r resource.Resource) (bool, error) {
 	return false, pave.Errorf(pave.Unavailable, "the host does not answer")
 }
 
-func (h *place) Tell(_ context.Context, _ resource.Resource, commit string, s pave.CommitStatus) error {
+func (h *place) Tell(_ context.Context, r resource.Resource, commit string, s pave.CommitStatus) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.breaks != "" && strings.HasPrefix(r.ExternalID, h.breaks) {
+		return pave.Errorf(pave.Unavailable, "the host answers 500")
+	}
 	h.told = append(h.told, strings.Join([]string{commit, s.Context, s.State}, " "))
 	if commit == h.refuses {
 		return pave.Errorf(pave.Conflict, "no commit %s", commit)
@@ -282,12 +294,45 @@ func TestStatusOfSilentSystem(t *testing.T) {
 		}
 	}
 	s := p.systems.named("host https://host.example.com")
-	if !s.silent() {
-		t.Error("upkeep asks a system that answered nobody")
+	if s.silent() {
+		t.Error("upkeep leaves a system alone because people had no answer, who may have hung up")
+	}
+	for range silentCalls {
+		s.saw(pave.Errorf(pave.Unavailable, "silence"))
 	}
 	host.hold = nil
 	if got := look(); s.silent() || !slices.Equal(got, []string{"", "", ""}) {
 		t.Errorf("there again (silent: %v), it says %q", s.silent(), got)
+	}
+}
+
+// Repositories that a host says nothing of keep it from no other one of it.
+func TestSomeRepositoriesAreBroken(t *testing.T) {
+	t.Parallel()
+	host := &place{breaks: "bad"}
+	p := newLooked(t, map[string]*place{"host": host})
+	for i := range silentCalls + 1 {
+		bad := p.add(70000+i, fmt.Sprintf("bad%d", i), "host")
+		for n := range 5 {
+			p.end(p.pipeline(bad.ID, fmt.Sprintf("c%d", n)), pave.RunDone, 0)
+		}
+	}
+	p.add(70100, "shop", "host")
+	s := p.systems.named("host https://host.example.com")
+	told := []string{}
+	for range 3 { // pauses in which nothing is asked are over
+		if err := p.lookAround(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.lanes.wait()
+		told = append(told, host.take()...)
+		s.mu.Lock()
+		s.until = time.Time{}
+		s.mu.Unlock()
+		p.looked.last = nil
+	}
+	if len(told) != 1 || s.drifted.IsZero() {
+		t.Errorf("the host was told %q of the other repository; looked for drift: %v", told, !s.drifted.IsZero())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -21,6 +22,8 @@ type Controller struct {
 	*Journal
 	Drivers Drivers
 	log     *slog.Logger
+
+	listed sync.Map // when the sweep last asked a Sparing lister, by kind and provider
 }
 
 // NewController returns a controller over the journal in db.

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	pave "github.com/pave-platform/pave"
 )
@@ -80,6 +81,11 @@ type (
 	// sweep compares it with the journal.
 	Lister interface {
 		List(ctx context.Context) ([]Found, error)
+	}
+	// A Sparing Lister asks for so much that others would miss it: the sweep asks it no
+	// more often than that.
+	Sparing interface {
+		ListEvery() time.Duration
 	}
 	// A Differ says how the world differs from r.Spec beyond what the journal
 	// knows, and what deleting it would lose.

@@ -165,8 +165,14 @@ func (x *expansion) environment(env pave.Name) {
 	}, deployment)
 }
 
-// settingVariable is the setting of a binding that names what processes see of a role.
-const settingVariable = "variable"
+// SettingVariable is the setting of a binding that names what processes see of a role, and
+// DefaultRoleVariable what they see where there is none.
+const (
+	SettingVariable     = "variable"
+	DefaultRoleVariable = "AWS_ROLE_ARN"
+
+	outputRole = "role" // what a role gives its service
+)
 
 // role adds what the service may be at a cloud, where a module is bound that makes it,
 // and tells processes of it: AWS_ROLE_ARN, if the binding names no other variable.
@@ -177,9 +183,9 @@ func (x *expansion) role(env pave.Name, identity pave.Ref, secrets map[string]st
 	}
 	ref := x.ref(pave.KindRole, env, string(x.s.Name))
 	x.add(ref, func(map[string]string) any { return RoleSpec{Service: x.s.Name, Env: env} }, identity)
-	key := cmp.Or(b.Settings[settingVariable], "AWS_ROLE_ARN")
-	secrets[key] = pave.KindRole + " role"
-	return []pave.Ref{ref, x.secret(env, key, SecretSpec{Key: key, From: "role"}, ref)}
+	key := cmp.Or(b.Settings[SettingVariable], DefaultRoleVariable)
+	secrets[key] = pave.KindRole + " " + outputRole
+	return []pave.Ref{ref, x.secret(env, key, SecretSpec{Key: key, From: outputRole}, ref)}
 }
 
 // pipeline adds what the host's own pipelines are given, where that is bound and the
@@ -213,7 +219,7 @@ func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Re
 			}
 			x.graph[n-1].Provider = provider
 		}
-		for i, v := range r.Variables() {
+		for i, v := range x.variablesOf(r, env) {
 			name := v.Name
 			if i == 0 && v.Output == "url" {
 				name = r.Kind + "-url"
@@ -223,6 +229,17 @@ func (x *expansion) backings(env pave.Name, secrets map[string]string) []pave.Re
 		}
 	}
 	return needs
+}
+
+// variablesOf are what processes see of a backing, with its authority where a module gives
+// that out and nobody said another.
+func (x *expansion) variablesOf(r pave.WantedBacking, env pave.Name) []pave.BackingVariable {
+	all, name, set := r.Variables(), r.CAVariable(), x.w.SettingsIn(env)
+	b, err := x.s.Bind(r.Kind, env)
+	if err != nil || b.Module == nil || b.Module.Outputs[pave.OutputCA] == "" || name == "" || set.Variables[name] != "" || set.Secrets[name] != "" {
+		return all
+	}
+	return append(slices.Clone(all), pave.BackingVariable{Name: name, Output: pave.OutputCA})
 }
 
 // specOf is the spec of a backing with the settings of its binding.

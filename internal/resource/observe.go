@@ -151,7 +151,7 @@ const (
 
 func (c *Controller) sweepOrphans(ctx context.Context, kind, provider string, d Driver, rep *Report, busy func(string) bool) error {
 	lister, ok := As[Lister](d)
-	if !ok {
+	if !ok || !c.due(kind+" "+provider, d) {
 		return nil
 	}
 	found, err := lister.List(ctx)
@@ -175,6 +175,20 @@ func (c *Controller) sweepOrphans(ctx context.Context, kind, provider string, d 
 		rep.Orphans = append(rep.Orphans, f.ExternalID)
 	}
 	return errors.Join(errs...)
+}
+
+// due reports whether a lister may be asked, and notes that it is.
+func (c *Controller) due(name string, d Driver) bool {
+	sparing, ok := As[Sparing](d)
+	if !ok {
+		return true
+	}
+	now := time.Now()
+	if last, asked := c.listed.Load(name); asked && now.Sub(last.(time.Time)) < sparing.ListEvery() {
+		return false
+	}
+	c.listed.Store(name, now)
+	return true
 }
 
 // expire deletes what was set aside, unless it was brought back since it was seen.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/resource"
@@ -36,6 +37,34 @@ func TestSweepOrphans(t *testing.T) {
 		}
 		if got := w.Names(); got != "another foreign res_busy shop_staging" {
 			r.t.Errorf("left are: %s", got)
+		}
+	})
+}
+
+// sparing is a lister that asks for much.
+type sparing struct{ *resourcetest.Slow }
+
+func (sparing) ListEvery() time.Duration { return time.Hour }
+
+func TestSweepSpares(t *testing.T) {
+	each(t, nil, func(r *rig) {
+		lists := map[string]int{}
+		for _, k := range []string{pave.KindDatabase, pave.KindIdentity} {
+			r.worlds[k].Before = func(_ context.Context, method string, _ resource.Resource) error {
+				if method == "List" {
+					lists[k]++
+				}
+				return nil
+			}
+		}
+		r.Drivers[pave.KindDatabase]["slow"] = sparing{r.worlds[pave.KindDatabase]}
+		for range 3 {
+			if _, err := r.Sweep(r.t.Context(), nobody); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		if lists[pave.KindDatabase] != 1 || lists[pave.KindIdentity] != 3 {
+			r.t.Errorf("asked %v times, want 1 and 3", lists)
 		}
 	})
 }

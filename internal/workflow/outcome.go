@@ -13,8 +13,15 @@ import (
 	"github.com/pave-platform/pave"
 )
 
-// minAgain keeps a handler that asks to be called again at once from spinning.
-const minAgain = 10 * time.Millisecond
+const (
+	// minAgain keeps a handler that asks to be called again at once from spinning.
+	minAgain = 10 * time.Millisecond
+	// Between these a step waits for who said when to come again. One that goes on asking
+	// for a second is called no more than a few times in a minute.
+	minLater  = time.Second
+	calmLater = 10 * time.Second
+	maxLater  = 5 * time.Minute
+)
 
 // outcome is what a call of a handler means for its step.
 type outcome struct {
@@ -35,6 +42,7 @@ func (x *executor) judge(ctx context.Context, c claimed, t *Task, res Result, er
 	var again Again
 	var signal AwaitSignal
 	var run AwaitRun
+	var later pave.Later
 	switch {
 	case err == nil:
 		return x.judgeResult(c, res)
@@ -49,6 +57,9 @@ func (x *executor) judge(ctx context.Context, c claimed, t *Task, res Result, er
 		return x.judgeAwaitRun(c, t, run.Start)
 	case errors.Is(context.Cause(ctx), errCanceled):
 		return outcome{state: pave.StepCanceled, reason: errCanceled.Error()}
+	case pave.CodeOf(err) == pave.Unavailable && errors.As(err, &later):
+		now := x.now()
+		return outcome{state: pave.StepReady, after: untilLater(later.At.Sub(now), now.Sub(c.step.Started)), reason: line(err.Error()), hint: pave.HintOf(err)}
 	case pave.CodeOf(err) == pave.Unavailable && c.step.failures+1 < c.step.retry.Attempts:
 		return outcome{state: pave.StepReady, failure: true, reason: line(err.Error()), hint: pave.HintOf(err),
 			after: c.step.retry.pause(c.step.failures)}
@@ -96,6 +107,14 @@ func (x *executor) failed(c claimed, err error) outcome {
 		out.hint = defaultHint(c.run.ID)
 	}
 	return out
+}
+
+// untilLater is how long a step waits that was told to, and has been at it for so long: a
+// little more, so that not all who were told come in the same moment.
+func untilLater(told, since time.Duration) time.Duration {
+	least := min(max(since/10, minLater), calmLater)
+	wait := min(max(told, least), maxLater)
+	return wait + rand.N(min(wait/10, calmLater))
 }
 
 // pause draws the time before the try after the given number of failures.

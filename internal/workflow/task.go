@@ -14,8 +14,9 @@ import (
 // child run. It must look for what it has made before making it.
 //
 // It returns a Result, or an error: Again, AwaitSignal and AwaitRun steer the
-// step; an error of code Unavailable is retried as the step's Retry says; any
-// other fails the step. The context ends when the run is canceled, the step's
+// step; an error of code Unavailable is retried as the step's Retry says, or, where
+// a pave.Later is its cause, at that time, as often as it takes; any other fails the
+// step. The context ends when the run is canceled, the step's
 // time is over or the executor stops.
 type Handler func(ctx context.Context, t *Task) (Result, error)
 

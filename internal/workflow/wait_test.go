@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -68,6 +69,59 @@ func TestSignals(t *testing.T) {
 		r.until(timeout, "waiting", func(run pave.Run) bool { return run.Steps[0].State == pave.StepWaiting })
 		signal(timeout, "now", "")
 		r.ended(timeout, pave.RunDone)
+	})
+}
+
+// Who said when to come again is asked then, as often as that takes: it is no failure. It is
+// shown as a wait, which says why, and no wait is longer than some minutes.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		later := func(in time.Duration) error {
+			cause := pave.Errorf(pave.Unavailable, "github wants no calls: %w", pave.Later{At: time.Now().Add(in)}).WithHint("it goes on")
+			return pave.Errorf(pave.Unavailable, "make it: %w", cause)
+		}
+		var calls, early atomic.Int64
+		var due atomic.Pointer[time.Time]
+		r := start(t, open(), workflow.Options{}, handlers{
+			"soon": func(_ context.Context, task *workflow.Task) (workflow.Result, error) {
+				if at := due.Load(); at != nil && time.Now().Before(*at) || task.Attempt != 1 {
+					early.Add(1)
+				}
+				if calls.Add(1) == 3 {
+					return workflow.Result{}, nil
+				}
+				at := time.Now().Add(1200 * time.Millisecond)
+				due.Store(&at)
+				return workflow.Result{}, later(1200 * time.Millisecond)
+			},
+			"far": fails(later(time.Hour)),
+		})
+		once := func(key string) pave.Run {
+			s := step(key)
+			s.Retry.Attempts = 1 // a failure would be the end
+			return r.begin(run(s))
+		}
+		far, soon := once("far").ID, once("soon").ID
+		got := r.until(far, "waiting", func(run pave.Run) bool { return run.Steps[0].Reason != "" })
+		if s := got.Steps[0]; s.State.Ended() || !strings.Contains(s.Reason, "it answers again at") || s.Hint != "it goes on" {
+			t.Errorf("%+v", s)
+		}
+		events, err := r.Events(context.Background(), workflow.EventFilter{Run: far, Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := events[len(events)-1]
+		var data struct {
+			After int64 `json:"after_ms"`
+		}
+		if err := json.Unmarshal(last.Data, &data); err != nil || last.Type != "step.waiting" || data.After < 300_000 || data.After > 330_000 {
+			t.Errorf("%s %s, %v", last.Type, last.Data, err)
+		}
+		r.ended(soon, pave.RunDone)
+		if early.Load() > 0 || calls.Load() != 3 {
+			t.Errorf("%d calls, %d of them too early or counted as another attempt", calls.Load(), early.Load())
+		}
 	})
 }
 

@@ -6,5 +6,8 @@ locals {
   port    = 3306
   logs    = ["error", "slowquery"]
   scheme  = "mysql"
-  query   = ""
+  query   = "?ssl-mode=REQUIRED"
+  # How the engine is told to refuse connections that are not encrypted.
+  family    = "mysql${join(".", slice(split(".", var.engine_version), 0, 2))}"
+  encrypted = { name = "require_secure_transport", value = "ON" }
 }

@@ -45,6 +45,22 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
   tags              = local.tags
 }
 
+# Nobody connects in the clear.
+resource "aws_db_parameter_group" "this" {
+  name_prefix = "${trimsuffix(substr(local.identifier, 0, 200), "-")}-"
+  family      = local.family
+  tags        = local.tags
+
+  parameter {
+    name  = local.encrypted.name
+    value = local.encrypted.value
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
 # What has no input here cannot be left out: not public, encrypted, in two zones, backed
 # up, and not deleted by mistake. It goes first: while AWS refuses, it stays reachable.
 resource "aws_db_instance" "this" {
@@ -67,6 +83,7 @@ resource "aws_db_instance" "this" {
   multi_az               = true
   publicly_accessible    = false
   db_subnet_group_name   = aws_db_subnet_group.this.name
+  parameter_group_name   = aws_db_parameter_group.this.name
   vpc_security_group_ids = [aws_security_group.this.id]
 
   backup_retention_period   = var.backup_days

@@ -7,4 +7,7 @@ locals {
   logs    = ["postgresql", "upgrade"]
   scheme  = "postgres"
   query   = "?sslmode=require"
+  # How the engine is told to refuse connections that are not encrypted.
+  family    = "postgres${split(".", var.engine_version)[0]}"
+  encrypted = { name = "rds.force_ssl", value = "1" }
 }

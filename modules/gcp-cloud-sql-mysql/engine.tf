@@ -8,7 +8,7 @@ locals {
   }
   port          = 3306
   scheme        = "mysql"
-  query         = ""
+  query         = "?ssl-mode=REQUIRED"
   point_in_time = null
   binary_log    = true
 }

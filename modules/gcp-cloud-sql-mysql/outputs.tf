@@ -36,6 +36,11 @@ output "connection_name" {
   value       = google_sql_database_instance.this.connection_name
 }
 
+output "server_ca" {
+  description = "certificates that the server's is checked with, in PEM"
+  value       = join("\n", google_sql_database_instance.this.server_ca_cert[*].cert)
+}
+
 output "protected" {
   description = "why it is not deleted; empty where it may be"
   value       = local.deletable ? "" : "the input deletable does not name ${var.service}"

@@ -21,6 +21,6 @@ output "password" {
 }
 
 output "server_ca" {
-  description = "certificates that the server's is checked with"
-  value       = google_redis_instance.this.server_ca_certs
+  description = "certificates that the server's is checked with, in PEM"
+  value       = join("\n", google_redis_instance.this.server_ca_certs[*].cert)
 }

@@ -59,7 +59,7 @@ var arrows = map[string]string{
 	"internal/provider/redis":        "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/sealed":       "internal/resource internal/node internal/git internal/seal",
 	"internal/provider/vault":        "internal/resource internal/httpc",
-	"internal/provider/hcp":          "internal/resource internal/provider/terraform",
+	"internal/provider/hcp":          "internal/resource internal/provider/terraform internal/httpc",
 	"internal/provider/terraform":    "internal/resource internal/node internal/git internal/seal modules",
 	"modules":                        "",
 	"templates":                      "",

@@ -18,7 +18,12 @@ import (
 type Faulty struct {
 	Fault Fault
 	Codes []pave.Code
+	// Patience is how long a client is to wait for an answer; 0: as long as it does.
+	Patience time.Duration
 }
+
+// hasty is the patience for what is a fault only for those who do not wait.
+const hasty = time.Second
 
 // Faults are those of one call of a driver that calls an API of JSON. other is a server that
 // nobody may call. A test puts its own codes, and its vendor's faults, in their place.
@@ -26,24 +31,26 @@ func Faults(other string) map[string]Faulty {
 	retry := []pave.Code{"", pave.Unavailable}
 	ends := func(codes ...pave.Code) []pave.Code { return append(codes, retry...) }
 	return map[string]Faulty{
-		"refused":              {Refuse(), retry},
-		"answer lost":          {Lose(), retry},
-		"answer cut":           {Cut(5), retry},
-		"401":                  {Status(401, ""), ends(pave.Denied)},
-		"403":                  {Status(403, ""), ends(pave.Denied)},
-		"404":                  {Status(404, ""), ends(pave.NotFound, pave.Invalid, pave.Conflict)},
-		"409":                  {Status(409, ""), ends(pave.Conflict)},
-		"422":                  {Status(422, ""), ends(pave.Invalid)},
-		"429":                  {Status(429, "1"), retry},
-		"429 by date":          {Status(429, RetryAt(time.Now())), retry},
-		"500":                  {Status(500, ""), retry},
-		"500 after the effect": {After(Status(500, "")), retry},
-		"502 of a gateway":     {HTML(502), retry},
-		"503":                  {Status(503, "1"), retry},
-		"a page":               {HTML(200), ends(pave.Conflict)},
-		"half of an answer":    {Body(200, "application/json", `{"id":1,"na`), retry},
-		"100 MB":               {Huge(100 << 20), ends(pave.Invalid)},
-		"another host":         {Redirect(other), ends(pave.Denied)},
+		"refused":              {Refuse(), retry, 0},
+		"answer lost":          {Lose(), retry, 0},
+		"answer cut":           {Cut(5), retry, 0},
+		"401":                  {Status(401, ""), ends(pave.Denied), 0},
+		"403":                  {Status(403, ""), ends(pave.Denied), 0},
+		"404":                  {Status(404, ""), ends(pave.NotFound, pave.Invalid, pave.Conflict), 0},
+		"409":                  {Status(409, ""), ends(pave.Conflict), 0},
+		"422":                  {Status(422, ""), ends(pave.Invalid), 0},
+		"429":                  {Status(429, "1"), retry, 0},
+		"429 by date":          {Status(429, RetryAt(time.Now())), retry, 0},
+		"500":                  {Status(500, ""), retry, 0},
+		"500 after the effect": {After(Status(500, "")), retry, 0},
+		"502 of a gateway":     {HTML(502), retry, 0},
+		"503":                  {Status(503, "1"), retry, 0},
+		"a page":               {HTML(200), ends(pave.Conflict), 0},
+		"half of an answer":    {Body(200, "application/json", `{"id":1,"na`), retry, 0},
+		"100 MB":               {Huge(100 << 20), ends(pave.Invalid), 0},
+		"no answer in time":    {Delay(time.Minute), retry, hasty},
+		"done, and late":       {Late(time.Minute), retry, hasty},
+		"another host":         {Redirect(other), ends(pave.Denied), 0},
 	}
 }
 

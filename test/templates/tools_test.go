@@ -21,7 +21,7 @@ const (
 )
 
 // render writes a template with a choice into a new folder.
-func render(t *testing.T, name, database, cache string) (dir string) {
+func render(t *testing.T, name string, o option) (dir string) {
 	t.Helper()
 	sub, err := fs.Sub(templates.FS, name)
 	if err != nil {
@@ -32,7 +32,7 @@ func render(t *testing.T, name, database, cache string) (dir string) {
 		t.Fatal(err)
 	}
 	tree, err := tmpl.Render(t.Context(), template.Vars{Name: "pay", Team: "squad", Environments: []string{"staging"},
-		Database: strings.TrimSuffix(database, "none"), Cache: strings.TrimSuffix(cache, "none")})
+		Database: strings.TrimSuffix(o.database, "none"), Cache: strings.TrimSuffix(o.cache, "none"), Queue: strings.TrimSuffix(o.queue, "none")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestActionlint(t *testing.T) {
 		for _, o := range options(name) {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
 				t.Parallel()
-				files, err := filepath.Glob(filepath.Join(render(t, name, o.database, o.cache), ".github", "workflows", "*.yaml"))
+				files, err := filepath.Glob(filepath.Join(render(t, name, o), ".github", "workflows", "*.yaml"))
 				if err != nil || len(files) == 0 {
 					t.Fatalf("no workflows: %v", err)
 				}
@@ -92,7 +92,7 @@ func TestKustomize(t *testing.T) {
 	long(t)
 	program := tool(t, kustomize)
 	for _, o := range options("node-express") {
-		dir := render(t, "node-express", o.database, o.cache)
+		dir := render(t, "node-express", o)
 		for _, env := range []string{"staging", "production"} {
 			out, err := exec.CommandContext(t.Context(), program, "build", filepath.Join(dir, "k8s", "overlays", env)).Output()
 			if err != nil {
@@ -157,7 +157,7 @@ func TestDeveloperChecks(t *testing.T) {
 	for _, name := range names {
 		for _, o := range options(name) {
 			t.Run(name+"/"+o.name, func(t *testing.T) {
-				dir := render(t, name, o.database, o.cache)
+				dir := render(t, name, o)
 				for _, args := range checks[name] {
 					if _, err := exec.LookPath(args[0]); err != nil && args[0] == "mypy" {
 						t.Skip("mypy is not on this machine; the workflow installs it")
@@ -181,7 +181,7 @@ func TestCI(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), pave, "ci")
-			cmd.Dir = render(t, name, "none", "none")
+			cmd.Dir = render(t, name, option{})
 			cmd.Env = append(append(os.Environ(), systemFirst()...), "PAVE_HOME="+t.TempDir())
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "[+] test ") {

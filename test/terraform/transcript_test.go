@@ -51,6 +51,11 @@ func TestTranscript(t *testing.T) {
 	if arn, err := l.Variable("shop", "staging", "AWS_ROLE_ARN"); err != nil || arn != "shop_staging_cloud" {
 		t.Errorf("processes are %q, %v", arn, err)
 	}
+	l.pave("unbind", "staging", "role") // what was made stays, in what a rollout brings too
+	l.pave("restart", "shop", "--env", "staging", "--yes")
+	if arn, err := l.Variable("shop", "staging", "AWS_ROLE_ARN"); err != nil || arn != "shop_staging_cloud" {
+		t.Errorf("once nobody makes roles, new processes are %q, %v", arn, err)
+	}
 	if got := l.there("shop"); got != "2 1" {
 		t.Errorf("terraform made %s", got)
 	}

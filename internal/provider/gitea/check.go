@@ -33,6 +33,16 @@ func (h *Host) Check(ctx context.Context) []pave.Check {
 	return append(out, pave.Check{Name: "gitea sign-in", OK: true, Detail: "token of " + me.Login}, h.permissions(ctx), h.organisation(ctx, me.Login))
 }
 
+// CheckPipelines asks for a server that knows secrets too.
+func (h *Host) CheckPipelines(ctx context.Context) []pave.Check {
+	out := h.Check(ctx)
+	if v, err := h.version(ctx); err == nil && v.before(1, 22) {
+		out = append(out, pave.Check{Name: "gitea secrets", Detail: v.text + " lacks variables and secrets of Actions",
+			Fix: "newer ones have them (Gitea 1.22); or give pipelines nothing: pave unbind default pipeline"})
+	}
+	return out
+}
+
 func failed(name string, err error) pave.Check {
 	return pave.Check{Name: name, Detail: err.Error(), Fix: pave.HintOf(err)}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/httpc"
@@ -21,6 +22,8 @@ import (
 type Vendor struct {
 	// Allow are private addresses that may be reached, whatever a binding says.
 	Allow []string
+	// Timeout bounds each call; 0: what is usual.
+	Timeout time.Duration
 
 	hosts sync.Map // *Host by binding
 }
@@ -46,7 +49,7 @@ func (v *Vendor) Open(b resource.Opened) (githost.Host, error) {
 	if h, ok := v.hosts.Load(key); ok {
 		return h.(*Host), nil
 	}
-	h, err := open(b, v.Allow)
+	h, err := open(b, v.Allow, v.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +57,7 @@ func (v *Vendor) Open(b resource.Opened) (githost.Host, error) {
 	return one.(*Host), nil
 }
 
-func open(b resource.Opened, allow []string) (*Host, error) {
+func open(b resource.Opened, allow []string, within time.Duration) (*Host, error) {
 	base, err := address(b.Settings["url"])
 	if err != nil {
 		return nil, err
@@ -67,11 +70,11 @@ func open(b resource.Opened, allow []string) (*Host, error) {
 		return nil, pave.BadField("token", "", "is missing", "make one under Settings, Applications, and give it by --secret token")
 	}
 	allow = slices.Concat(allow, strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' }))
-	calls, err := githost.NewClient(allow)
+	calls, err := githost.NewClient(allow, within)
 	if err != nil {
 		return nil, err
 	}
-	git, err := githost.NewGitClient(allow, base.Scheme+"://"+base.Host, httpc.Login{User: "pave", Password: token})
+	git, err := githost.NewGitClient(allow, within, base.Scheme+"://"+base.Host, httpc.Login{User: "pave", Password: token})
 	if err != nil {
 		return nil, err
 	}

@@ -75,3 +75,22 @@ func given(t *testing.T, repo resource.Resource, id string, keys ...string) reso
 	r.Spec = text
 	return r
 }
+
+// A server that knows no secrets of Actions is told before anything is made.
+func TestPipelinesAreChecked(t *testing.T) {
+	t.Parallel()
+	for version, ok := range map[string]bool{"1.26.0": true, "1.21.11": false} {
+		s := fake.New(t)
+		s.Version = version
+		d, fresh := driver(t, s.World())
+		b, err := resource.BindingOf(given(t, fresh(), pave.NewID("res"), "API_KEY").Spec).Open(t.Context(), d.Vault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks := githost.Pipelines{Repositories: d}.CheckBinding(t.Context(), b)
+		bad := slices.ContainsFunc(checks, func(c pave.Check) bool { return !c.OK && c.Fix != "" })
+		if len(checks) == 0 || bad == ok {
+			t.Errorf("%s: %+v", version, checks)
+		}
+	}
+}

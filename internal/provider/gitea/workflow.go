@@ -47,7 +47,7 @@ concurrency:
   cancel-in-progress: true
 jobs:
   check:
-    runs-on: ubuntu-latest
+    runs-on: ${{ vars.PAVE_RUNS_ON || 'ubuntu-latest' }}
     timeout-minutes: 15
 `
 
@@ -73,7 +73,26 @@ var backings = []struct{ engine, service, variable string }{
         image: redis:7
         options: --health-cmd "redis-cli ping" --health-interval 2s --health-retries 15
 `, "REDIS_URL: redis://redis:6379"},
+	{"rabbitmq", `      rabbitmq:
+        image: rabbitmq:3.13
+        env:
+          RABBITMQ_DEFAULT_USER: test
+          RABBITMQ_DEFAULT_PASS: test
+        options: --health-cmd "rabbitmq-diagnostics --quiet check_port_connectivity" --health-interval 5s --health-timeout 10s --health-retries 15
+`, "QUEUE_URL: amqp://test:test@rabbitmq:5672"},
+	{"nats", "", "QUEUE_URL: nats://127.0.0.1:4222"}, // by startNATS
 }
+
+// startNATS is a step, since an image of NATS has to be told of streams by an argument,
+// which services of a workflow cannot have.
+const startNATS = `      - name: start the queue
+        shell: bash
+        timeout-minutes: 5
+        run: |
+          GOBIN="$RUNNER_TEMP" go install github.com/nats-io/nats-server/v2@v2.15.3
+          "$RUNNER_TEMP/nats-server" --addr 127.0.0.1 --jetstream --store_dir "$RUNNER_TEMP/nats" > "$RUNNER_TEMP/nats.log" 2>&1 &
+          until (: < /dev/tcp/127.0.0.1/4222) 2> /dev/null; do sleep 0.2; done
+`
 
 // begin brings the code, and Go, which pave is built with and the images of runners have
 // not. The newest one compiles what older ones do.
@@ -115,11 +134,11 @@ const end = `      - name: install pave
 `
 
 // Workflow is the file that starts pave ci for every push to main and every pull request.
-// Where the service has a database or a cache its tests have one.
+// Where the service has a database, a cache or a queue its tests have one.
 func (h *Host) Workflow(s resource.RepositorySpec, tree []git.File) git.File {
 	var services, vars, steps string
 	for _, b := range backings {
-		if b.engine == s.Database || b.engine == s.Cache {
+		if b.engine == s.Database || b.engine == s.Cache || b.engine == s.Queue {
 			services += b.service
 			vars += "      " + b.variable + "\n"
 		}
@@ -128,6 +147,9 @@ func (h *Host) Workflow(s resource.RepositorySpec, tree []git.File) git.File {
 		if slices.ContainsFunc(tree, func(f git.File) bool { return slices.Contains(l.files, path.Clean(f.Path)) }) {
 			steps += l.step
 		}
+	}
+	if s.Queue == "nats" {
+		steps += startNATS
 	}
 	var b bytes.Buffer
 	b.WriteString(head)

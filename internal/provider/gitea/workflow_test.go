@@ -53,6 +53,7 @@ var workflows = []struct {
 	{"Node, and a folder of Gitea's without workflows", "package.json .gitea/CODEOWNERS", resource.RepositorySpec{Database: "mysql"}, ".gitea/workflows/ci.yaml", "node", "mariadb"},
 	{"Python, told twice", "requirements.txt pyproject.toml", resource.RepositorySpec{Cache: "redis"}, ".gitea/workflows/ci.yaml", "python", "redis"},
 	{"Java with a page", "build.gradle.kts package.json", resource.RepositorySpec{Queue: "nats"}, ".gitea/workflows/ci.yaml", "node java", ""},
+	{"a queue by RabbitMQ", "go.mod", resource.RepositorySpec{Queue: "rabbitmq"}, ".gitea/workflows/ci.yaml", "", "rabbitmq"},
 	{"deep down is not the first folder", "web/package.json docs/.github/workflows/x.yaml", resource.RepositorySpec{}, ".gitea/workflows/ci.yaml", "", ""},
 	{"workflows for GitHub are run here, until there are others", ".github/workflows/test.yml", resource.RepositorySpec{}, ".github/workflows/ci.yaml", "", ""},
 	{"Gitea's own win", ".github/workflows/test.yml .gitea/workflows/more/x.yml", resource.RepositorySpec{}, ".gitea/workflows/ci.yaml", "", ""},
@@ -74,7 +75,7 @@ func TestWorkflow(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", c.reason, err, f.Data)
 		}
 		job := w.Jobs["check"]
-		if len(w.Permissions) != 1 || w.Permissions["contents"] != "read" || w.Concurrency["group"] == nil || len(w.Jobs) != 1 || job.TimeoutMinutes == 0 || job.RunsOn != "ubuntu-latest" {
+		if len(w.Permissions) != 1 || w.Permissions["contents"] != "read" || w.Concurrency["group"] == nil || len(w.Jobs) != 1 || job.TimeoutMinutes == 0 || job.RunsOn != "${{ vars.PAVE_RUNS_ON || 'ubuntu-latest' }}" {
 			t.Errorf("%s: %+v", c.reason, w)
 		}
 		brings, runs := []string{}, ""
@@ -98,13 +99,33 @@ func TestWorkflow(t *testing.T) {
 				t.Errorf("%s: no variable leads to %s: %s", c.reason, name, urls)
 			}
 		}
-		if got := strings.Join(slices.Sorted(maps.Keys(job.Services)), " "); got != c.beside || len(job.Env) != 1+len(job.Services) {
-			t.Errorf("%s: beside it are %q, want %q; variables %v", c.reason, got, c.beside, job.Env)
+		if got := strings.Join(slices.Sorted(maps.Keys(job.Services)), " "); got != c.beside {
+			t.Errorf("%s: beside it are %q, want %q", c.reason, got, c.beside)
+		}
+		vars := 1 + len(job.Services)
+		if c.spec.Queue == "nats" {
+			vars++
+			if _, version, _ := strings.Cut(runs, "nats-server/v2@"); job.Env["QUEUE_URL"] != "nats://127.0.0.1:4222" || !strings.Contains(module(t), "nats-server/v2 "+strings.Fields(version + " none")[0]+"\n") {
+				t.Errorf("%s: at %q is what starts by %s", c.reason, job.Env["QUEUE_URL"], runs)
+			}
+		}
+		if len(job.Env) != vars {
+			t.Errorf("%s: variables %v", c.reason, job.Env)
 		}
 		if f.Path != c.path || !strings.HasSuffix(runs, "pave\" ci\n") {
 			t.Errorf("%s: %s, want %s; it runs %s", c.reason, f.Path, c.path, runs)
 		}
 	}
+}
+
+// module is go.mod, which says what pave is made of.
+func module(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // Whoever knows workflows takes them all.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/git"
@@ -102,15 +103,26 @@ func (o one) stays(ctx context.Context, repo Repository, denied error) error {
 		WithHint("delete %s there, or give the binding the permission; then pave retry", repo.Page)
 }
 
-// List returns the repositories of all bindings that carry a marker.
+// ListEvery is long: an organisation may have thousands of repositories, which are asked
+// for by the hundred, and what was left behind may wait.
+func (d *Driver) ListEvery() time.Duration { return 15 * time.Minute }
+
+// List returns the repositories of all bindings that carry a marker. An organisation that
+// was bound more than once, in another way, is asked once.
 func (d *Driver) List(ctx context.Context) ([]resource.Found, error) {
 	bounds, err := d.Bindings(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []resource.Found
-	seen := map[string]bool{} // hosts may be bound more than once
+	seen := map[string]bool{}  // by page: two may sign in to the same host
+	asked := map[string]bool{} // by place, and who signs in
 	for _, bound := range bounds {
+		place := fmt.Sprint(strings.ToLower(bound.Settings["url"]+" "+bound.Settings["org"]), bound.Settings["app_id"], bound.Secrets)
+		if asked[place] {
+			continue
+		}
+		asked[place] = true
 		b, err := bound.Open(ctx, d.Vault)
 		if err != nil {
 			return out, err

@@ -2,7 +2,6 @@ package githost
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -34,6 +33,7 @@ var (
 	_ resource.Driver   = (*Driver)(nil)
 	_ resource.Keeper   = (*Driver)(nil)
 	_ resource.Lister   = (*Driver)(nil)
+	_ resource.Sparing  = (*Driver)(nil)
 	_ resource.Differ   = (*Driver)(nil)
 	_ resource.Drifter  = (*Driver)(nil)
 	_ resource.Planner  = (*Driver)(nil)
@@ -166,7 +166,7 @@ func (o one) state(ctx context.Context, repo Repository) (resource.State, error)
 
 // Apply makes the repository on the host, or brings back the one that was set aside,
 // and makes all of it as the binding has it: only what differs is done, so that it
-// goes on wherever it was stopped. While the host has had enough of calls, it waits.
+// goes on wherever it was stopped.
 func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State, error) {
 	if err := ctx.Err(); err != nil {
 		return resource.State{}, pave.Errorf(pave.Unavailable, "make repository %s: %w", r.ExternalID, err)
@@ -175,11 +175,7 @@ func (d *Driver) Apply(ctx context.Context, r resource.Resource) (resource.State
 	if err != nil {
 		return resource.State{}, err
 	}
-	st, err := o.apply(ctx)
-	if limit := (Limit{}); errors.As(err, &limit) {
-		return resource.State{Waiting: true, Reason: err.Error()}, nil
-	}
-	return st, err
+	return o.apply(ctx)
 }
 
 func (o one) apply(ctx context.Context) (resource.State, error) {

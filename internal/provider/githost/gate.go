@@ -1,6 +1,7 @@
 package githost
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -10,19 +11,20 @@ import (
 	"github.com/pave-platform/pave/internal/httpc"
 )
 
-// The longest that a host may ask to be left alone, and the wait where it does not say.
 const (
 	maxWait   = time.Hour
-	someWait  = time.Minute
+	someWait  = time.Minute // where a host does not say how long
 	apiAnswer = 16 << 20
 	apiWithin = 30 * time.Second
+	gitWithin = 10 * time.Minute
 )
 
-// NewClient returns a client for the API of a host. It follows no redirect, since that of
+// NewClient returns a client for the API of a host, whose calls may take so long (0: half a
+// minute). It follows no redirect, since that of
 // a repository leads to another one. Where the host says that it has had enough of calls,
-// this one and all until then are an Unavailable with a Limit.
-func NewClient(allow []string) (*http.Client, error) {
-	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: apiWithin, MaxBytes: apiAnswer})
+// this one and all until then are an Unavailable with a pave.Later.
+func NewClient(allow []string, within time.Duration) (*http.Client, error) {
+	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, apiWithin), MaxBytes: apiAnswer})
 	if err != nil {
 		return nil, err
 	}
@@ -31,9 +33,15 @@ func NewClient(allow []string) (*http.Client, error) {
 	return c, nil
 }
 
-// NewGitClient returns a client for git that signs in at one origin.
-func NewGitClient(allow []string, origin string, login httpc.Login) (*http.Client, error) {
-	return httpc.New(httpc.Options{Allow: allow, Timeout: 10 * time.Minute, Credentials: httpc.Credentials{origin: login}})
+// NewGitClient returns a client for git that signs in at one origin, and keeps to
+// limits too. Its calls may take so long (0: ten minutes).
+func NewGitClient(allow []string, within time.Duration, origin string, login httpc.Login) (*http.Client, error) {
+	c, err := httpc.New(httpc.Options{Allow: allow, Timeout: cmp.Or(within, gitWithin), Credentials: httpc.Credentials{origin: login}})
+	if err != nil {
+		return nil, err
+	}
+	c.Transport = &gate{next: c.Transport}
+	return c, nil
 }
 
 // A gate is shut while a host wants no calls.
@@ -66,29 +74,21 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func limited(host string, until time.Time) error {
-	return pave.Errorf(pave.Unavailable, "%s wants no calls for now: %w", host, Limit{Until: until}).WithHint("it goes on by itself")
+	return pave.Errorf(pave.Unavailable, "%s wants no calls for now: %w", host, pave.Later{At: until}).WithHint("give the command again then; a run goes on by itself")
 }
 
 // patience is how long an answer says to wait, and whether it is a refusal.
 func patience(resp *http.Response, now time.Time) (wait time.Duration, refused bool) {
 	after := resp.Header.Get("Retry-After")
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && after != "" {
-		return retryAfter(after, now), true
+		if at, told := httpc.RetryAfter(after, now); told {
+			return max(at.Sub(now), time.Second), true
+		}
+		return someWait, true
 	}
 	at, err := strconv.ParseInt(resp.Header.Get("RateLimit-Reset"), 10, 64)
 	if err != nil || resp.Header.Get("RateLimit-Remaining") != "0" {
 		return 0, false
 	}
 	return max(time.Unix(at, 0).Sub(now), 0), false
-}
-
-// retryAfter reads seconds or a date.
-func retryAfter(text string, now time.Time) time.Duration {
-	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return max(time.Duration(n)*time.Second, time.Second)
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(at.Sub(now), time.Second)
-	}
-	return someWait
 }

@@ -41,7 +41,7 @@ func TestGate(t *testing.T) {
 			w.WriteHeader(c.status)
 		}))
 		t.Cleanup(s.Close)
-		client, err := NewClient([]string{"127.0.0.1"})
+		client, err := NewClient([]string{"127.0.0.1"}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,12 +53,12 @@ func TestGate(t *testing.T) {
 			if (err != nil) != refused {
 				t.Errorf("%s, call %d: %v", c.reason, i, err)
 			}
-			var limit Limit
+			var limit pave.Later
 			if err != nil && (!errors.As(err, &limit) || pave.CodeOf(err) != pave.Unavailable) {
 				t.Errorf("%s, call %d: %v is no limit", c.reason, i, err)
 			}
-			if err != nil && (time.Until(limit.Until) > c.wait || time.Until(limit.Until) < c.wait-5*time.Second) {
-				t.Errorf("%s: it waits for %v, want %v", c.reason, time.Until(limit.Until), c.wait)
+			if err != nil && (time.Until(limit.At) > c.wait || time.Until(limit.At) < c.wait-5*time.Second) {
+				t.Errorf("%s: it waits for %v, want %v", c.reason, time.Until(limit.At), c.wait)
 			}
 		}
 		if want := map[bool]int{true: 1, false: 2}[c.wait > 0]; calls != want {
@@ -71,7 +71,7 @@ func TestNoRedirect(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusMovedPermanently))
 	t.Cleanup(s.Close)
-	client, err := NewClient([]string{"127.0.0.1"})
+	client, err := NewClient([]string{"127.0.0.1"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

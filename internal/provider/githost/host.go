@@ -17,8 +17,7 @@ import (
 //
 // Errors are *pave.Error: NotFound where there is no such repository, Conflict where
 // the name is taken, Denied where the binding may not, Unavailable where a retry is
-// worth it. A Limit as cause of an
-// Unavailable says until when.
+// worth it, with a pave.Later as cause where the host says when.
 type Host interface {
 	// Get finds the repository that has this very name: one that was renamed is not
 	// found under the name it had, although hosts redirect.
@@ -111,6 +110,11 @@ type (
 	Dropper interface {
 		DropVariable(ctx context.Context, name, env, key string) error
 		DropSecret(ctx context.Context, name, env, key string) error
+	}
+	// A PipelineChecker wants more of a binding whose pipelines are given secrets.
+	PipelineChecker interface {
+		// CheckPipelines is Check with that.
+		CheckPipelines(ctx context.Context) []pave.Check
 	}
 	// A Hooker calls pave when something happens.
 	Hooker interface {
@@ -207,12 +211,4 @@ type Vendor interface {
 	// Open returns the host of a binding without calling it; Invalid, by field, where
 	// the binding is wrong. Hosts of equal bindings share limits and tokens.
 	Open(b resource.Opened) (Host, error)
-}
-
-// A Limit is the cause of an Unavailable where a host said when it answers again.
-type Limit struct{ Until time.Time }
-
-// Error says until when.
-func (l Limit) Error() string {
-	return "it answers again at " + l.Until.UTC().Format(time.RFC3339)
 }

@@ -2,12 +2,16 @@ package githost
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/git"
 )
 
 // A part is one thing about a repository that is to be so.
@@ -224,15 +228,34 @@ func (o one) secrets(v Valuer) part {
 	return part{name: "set secrets of", always: true, differs: func(ctx context.Context) (string, error) {
 		has, err := v.SecretNames(ctx, o.r.ExternalID, "")
 		lacks := slices.DeleteFunc(slices.Sorted(maps.Keys(o.w.secrets)), func(key string) bool { return slices.Contains(has, key) })
-		return missing("secret", lacks), err
+		if err != nil || len(lacks) > 0 {
+			return missing("secret", lacks), err
+		}
+		last, err := git.Note(o.Mirror.Place(o.r), secretsNote)
+		if err == nil && last != "" && last != o.secretsMark() { // a mirror out of a backup knows none
+			return "its secrets have not the values of the binding", nil
+		}
+		return "", err
 	}, mend: func(ctx context.Context) error {
 		for _, key := range slices.Sorted(maps.Keys(o.w.secrets)) {
 			if err := v.SetSecret(ctx, o.r.ExternalID, "", key, o.w.secrets[key]); err != nil {
 				return err
 			}
 		}
-		return nil
+		return git.SetNote(o.Mirror.Place(o.r), secretsNote, o.secretsMark())
 	}}
+}
+
+// secretsNote is the note in the mirror that tells the values which were set last from
+// others: a host shows none.
+const secretsNote = "host-secrets"
+
+func (o one) secretsMark() string {
+	mac := hmac.New(sha256.New, []byte(o.Derive("values of a git host", o.r.ID).Reveal()))
+	for _, key := range slices.Sorted(maps.Keys(o.w.secrets)) {
+		fmt.Fprintf(mac, "%q=%q\n", key, o.w.secrets[key].Reveal())
+	}
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func (o one) hook(h Hooker) part {

@@ -17,9 +17,29 @@ import (
 type Pipelines struct{ Repositories *Driver }
 
 var (
-	_ resource.Driver  = Pipelines{}
-	_ resource.Drifter = Pipelines{}
+	_ resource.Driver         = Pipelines{}
+	_ resource.Drifter        = Pipelines{}
+	_ resource.BindingChecker = Pipelines{}
 )
+
+// CheckBinding asks whether the binding of a repository may give its pipelines what they
+// need, before there is a repository. A binding of pipelines has no settings of its own.
+func (p Pipelines) CheckBinding(ctx context.Context, b resource.Opened) []pave.Check {
+	if len(b.Settings) == 0 {
+		return nil
+	}
+	_, host, err := p.Repositories.bound(b)
+	if _, can := host.(Valuer); err == nil && !can {
+		err = p.Repositories.lacks("secrets for pipelines")
+	}
+	if err != nil {
+		return []pave.Check{{Name: p.Repositories.Vendor.Name(), Detail: err.Error(), Fix: pave.HintOf(err)}}
+	}
+	if c, ok := host.(PipelineChecker); ok {
+		return c.CheckPipelines(ctx)
+	}
+	return host.Check(ctx)
+}
 
 // The variables of an environment that say whose it is and which secrets are pave's.
 const (

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/git"
@@ -92,7 +93,7 @@ func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string,
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(runs, func(a, b Run) int { return b.Started.Compare(a.Started) })
+	slices.SortStableFunc(runs, newer)
 	var out []pave.CommitCheck
 	for _, run := range runs {
 		c := pave.CommitCheck{ID: run.ID, Name: run.Name, State: checkOf(run.State), Commit: run.Commit, Branch: run.Branch, URL: run.URL, Started: run.Started, Ended: run.Ended}
@@ -108,6 +109,25 @@ func (d *Driver) Checks(ctx context.Context, r resource.Resource, commit string,
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// newer orders runs, the newest first: one that is yet to begin comes before all that have.
+// One that ended without having begun is of the time of its end.
+func newer(a, b Run) int {
+	at := func(r Run) time.Time {
+		if r.Started.IsZero() {
+			return r.Ended
+		}
+		return r.Started
+	}
+	waits := func(r Run) bool { return at(r).IsZero() && !r.State.Ended() }
+	switch {
+	case waits(a) == waits(b):
+		return at(b).Compare(at(a))
+	case waits(a):
+		return -1
+	}
+	return 1
 }
 
 func checkOf(s pave.RunState) string {

@@ -21,6 +21,7 @@ type need struct {
 	scope      string // of a classic token
 	probe      string // a path under repos/ORG/NAME/ or orgs/ORG/ that only who has it may read
 	unless     func(setting func(string) string) bool
+	gives      bool // whatever the settings say, where pipelines are given secrets of an environment
 }
 
 // needs are all permissions, those of the organisation last. delete_repo is not among
@@ -34,24 +35,34 @@ var needs = []need{
 	{permission: "actions", level: "read", title: "Actions", scope: "repo", probe: "actions/runs?per_page=1"},
 	{permission: "repository_hooks", level: "write", title: "Webhooks", scope: "admin:repo_hook", probe: "hooks?per_page=1"},
 	{permission: "secrets", level: "write", title: "Secrets", scope: "repo", probe: "actions/secrets?per_page=1"},
-	{permission: "actions_variables", level: "write", title: "Variables", scope: "repo", probe: "actions/variables?per_page=1",
+	{permission: "actions_variables", level: "write", title: "Variables", scope: "repo", probe: "actions/variables?per_page=1", gives: true,
 		unless: func(setting func(string) string) bool { return setting("variables") == "" }},
-	{permission: "environments", level: "write", title: "Environments", scope: "repo", probe: "environments?per_page=1",
+	{permission: "environments", level: "write", title: "Environments", scope: "repo", probe: "environments?per_page=1", gives: true,
 		unless: func(setting func(string) string) bool { return setting("environments") == "false" }},
 	{permission: "members", level: "read", title: "Members (of the organisation)", scope: "read:org", probe: "teams?per_page=1",
 		unless: func(setting func(string) string) bool { return setting("teams") == "none" }},
 }
 
-func (h *host) needs() []need {
+// needs are those of the binding; gives: pipelines are given secrets too.
+func (h *host) needs(gives bool) []need {
 	return slices.DeleteFunc(slices.Clone(needs), func(n need) bool {
-		return n.unless != nil && n.unless(func(name string) string { return h.settings[name] })
+		return n.unless != nil && !(gives && n.gives) && n.unless(func(name string) string { return h.settings[name] })
 	})
 }
 
 // Check says by name which permission is missing. It only reads.
 func (h *host) Check(ctx context.Context) []pave.Check {
+	return h.check(ctx, "github permissions", h.needs(false))
+}
+
+// CheckPipelines does so for a binding whose pipelines are given secrets.
+func (h *host) CheckPipelines(ctx context.Context) []pave.Check {
+	return h.check(ctx, "github permissions, with pipelines", h.needs(true))
+}
+
+func (h *host) check(ctx context.Context, name string, wants []need) []pave.Check {
 	sign := pave.Check{Name: "github sign-in", Fix: "pave bind default repository github --secret token"}
-	lacks, detail, err := h.permissions(ctx)
+	lacks, detail, err := h.permissions(ctx, wants)
 	if err != nil {
 		sign.Detail = err.Error()
 		if hint := pave.HintOf(err); hint != "" {
@@ -60,7 +71,7 @@ func (h *host) Check(ctx context.Context) []pave.Check {
 		return []pave.Check{sign}
 	}
 	sign.OK, sign.Detail, sign.Fix = true, detail, ""
-	may := pave.Check{Name: "github permissions", OK: len(lacks) == 0, Detail: "all that are needed"}
+	may := pave.Check{Name: name, OK: len(lacks) == 0, Detail: "all that are needed"}
 	if !may.OK {
 		may.Detail = "missing: " + strings.Join(lacks, ", ")
 		may.Fix = "give these to the App or token, then try again; docs/github.md says what each is for"
@@ -69,9 +80,9 @@ func (h *host) Check(ctx context.Context) []pave.Check {
 }
 
 // permissions are those that are missing, by the kind of sign-in.
-func (h *host) permissions(ctx context.Context) (lacks []string, detail string, err error) {
+func (h *host) permissions(ctx context.Context, wants []need) (lacks []string, detail string, err error) {
 	if a, ok := h.login.(*app); ok {
-		return h.ofApp(ctx, a)
+		return h.ofApp(ctx, a, wants)
 	}
 	me, resp, err := h.Users.Get(ctx, "")
 	if err != nil {
@@ -85,19 +96,19 @@ func (h *host) permissions(ctx context.Context) (lacks []string, detail string, 
 		return nil, "", err
 	}
 	if scopes := resp.Header.Values("X-Oauth-Scopes"); len(scopes) > 0 {
-		lacks, deletes := h.ofScopes(strings.Join(scopes, ","))
+		lacks, deletes := ofScopes(strings.Join(scopes, ","), wants)
 		detail = "classic token of " + me.GetLogin()
 		if !deletes {
 			detail += "; it may not delete (delete_repo): what is deleted stays, archived"
 		}
 		return lacks, detail, nil
 	}
-	lacks, err = h.probe(ctx)
+	lacks, err = h.probe(ctx, wants)
 	return lacks, "fine-grained token of " + me.GetLogin(), err
 }
 
 // ofApp reads what the organisation allowed the App.
-func (h *host) ofApp(ctx context.Context, a *app) (lacks []string, detail string, err error) {
+func (h *host) ofApp(ctx context.Context, a *app, wants []need) (lacks []string, detail string, err error) {
 	got, _, err := a.Apps.GetInstallation(ctx, a.installation)
 	if err != nil {
 		err = problem("look at the installation of App "+a.id, err)
@@ -120,7 +131,7 @@ func (h *host) ofApp(ctx context.Context, a *app) (lacks []string, detail string
 	if err == nil {
 		err = json.Unmarshal(text, &has)
 	}
-	for _, n := range h.needs() {
+	for _, n := range wants {
 		if level := has[n.permission]; level != "write" && level != "admin" && level != n.level {
 			lacks = append(lacks, n.title+": "+n.level)
 		}
@@ -133,7 +144,7 @@ var implied = map[string][]string{"repo": {"repo:status"}, "admin:repo_hook": {"
 	"admin:org": {"write:org", "read:org"}, "write:org": {"read:org"}}
 
 // ofScopes compares with the scopes of a classic token.
-func (h *host) ofScopes(scopes string) (lacks []string, deletes bool) {
+func ofScopes(scopes string, wants []need) (lacks []string, deletes bool) {
 	has := map[string]bool{}
 	for s := range strings.SplitSeq(scopes, ",") {
 		has[strings.TrimSpace(s)] = true
@@ -141,7 +152,7 @@ func (h *host) ofScopes(scopes string) (lacks []string, deletes bool) {
 			has[more] = true
 		}
 	}
-	for _, n := range h.needs() {
+	for _, n := range wants {
 		if !has[n.scope] && !slices.Contains(lacks, n.scope) {
 			lacks = append(lacks, n.scope)
 		}
@@ -151,12 +162,12 @@ func (h *host) ofScopes(scopes string) (lacks []string, deletes bool) {
 
 // probe reads what only those with a permission may read: a fine-grained token does not
 // say what it may. That it may write too only shows when it does.
-func (h *host) probe(ctx context.Context) (lacks []string, err error) {
+func (h *host) probe(ctx context.Context, wants []need) (lacks []string, err error) {
 	some, _, err := h.Repositories.ListByOrg(ctx, h.org, &api.RepositoryListByOrgOptions{Sort: "pushed", ListOptions: api.ListOptions{PerPage: 1}})
 	if err != nil {
 		return nil, problem("list repositories of "+h.org, err)
 	}
-	for _, n := range h.needs() {
+	for _, n := range wants {
 		path := "orgs/" + h.org + "/" + n.probe
 		if n.permission != "members" {
 			if len(some) == 0 {

@@ -254,6 +254,30 @@ func TestEveryCallMayBeTheLast(t *testing.T) {
 	}
 }
 
+// What GitHub shows nobody is known all the same: a secret of the binding that has another
+// value by now is drift, and is set.
+func TestSecretsOfTheBindingChange(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t)
+	rig.vault["secrets"] = pave.NewSecret("NPM_TOKEN=pvcnry-one")
+	rig.bound.Secrets["secrets"] = "secrets"
+	r := rig.fresh()
+	rig.apply(t, r)
+	rig.vault["secrets"] = pave.NewSecret("NPM_TOKEN=pvcnry-two")
+	if drift, err := rig.Drift(t.Context(), r); err != nil || len(drift) != 1 || strings.Contains(drift[0], "pvcnry") {
+		t.Errorf("drift %q, %v", drift, err)
+	}
+	rig.apply(t, r)
+	seen, _ := rig.hub.See(r.ExternalID)
+	if drift, err := rig.Drift(t.Context(), r); err != nil || len(drift) > 0 || seen.Secrets["NPM_TOKEN"] != "pvcnry-two" {
+		t.Errorf("drift %q, %v; secrets %v", drift, err, seen.Secrets)
+	}
+	note, err := git.Note(filepath.Join(rig.Mirror.Dir, r.ExternalID+".git"), "host-secrets")
+	if err != nil || note == "" || strings.Contains(note, "pvcnry") {
+		t.Errorf("the mirror has %q, %v", note, err)
+	}
+}
+
 func TestDriftIsFoundAndMended(t *testing.T) {
 	t.Parallel()
 	rig := newRig(t, "topics=go", "variables=A=b")

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 func problem(what string, err error) error {
 	var known *pave.Error
 	var said *api.ErrorResponse
-	var cert *tls.CertificateVerificationError
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -30,12 +28,9 @@ func problem(what string, err error) error {
 		return answered(what, said)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return pave.Errorf(pave.Unavailable, "%s: github did not answer in time: %w", what, err)
-	case errors.As(err, &cert):
-		return pave.Errorf(pave.Denied, "%s: the certificate of the host is not trusted: %w", what, cert).
-			WithHint("install its authority on this machine (SSL_CERT_FILE), or correct url")
 	case errors.As(err, &syntax), errors.As(err, &kind):
 		return pave.Errorf(pave.Unavailable, "%s: what answered does not speak GitHub's API: %w", what, err).
-			WithHint("see that url is right, and what is between: pave get environments")
+			WithHint(strangeHint)
 	}
 	return pave.Errorf(pave.Unavailable, "%s: %w", what, err).WithHint("give the command again in a moment, a run tries by itself; pave doctor asks it")
 }

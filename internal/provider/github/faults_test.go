@@ -1,6 +1,8 @@
 package github_test
 
 import (
+	"cmp"
+	"errors"
 	"net"
 	nethttp "net/http"
 	"net/http/httptest"
@@ -24,7 +26,7 @@ func TestFaults(t *testing.T) {
 	soon := time.Now().Add(2 * time.Hour)
 	for name, c := range map[string]struct {
 		fault hub.Fault
-		code  pave.Code // of Apply; "" is that it waits
+		code  pave.Code // of Apply; "" is that it says when to come again
 		text  string
 	}{
 		"401":                     {hub.Fault{Status: 401, Body: `{"message":"Bad credentials"}`}, pave.Denied, "Bad credentials"},
@@ -43,6 +45,7 @@ func TestFaults(t *testing.T) {
 		"429 without":             {hub.Fault{Status: 429}, "", "answers again at"},
 		"primary limit":           {hub.Fault{Status: 403, Header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": strconv.FormatInt(soon.Unix(), 10)}}, "", "answers again at"},
 		"secondary limit":         {hub.Fault{Status: 403, Body: `{"message":"You have exceeded a secondary rate limit."}`}, "", "answers again at"},
+		"503 with seconds":        {hub.Fault{Status: 503, Header: map[string]string{"Retry-After": "300"}}, "", "answers again at"},
 		"secondary limit, header": {hub.Fault{Status: 403, Header: map[string]string{"Retry-After": "60"}}, "", "answers again at"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,14 +55,11 @@ func TestFaults(t *testing.T) {
 			rig.hub.Fault = func(*nethttp.Request) *hub.Fault { calls.Add(1); return &c.fault }
 			r := rig.fresh()
 			st, err := rig.Apply(t.Context(), r)
-			text := st.Reason
-			if err != nil {
-				text = err.Error()
-			}
-			if pave.CodeOf(err) != c.code || c.code == "" != st.Waiting || !strings.Contains(text, c.text) {
+			later := pave.Later{}
+			if told, code := errors.As(err, &later), cmp.Or(c.code, pave.Unavailable); err == nil || pave.CodeOf(err) != code || told != (c.code == "") || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%+v, %v (%s)", st, err, pave.CodeOf(err))
 			}
-			if err != nil && pave.HintOf(err) == "" && c.code != pave.Invalid {
+			if pave.HintOf(err) == "" && c.code != pave.Invalid {
 				t.Errorf("%v has no hint", err)
 			}
 			if c.code == "" { // who was told to wait does not call
@@ -98,6 +98,45 @@ func TestShortLimitIsWaited(t *testing.T) {
 	}
 }
 
+// Whatever is asked of a host that named a time, the error says that time: the run waits.
+func TestEverythingWaits(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(r *rig, repository, given resource.Resource) error{
+		"apply": func(r *rig, repository, _ resource.Resource) error {
+			_, err := r.Apply(t.Context(), repository)
+			return err
+		},
+		"aside":  func(r *rig, repository, _ resource.Resource) error { return r.SetAside(t.Context(), repository) },
+		"delete": func(r *rig, repository, _ resource.Resource) error { return r.Delete(t.Context(), repository) },
+		"give": func(r *rig, _, given resource.Resource) error {
+			_, err := r.pipelines().Apply(t.Context(), given)
+			return err
+		},
+		"take": func(r *rig, _, given resource.Resource) error { return r.pipelines().Delete(t.Context(), given) },
+		"checks": func(r *rig, repository, _ resource.Resource) error {
+			_, err := r.Checks(t.Context(), repository, "", false)
+			return err
+		},
+		"list all": func(r *rig, _, _ resource.Resource) error { _, err := r.List(t.Context()); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rig := newRig(t)
+			repository := rig.fresh()
+			rig.apply(t, repository)
+			rig.hub.Lock()
+			rig.hub.Fault = func(*nethttp.Request) *hub.Fault {
+				return &hub.Fault{Status: 429, Header: map[string]string{"Retry-After": "300"}}
+			}
+			rig.hub.Unlock()
+			err := do(rig, repository, rig.given(t, repository, "API_KEY=x"))
+			if later := (pave.Later{}); pave.CodeOf(err) != pave.Unavailable || !errors.As(err, &later) || time.Until(later.At) < 4*time.Minute {
+				t.Errorf("%v (%s)", err, pave.CodeOf(err))
+			}
+		})
+	}
+}
+
 // The primary limit is reached in the midst; what is left is done after its end.
 func TestLimitInTheMidst(t *testing.T) {
 	t.Parallel()
@@ -105,16 +144,14 @@ func TestLimitInTheMidst(t *testing.T) {
 	rig.hub.Limit, rig.hub.Reset = 7, time.Now().Add(8*time.Second)
 	r := rig.fresh()
 	st, err := rig.Apply(t.Context(), r)
-	if err != nil || !st.Waiting {
-		t.Fatalf("%+v, %v", st, err)
-	}
-	for end := time.Now().Add(30 * time.Second); st.Waiting && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		if st, err = rig.Apply(t.Context(), r); err != nil {
+	for end := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if later := (pave.Later{}); !errors.As(err, &later) {
 			t.Fatal(err)
 		}
+		st, err = rig.Apply(t.Context(), r)
 	}
-	if !st.Ready {
-		t.Errorf("%+v", st)
+	if err != nil || !st.Ready {
+		t.Errorf("%+v, %v", st, err)
 	}
 }
 

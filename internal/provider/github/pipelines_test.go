@@ -54,6 +54,40 @@ func TestPipelinesGiveNothingEmpty(t *testing.T) {
 	}
 }
 
+// What pipelines are given wants more than the repository: that is asked for before there is
+// one, also where the settings of the repository leave it out.
+func TestPipelinesAreChecked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lacks string
+		app   bool
+		want  string
+	}{
+		"all":          {"", true, "all that are needed"},
+		"environments": {"environments", true, "missing: Environments: write"},
+		"the mark":     {"actions_variables", true, "missing: Variables: write"},
+		"fine-grained": {"environments", false, "missing: Environments: write"},
+	} {
+		rig := newRig(t, "environments=false")
+		rig.hub.Add("some", "")
+		rig.hub.Scopes, rig.hub.Denied[c.lacks] = "", true
+		if c.app {
+			rig.asApp()
+		}
+		b, err := resource.BindingOf(rig.given(t, rig.fresh(), "API_KEY=x").Spec).Open(t.Context(), rig.vault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks := rig.pipelines().CheckBinding(t.Context(), b)
+		if len(checks) != 2 || checks[1].Detail != c.want || checks[1].OK != (name == "all") {
+			t.Errorf("%s: %+v, want %q", name, checks, c.want)
+		}
+		if own := rig.pipelines().CheckBinding(t.Context(), resource.Opened{}); own != nil {
+			t.Errorf("%s: a binding of pipelines alone: %+v", name, own)
+		}
+	}
+}
+
 func TestPipelinesContract(t *testing.T) {
 	t.Parallel()
 	rig := newRig(t)

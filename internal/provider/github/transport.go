@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
-	"github.com/pave-platform/pave/internal/provider/githost"
+	"github.com/pave-platform/pave/internal/httpc"
 )
 
 // signed adds the credentials of a host to what goes there, and to nothing else.
@@ -129,16 +129,20 @@ func (l *limits) wait(ctx context.Context) error {
 }
 
 func tooMany(until time.Time) error {
-	return pave.Errorf(pave.Unavailable, "github has had enough calls of this binding for now: %w", githost.Limit{Until: until}).
-		WithHint("it goes on by itself then; a GitHub App may call more often than a token")
+	return pave.Errorf(pave.Unavailable, "github has had enough calls of this binding for now: %w", pave.Later{At: until}).
+		WithHint("give the command again then, a run goes on by itself; a GitHub App may call more often than a token")
 }
 
 // limitOf says until when a host wants no more calls, where an answer says so.
 func limitOf(resp *http.Response, now time.Time) (until time.Time, limited bool) {
-	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusForbidden {
+	after, told := httpc.RetryAfter(resp.Header.Get("Retry-After"), now)
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusForbidden:
+	case http.StatusServiceUnavailable:
+		return after, told
+	default:
 		return now, false
 	}
-	after, told := retryAfter(resp.Header.Get("Retry-After"), now)
 	reset, err := strconv.ParseInt(resp.Header.Get("X-Ratelimit-Reset"), 10, 64)
 	switch {
 	case told:
@@ -154,15 +158,6 @@ func limitOf(resp *http.Response, now time.Time) (until time.Time, limited bool)
 		until = latest
 	}
 	return until, true
-}
-
-// retryAfter reads both forms of the header: seconds, and a date.
-func retryAfter(text string, now time.Time) (time.Time, bool) {
-	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
-		return now.Add(time.Duration(min(n, int(mostWait/time.Second))) * time.Second), true
-	}
-	at, err := http.ParseTime(text)
-	return at, err == nil
 }
 
 // secondary reports whether the text of an answer speaks of a limit, and leaves the

@@ -4,6 +4,7 @@
 package github
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -33,6 +34,8 @@ const (
 type Vendor struct {
 	// Allow are private addresses that the server may reach, whatever a binding says.
 	Allow []string
+	// Timeout bounds each call; 0: what is usual.
+	Timeout time.Duration
 
 	mu   sync.Mutex
 	open map[string]*host // by digest of the binding
@@ -104,22 +107,23 @@ func (v *Vendor) dial(b resource.Opened) (*host, error) {
 		return nil, err
 	}
 	allow := slices.Concat(v.Allow, strings.FieldsFunc(b.Settings["allow"], func(r rune) bool { return r == ',' || r == ' ' }))
-	plain, err := httpc.New(httpc.Options{Allow: allow, Timeout: apiTimeout, MaxBytes: maxAnswer})
+	apiWithin, gitWithin := cmp.Or(v.Timeout, apiTimeout), cmp.Or(v.Timeout, gitTimeout)
+	plain, err := httpc.New(httpc.Options{Allow: allow, Timeout: apiWithin, MaxBytes: maxAnswer})
 	if err != nil {
 		return nil, err
 	}
-	heavy, err := httpc.New(httpc.Options{Allow: allow, Timeout: gitTimeout})
+	heavy, err := httpc.New(httpc.Options{Allow: allow, Timeout: gitWithin})
 	if err != nil {
 		return nil, err
 	}
-	limited := &limits{next: plain.Transport}
-	login, err := loginOf(b, at, &http.Client{Transport: limited, CheckRedirect: plain.CheckRedirect, Timeout: apiTimeout})
+	calls := whole{&limits{next: plain.Transport}}
+	login, err := loginOf(b, at, &http.Client{Transport: calls, CheckRedirect: plain.CheckRedirect, Timeout: apiWithin})
 	if err != nil {
 		return nil, err
 	}
 	h := &host{org: org, at: at, login: login, settings: b.Settings}
-	h.plain = &http.Client{Transport: &signed{next: &cached{next: limited}, login: login, at: at.api}, CheckRedirect: plain.CheckRedirect, Timeout: apiTimeout}
-	h.git = &http.Client{Transport: &signed{next: &limits{next: heavy.Transport}, login: login, at: at.git, basic: true}, CheckRedirect: heavy.CheckRedirect, Timeout: gitTimeout}
+	h.plain = &http.Client{Transport: &signed{next: &cached{next: calls}, login: login, at: at.api}, CheckRedirect: plain.CheckRedirect, Timeout: apiWithin}
+	h.git = &http.Client{Transport: &signed{next: &limits{next: heavy.Transport}, login: login, at: at.git, basic: true}, CheckRedirect: heavy.CheckRedirect, Timeout: gitWithin}
 	h.Client, err = at.client(h.plain)
 	return h, err
 }

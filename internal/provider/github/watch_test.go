@@ -1,11 +1,13 @@
 package github_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	nethttp "net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -270,8 +272,17 @@ func TestRepositories(t *testing.T) {
 	if _, err := rig.Repositories(t.Context(), b, "../x"); pave.CodeOf(err) != pave.Invalid {
 		t.Errorf("%v", err)
 	}
+	rig.Bindings = func(context.Context) ([]resource.Bound, error) { // as it was bound before
+		other := resource.Bound{Settings: maps.Clone(rig.bound.Settings), Secrets: rig.bound.Secrets}
+		other.Settings["topics"] = "go"
+		return []resource.Bound{rig.bound, other}, nil
+	}
+	before := len(rig.hub.Calls)
 	if found, err := rig.List(t.Context()); err != nil || len(found) > 0 {
 		t.Errorf("nothing is of pave: %v, %v", found, err)
+	}
+	if calls := len(rig.hub.Calls) - before; calls > 3 {
+		t.Errorf("%d calls for one organisation", calls)
 	}
 }
 

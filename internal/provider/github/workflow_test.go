@@ -23,7 +23,8 @@ func TestWorkflow(t *testing.T) {
 		Permissions map[string]string
 		Concurrency map[string]any
 		Jobs        map[string]struct {
-			TimeoutMinutes int `json:"timeout-minutes"`
+			RunsOn         string `json:"runs-on"`
+			TimeoutMinutes int    `json:"timeout-minutes"`
 			Steps          []struct{ Uses, Run string }
 		}
 	}
@@ -35,8 +36,8 @@ func TestWorkflow(t *testing.T) {
 	}
 	pinned, runs := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40}$`), ""
 	for name, job := range w.Jobs {
-		if job.TimeoutMinutes == 0 {
-			t.Errorf("job %s has no timeout", name)
+		if job.TimeoutMinutes == 0 || job.RunsOn != "${{ vars.PAVE_RUNS_ON || 'ubuntu-latest' }}" {
+			t.Errorf("job %s: %+v", name, job)
 		}
 		for _, step := range job.Steps {
 			runs += step.Run

@@ -1,6 +1,10 @@
 package gitlab
 
 import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -29,14 +33,14 @@ func meets(t *testing.T, f faultproxy.Faulty, n int) bool {
 	fault, reached := faultproxy.Nth(n, f.Fault)
 	p.On("*", 0, fault)
 	d, fresh := driverAt(t, s, p.URL)
-	d.Visible = 500 * time.Millisecond
+	d.Vendor, d.Visible = &Vendor{Timeout: f.Patience}, 500*time.Millisecond
 	r := fresh()
 	st, err := d.Apply(t.Context(), r)
 	if !slices.Contains(f.Codes, pave.CodeOf(err)) {
 		t.Errorf("call %d: %v, want one of %v", n, err, f.Codes)
 	}
-	if err == nil && !st.Ready && (!st.Waiting || st.Reason == "") {
-		t.Errorf("call %d: it is %+v: neither done nor waiting", n, st)
+	if err == nil && !st.Ready {
+		t.Errorf("call %d: it is %+v, and no error", n, st)
 	}
 	if pave.CodeOf(err) == pave.Denied && pave.HintOf(err) == "" {
 		t.Errorf("call %d: %v: no next command", n, err)
@@ -68,8 +72,8 @@ func TestNoHotLoop(t *testing.T) {
 		p := faultproxy.New(t, s.URL)
 		p.On("*", 0, f.Fault)
 		d, fresh := driverAt(t, s, p.URL)
-		d.Visible = 200 * time.Millisecond
-		if st, err := d.Apply(t.Context(), fresh()); err == nil && !st.Waiting {
+		d.Vendor, d.Visible = &Vendor{Timeout: f.Patience}, 200*time.Millisecond
+		if st, err := d.Apply(t.Context(), fresh()); err == nil {
 			t.Errorf("%s: it is %+v", name, st)
 		}
 		if n := len(p.Calls("*")); n > 12 {
@@ -79,16 +83,21 @@ func TestNoHotLoop(t *testing.T) {
 }
 
 // A host that is not there, or has no name, is worth a retry; one that the binding does
-// not allow is not.
+// not allow, or whose certificate nobody trusts, is not.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	const gone = "http://127.0.0.1:1" // a port that no server is given by chance
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
 	for _, c := range []struct {
 		url, allow string
 		code       pave.Code
 	}{
 		{gone, "127.0.0.1", pave.Unavailable},
 		{gone, "", pave.Denied},
+		{secure.URL, "127.0.0.1", pave.Denied},
 		{"http://nowhere.invalid", "", pave.Unavailable},
 		{"ftp://127.0.0.1", "127.0.0.1", pave.Invalid},
 		{"http://me:pvcnry-in-url@127.0.0.1", "127.0.0.1", pave.Invalid},

@@ -73,19 +73,31 @@ check:
   timeout: 15 minutes
 `
 
-// Workflow is the pipeline that runs pave ci. Where the service has a database or a
-// cache its tests have one.
+// backings are what runs beside the tests of a service that has such an engine: services
+// find their own settings among the variables of the job.
+var backings = []struct{ engine, service, variables string }{
+	{"postgresql", "    - name: postgres:15\n      alias: postgres\n",
+		"    POSTGRES_PASSWORD: test\n    DATABASE_URL: postgres://postgres:test@postgres:5432/postgres\n"},
+	{"mysql", "    - name: mariadb:10.11\n      alias: mariadb\n",
+		"    MARIADB_DATABASE: test\n    MARIADB_USER: test\n    MARIADB_PASSWORD: test\n    MARIADB_RANDOM_ROOT_PASSWORD: \"1\"\n" +
+			"    DATABASE_URL: mysql://test:test@mariadb:3306/test\n"},
+	{"redis", "    - name: redis:7\n      alias: redis\n", "    REDIS_URL: redis://redis:6379\n"},
+	{"nats", "    - name: nats:2\n      alias: nats\n      command: [\"--jetstream\"]\n", "    QUEUE_URL: nats://nats:4222\n"},
+	{"rabbitmq", "    - name: rabbitmq:3.13\n      alias: rabbitmq\n",
+		"    RABBITMQ_DEFAULT_USER: test\n    RABBITMQ_DEFAULT_PASS: test\n    QUEUE_URL: amqp://test:test@rabbitmq:5672\n"},
+}
+
+// Workflow is the pipeline that runs pave ci. Where the service has a database, a cache or
+// a queue its tests have one.
 func (h *Host) Workflow(s resource.RepositorySpec, tree []git.File) git.File {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, head, image(tree))
 	var services, vars string
-	if s.Database == "postgresql" {
-		services += "    - name: postgres:15\n      alias: postgres\n"
-		vars += "    POSTGRES_PASSWORD: test\n    DATABASE_URL: postgres://postgres:test@postgres:5432/postgres\n"
-	}
-	if s.Cache == "redis" {
-		services += "    - name: redis:7\n      alias: redis\n"
-		vars += "    REDIS_URL: redis://redis:6379\n"
+	for _, one := range backings {
+		if one.engine == s.Database || one.engine == s.Cache || one.engine == s.Queue {
+			services += one.service
+			vars += one.variables
+		}
 	}
 	if services != "" {
 		b.WriteString("  services:\n" + services + "  variables:\n" + vars)

@@ -45,7 +45,10 @@ func TestWorkflow(t *testing.T) {
 		{"Go with a page", "package.json go.mod", resource.RepositorySpec{}, "golang:1.26", ""},
 		{"Python", "requirements.txt", resource.RepositorySpec{Cache: "redis"}, "python:3.12", "redis"},
 		{"deep down is not the first folder", "web/package.json", resource.RepositorySpec{}, "golang:1.26", ""},
-		{"nothing known", "README.md", resource.RepositorySpec{Database: "mysql"}, "golang:1.26", ""},
+		{"nothing known", "README.md", resource.RepositorySpec{Database: "mysql"}, "golang:1.26", "mariadb"},
+		{"a queue by NATS", "go.mod", resource.RepositorySpec{Queue: "nats"}, "golang:1.26", "nats"},
+		{"a queue by RabbitMQ", "go.mod", resource.RepositorySpec{Cache: "redis", Queue: "rabbitmq"}, "golang:1.26", "redis rabbitmq"},
+		{"made by a module", "go.mod", resource.RepositorySpec{Database: "mongodb", Queue: "kafka"}, "golang:1.26", ""},
 	} {
 		var tree []git.File
 		for f := range strings.FieldsSeq(c.files) {
@@ -77,7 +80,7 @@ func TestWorkflow(t *testing.T) {
 func TestWorkflowOfOracle(t *testing.T) {
 	t.Parallel()
 	const file = "../../../test/oracle/gitlabci/gitlab-ci.yml"
-	got := (&Host{}).Workflow(resource.RepositorySpec{Database: "postgresql", Cache: "redis"}, []git.File{{Path: "package.json"}}).Data
+	got := (&Host{}).Workflow(resource.RepositorySpec{Database: "postgresql", Cache: "redis", Queue: "nats"}, []git.File{{Path: "package.json"}}).Data
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)

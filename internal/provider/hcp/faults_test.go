@@ -1,6 +1,12 @@
 package hcp
 
 import (
+	"cmp"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -8,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/httpc"
 	"github.com/pave-platform/pave/test/faultproxy"
 )
 
@@ -26,6 +33,7 @@ func TestFaultMatrix(t *testing.T) {
 func meets(t *testing.T, f faultproxy.Faulty, n int) bool {
 	t.Helper()
 	g := newRig(t)
+	g.HTTP.Timeout = cmp.Or(f.Patience, g.HTTP.Timeout)
 	p := faultproxy.New(t, g.URL)
 	fault, reached := faultproxy.Nth(n, f.Fault)
 	p.On("*", 0, fault)
@@ -64,6 +72,7 @@ func TestNoHotLoop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newRig(t)
+			g.HTTP.Timeout = cmp.Or(f.Patience, g.HTTP.Timeout)
 			p := faultproxy.New(t, g.URL)
 			p.On("*", 0, f.Fault)
 			r := g.with(g.fresh(), 20, func(m *pave.Module) { m.Backend.Config["url"] = p.URL })
@@ -74,5 +83,44 @@ func TestNoHotLoop(t *testing.T) {
 				t.Errorf("%d calls", n)
 			}
 		})
+	}
+}
+
+// A wish to be left alone that is longer than a moment is the run's to wait for: no call of
+// the library waits in its place, nor is another one made.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 503} {
+		g := newRig(t)
+		p := faultproxy.New(t, g.URL)
+		p.On("*", 0, faultproxy.Status(status, "300"))
+		r := g.with(g.fresh(), 20, func(m *pave.Module) { m.Backend.Config["url"] = p.URL })
+		began := time.Now()
+		_, err := g.Apply(t.Context(), r)
+		var later pave.Later
+		if pave.CodeOf(err) != pave.Unavailable || !errors.As(err, &later) || time.Until(later.At) < 4*time.Minute {
+			t.Errorf("%d: %v (%s)", status, err, pave.CodeOf(err))
+		}
+		if n := len(p.Calls("*")); n > 1 || time.Since(began) > 5*time.Second {
+			t.Errorf("%d: %d calls in %s", status, n, time.Since(began))
+		}
+	}
+}
+
+// A certificate that nobody trusts does not mend itself.
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	g := newRig(t)
+	var err error
+	if g.HTTP, err = httpc.New(httpc.Options{Allow: []string{"127.0.0.1"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.Apply(t.Context(), g.with(g.fresh(), 20, func(m *pave.Module) { m.Backend.Config["url"] = s.URL }))
+	if pave.CodeOf(err) != pave.Denied || !strings.Contains(err.Error(), "certificate") || pave.HintOf(err) == "" {
+		t.Errorf("%v (%s)", err, pave.CodeOf(err))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/httpc"
 )
 
 // statuses remembers how the last call was answered: the library's errors do not say.
@@ -18,11 +19,31 @@ type statuses struct {
 func (s *statuses) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.last = 0
 	resp, err := s.next.RoundTrip(r)
-	if err == nil {
-		s.last = resp.StatusCode
-		tame(resp, time.Now())
+	if err != nil {
+		return resp, err
 	}
-	return resp, err
+	s.last = resp.StatusCode
+	now := time.Now()
+	if at, ok := limited(resp, now); ok {
+		_ = resp.Body.Close()
+		return nil, pave.Errorf(pave.Unavailable, "HCP Terraform wants no calls for now: %w", pave.Later{At: at}).
+			WithHint("give the command again then; a run goes on by itself")
+	}
+	tame(resp, now)
+	return resp, nil
+}
+
+// limited says until when there are to be no calls, where that is longer than the library
+// should wait in its place, or where it would not wait at all.
+func limited(resp *http.Response, now time.Time) (time.Time, bool) {
+	at, told := httpc.RetryAfter(resp.Header.Get("Retry-After"), now)
+	switch resp.StatusCode {
+	case http.StatusServiceUnavailable:
+		return at, told
+	case http.StatusTooManyRequests:
+		return at, told && at.Sub(now) > shortWait
+	}
+	return at, false
 }
 
 // The headers by which HCP Terraform says how many calls there may be in a second, and in
@@ -32,8 +53,10 @@ const (
 	resetHeader = "X-RateLimit-Reset"
 )
 
-// longestWait is how long one call is put off.
-const longestWait = time.Minute
+const (
+	longestWait = time.Minute     // one call is put off within the library
+	shortWait   = 5 * time.Second // told by Retry-After, the library waits; longer, the run does
+)
 
 // tame leaves what headers say of the rate of calls where it is in reason: the library ends
 // the process over one that is no number, and waits as long as it is told. It does not know

@@ -124,3 +124,18 @@ func TestOtherKey(t *testing.T) {
 		t.Errorf("with another key: %v, hint %q", err, pave.HintOf(err))
 	}
 }
+
+// A module whose output has no authority in it gives its service none: an address that is
+// empty is a fault, an authority is not.
+func TestNoAuthority(t *testing.T) {
+	t.Parallel()
+	d, _ := open(t)
+	for from, good := range map[string]bool{pave.OutputCA: true, "url": false, "other": false} {
+		r := fresh()
+		r.Inputs[0].Secrets = map[string]pave.Secret{pave.OutputCA: pave.NewSecret(""), "url": pave.NewSecret("")}
+		r.Spec, _ = json.Marshal(resource.SecretSpec{Key: "REDIS_CA", From: from})
+		if _, err := d.Apply(t.Context(), r); (err == nil) != good {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+}

@@ -288,3 +288,22 @@ func TestBinary(t *testing.T) {
 		}
 	}
 }
+
+// An authority that a module gives out comes to the service, whatever it is called there.
+func TestAuthority(t *testing.T) {
+	t.Parallel()
+	found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(`output "url" { value = 1 }` + "\n" + `output "server_ca" { value = 1 }`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := resolve(found, pave.KindCache, pave.BindRequest{}, nil)
+	if err := x.unfit(); err != nil || x.m.Outputs[pave.OutputCA] != "server_ca" {
+		t.Fatal(x.m.Outputs, err)
+	}
+	var s spec
+	s.Engine, s.Module = "redis", x.m
+	st, err := stateOf(pave.KindCache, resource.Resource{}, s, map[string]Output{"url": {Value: "rediss://:x@10.1.2.3:6378", Sensitive: true}, "server_ca": {Value: "PEM"}})
+	if got := st.Secrets[pave.OutputCA]; err != nil || got.Reveal() != "PEM" {
+		t.Errorf("%q, %v", got.Reveal(), err)
+	}
+}

@@ -33,6 +33,7 @@ var words = []struct {
 	{"role", []string{"role_arn", "arn", "service_account_email", "email"}},
 	{"endpoint", []string{"endpoint"}},
 	{"region", []string{"region"}},
+	{"ca", []string{"server_ca", "ca_certificate", "ca"}},
 	{wordProtected, []string{"protected"}},
 }
 

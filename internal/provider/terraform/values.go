@@ -101,6 +101,9 @@ func stateOf(kind string, r resource.Resource, s spec, all map[string]Output) (r
 		return st, err
 	}
 	maps.Copy(st.Secrets, pave.OutputsOf(address))
+	if s.Module.Outputs[pave.OutputCA] != "" {
+		st.Secrets[pave.OutputCA] = pave.NewSecret(word(pave.OutputCA))
+	}
 	for _, name := range []string{"host", "port", "user"} {
 		if o := all[s.Module.Outputs[name]]; !o.Sensitive && o.Value != nil {
 			st.Outputs[name] = o.text()

@@ -3,17 +3,19 @@ package vault
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/pave-platform/pave"
+	"github.com/pave-platform/pave/internal/httpc"
 )
 
 // A call is one request to the API; its path follows /v1/.
@@ -135,8 +137,8 @@ func (s *session) patience() error {
 	if time.Until(until) <= 0 {
 		return nil
 	}
-	return pave.Errorf(pave.Unavailable, "%s asks to be left alone until %s", s.cfg.address.Host, until.Format(time.TimeOnly)).
-		WithHint("it is asked again then; pave retry RUN where a run stopped")
+	return pave.Errorf(pave.Unavailable, "%s asks to be left alone: %w", s.cfg.address.Host, pave.Later{At: until}).
+		WithHint("give the command again then; a run goes on by itself")
 }
 
 // hush notes until when the server is not to be asked: seconds or a date.
@@ -144,33 +146,44 @@ func (s *session) hush(a *answer, retryAfter string) {
 	if a.status != http.StatusTooManyRequests && (a.status != http.StatusServiceUnavailable || retryAfter == "") {
 		return
 	}
-	wait := noHurry
-	if n, err := strconv.Atoi(retryAfter); err == nil {
-		wait = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(retryAfter); err == nil {
-		wait = time.Until(at)
+	now := time.Now()
+	until, told := httpc.RetryAfter(retryAfter, now)
+	if !told {
+		until = now.Add(noHurry)
+	}
+	if latest := now.Add(longWait); until.After(latest) {
+		until = latest
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.quiet = time.Now().Add(min(max(wait, 0), longWait))
+	s.quiet = until
 }
 
 // unreached classifies what went wrong before there was an answer.
 func (s *session) unreached(err error) error {
 	var known *pave.Error
+	var cert *tls.CertificateVerificationError
 	host := s.cfg.address.Host
 	switch {
 	case errors.As(err, &known) && known.Code == pave.Denied && strings.Contains(known.Message, "not a public address"):
 		return pave.Errorf(pave.Denied, "%s", known.Message).WithHint("if that is meant: pave bind ... --set allow=%s", host)
+	case errors.As(err, &known) && errors.As(err, &cert):
+		return known.WithHint("pave bind ... --set ca_file=FILE, with the authority of the server in PEM")
 	case errors.As(err, &known) && known.Code == pave.Denied:
 		return known
 	case errors.As(err, &known): // a body over the bound
 		return pave.Errorf(pave.Unavailable, "%s: %s", host, known.Message)
-	case isCertificate(err):
-		return pave.Errorf(pave.Denied, "%s shows a certificate that is not trusted: %w", host, cause(err)).
-			WithHint("pave bind ... --set ca_file=FILE, with the authority of the server in PEM")
 	}
 	return pave.Errorf(pave.Unavailable, "%s is not reached: %w", host, cause(err)).WithHint(again)
+}
+
+// cause is an error of a client without the address it repeats.
+func cause(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // again is what there is to do where Vault does not answer, or says that it cannot now.

@@ -209,7 +209,7 @@ func TestPatience(t *testing.T) {
 		_, _ = l.Observe(t.Context(), r)
 		before := len(p.Calls("*"))
 		for range 50 {
-			if _, err := l.Observe(t.Context(), r); pave.CodeOf(err) != pave.Unavailable || !strings.Contains(err.Error(), "asks to be left alone until") {
+			if _, err := l.Observe(t.Context(), r); pave.CodeOf(err) != pave.Unavailable || !strings.Contains(err.Error(), "asks to be left alone: it answers again at") {
 				t.Fatalf("%s: %v", wish, err)
 			}
 		}

@@ -127,7 +127,7 @@ func (d *Driver) wanted(ctx context.Context, r resource.Resource, spec spec) (pa
 		return v, err
 	}
 	for _, in := range r.Inputs {
-		if v, ok := in.Secrets[spec.From]; ok && !v.IsZero() {
+		if v, ok := in.Secrets[spec.From]; ok && (!v.IsZero() || spec.From == pave.OutputCA) { // a module may give out no authority
 			return v, nil
 		}
 	}

@@ -51,6 +51,11 @@ run "standards" {
     error_message = "a generated password"
   }
   assert {
+    condition = (aws_db_parameter_group.this.family == "mysql8.4" && aws_db_instance.this.parameter_group_name == aws_db_parameter_group.this.name
+    && one(aws_db_parameter_group.this.parameter).name == "require_secure_transport" && endswith(output.url, "?ssl-mode=REQUIRED"))
+    error_message = "encrypted connections alone, and an address that says so"
+  }
+  assert {
     condition     = startswith(output.url, "mysql://app:") && strcontains(output.url, "@shop.abc.eu-central-1.rds.amazonaws.com:3306/shop_api_production")
     error_message = "an address"
   }

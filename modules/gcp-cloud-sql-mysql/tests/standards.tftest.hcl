@@ -47,7 +47,7 @@ run "standards" {
     error_message = "labels in lower case"
   }
   assert {
-    condition     = startswith(output.url, "mysql://app:") && endswith(output.url, "@10.1.2.3:3306/shop_api_production")
+    condition     = startswith(output.url, "mysql://app:") && endswith(output.url, "@10.1.2.3:3306/shop_api_production?ssl-mode=REQUIRED")
     error_message = "an address"
   }
 }

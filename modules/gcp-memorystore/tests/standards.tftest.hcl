@@ -4,6 +4,10 @@ mock_provider "google" {
       host        = "10.1.2.3"
       port        = 6378
       auth_string = "secret"
+      server_ca_certs = [
+        { cert = "-----BEGIN CERTIFICATE-----\nold" },
+        { cert = "-----BEGIN CERTIFICATE-----\nnew" },
+      ]
     }
   }
 }
@@ -33,6 +37,10 @@ run "standards" {
   assert {
     condition     = output.url == "rediss://:secret@10.1.2.3:6378"
     error_message = "an address"
+  }
+  assert {
+    condition     = output.server_ca == "-----BEGIN CERTIFICATE-----\nold\n-----BEGIN CERTIFICATE-----\nnew"
+    error_message = "both authorities while one follows the other"
   }
 }
 
