@@ -91,6 +91,9 @@ type Step struct {
 	Position int             `json:"position"`
 }
 
+// NotKept ends the summary of a step that took away what held data, for good.
+const NotKept = ", not kept"
+
 // An Event is something that happened to a run, for people. Seq grows within one
 // store and is the cursor of every stream.
 type Event struct {

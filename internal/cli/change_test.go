@@ -103,11 +103,11 @@ func TestCreateThatStops(t *testing.T) {
 		!slices.Contains(f.made(), "POST /v1/plans/plan_undo/apply") {
 		t.Errorf("--on-failure undo: %+v, made %v", got, f.made())
 	}
-	ref := pave.Ref{Kind: pave.KindDatabase, Env: "staging", Service: "payment-processor", Name: "payment-processor"}
-	f.resource = []pave.Resource{{ID: "res_1", Ref: ref, Provider: "terraform", ExternalID: "payment_staging", State: pave.ResourceGone, Run: undoID},
-		{ID: "res_2", Ref: ref, Provider: "postgres", ExternalID: "payment_old", State: pave.ResourceGone, Run: runID}}
+	undo.Steps = []pave.Step{{Key: "database:staging", State: pave.StepDone, Summary: "payment-processor deleted" + pave.NotKept},
+		{Key: "repository", State: pave.StepDone, Summary: "payment-processor set aside, kept until 2026-11-27"}}
+	f.runs[undoID] = undo
 	got = f.pave(t, nil, "", "watch", undoID)
-	if want := `Service "payment-processor" is gone; database payment_staging by terraform was deleted with all that was in it, the rest is kept until 2026-11-27.`; !strings.Contains(got.out, want) {
+	if want := `Service "payment-processor" is gone; database of staging was deleted with all that was in it, the rest is kept until 2026-11-27.`; !strings.Contains(got.out, want) {
 		t.Errorf("want %s, got %+v", want, got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -166,14 +165,15 @@ func (a *app) closing(ctx context.Context, run pave.Run) error {
 
 // goodbye says what of a service that is gone is kept, and what is not.
 func (a *app) goodbye(ctx context.Context, run pave.Run, name, until string) error {
-	all, err := a.api().ListResources(ctx, name)
+	run, err := a.api().Run(ctx, run.ID)
 	if err != nil {
 		return err
 	}
 	var lost []string
-	for _, r := range all {
-		if r.Run == run.ID && r.State == pave.ResourceGone && slices.Contains(pave.BackingKinds, r.Ref.Kind) {
-			lost = append(lost, oneLine(fmt.Sprintf("%s %s by %s", r.Ref.Kind, r.ExternalID, r.Provider)))
+	for _, step := range run.Steps {
+		if strings.HasSuffix(step.Summary, pave.NotKept) {
+			kind, env, _ := strings.Cut(step.Key, ":")
+			lost = append(lost, oneLine(strings.TrimSuffix(kind+" of "+env, " of ")))
 		}
 	}
 	what := "what it held is kept until " + until

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	pave "github.com/pave-platform/pave"
@@ -125,6 +126,9 @@ func (c *Controller) retireStep(ctx context.Context, t *workflow.Task) (workflow
 		summary = rec.Ref.Name + " set aside, kept until " + kept.Format(time.DateOnly)
 	} else {
 		err = d.Delete(ctx, res)
+		if rec.State == pave.ResourcePresent && slices.Contains(pave.BackingKinds, rec.Ref.Kind) {
+			summary += pave.NotKept
+		}
 	}
 	if err != nil {
 		return workflow.Result{}, err

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	pave "github.com/pave-platform/pave"
 )
 
 // What a plan changes of a module is told so that people see it.
@@ -23,5 +25,33 @@ func TestBoundDiff(t *testing.T) {
 	told := `{"binding":{"settings":{"org":"acme"},"secrets":{"token":"sec_1"}}}`
 	if got := specDiff(json.RawMessage(told), json.RawMessage(strings.ReplaceAll(told, "acme", "other"))); len(got) != 1 || got[0] != "org acme -> other" {
 		t.Errorf("a system: %q", got)
+	}
+}
+
+// What a workload is given is read anew where a module changes what gives it out, and only there.
+func TestChangedNeed(t *testing.T) {
+	t.Parallel()
+	database := pave.Ref{Kind: pave.KindDatabase, Env: "staging", Service: "shop", Name: "shop"}
+	elsewhere := database
+	elsewhere.Env = "production"
+	const module = `{"module":{"digest":"sha256:1"}}`
+	for name, c := range map[string]struct {
+		action pave.Action
+		ref    pave.Ref
+		id     string
+		spec   string
+		want   string
+	}{
+		"changed":                {pave.ActionUpdate, database, "res_1", module, "database"},
+		"vanished":               {pave.ActionCreate, database, "res_1", module, "database"},
+		"new":                    {pave.ActionCreate, database, "", module, ""},
+		"kept":                   {pave.ActionKeep, database, "res_1", module, ""},
+		"of this machine":        {pave.ActionUpdate, database, "res_1", `{"memory_mb":64}`, ""},
+		"of another environment": {pave.ActionUpdate, elsewhere, "res_1", module, ""},
+	} {
+		changes := []Change{{Change: pave.Change{Action: c.action, Ref: c.ref}, Node: Node{Ref: c.ref, Spec: json.RawMessage(c.spec)}, Record: Record{ID: c.id}}}
+		if got := changedNeed(changes, Node{Needs: []pave.Ref{database}}); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }

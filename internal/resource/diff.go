@@ -36,6 +36,9 @@ func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, o 
 		if err != nil {
 			return nil, err
 		}
+		if needs := changedNeed(out, n); ch.Action == pave.ActionKeep && n.Ref.Kind == pave.KindSecret && needs != "" {
+			ch.Action, ch.Detail = pave.ActionUpdate, []string{fmt.Sprintf("read anew, as the %s changes; what runs has it after pave restart %s", needs, n.Ref.Service)}
+		}
 		out = append(out, ch)
 	}
 	var gone []Change
@@ -51,6 +54,18 @@ func (c *Controller) Diff(ctx context.Context, records []Record, graph Graph, o 
 	}
 	sort.SliceStable(gone, func(i, k int) bool { return rank(gone[i].Ref) > rank(gone[k].Ref) })
 	return append(out, gone...), nil
+}
+
+// changedNeed names what a node needs that a module changes: an address or a password that
+// it gives out may be another then.
+func changedNeed(changes []Change, n Node) string {
+	for _, ch := range changes {
+		again := ch.Action == pave.ActionUpdate || ch.Action == pave.ActionCreate && ch.Record.ID != ""
+		if again && ModuleOf(ch.Node.Spec) != nil && slices.ContainsFunc(n.Needs, func(need pave.Ref) bool { return same(need, ch.Ref) }) {
+			return ch.Ref.Kind
+		}
+	}
+	return ""
 }
 
 // rank orders kinds as a graph does: what others need comes first.
