@@ -29,7 +29,7 @@ func inspect(files fs.FS) (iface, error) {
 	if err != nil {
 		return out, diskError(err)
 	}
-	parser, found := hclparse.NewParser(), false
+	parser, found, size := hclparse.NewParser(), false, 0
 	for _, e := range entries {
 		name := e.Name()
 		if e.IsDir() || !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") {
@@ -40,9 +40,15 @@ func inspect(files fs.FS) (iface, error) {
 			return out, diskError(err)
 		}
 		found = true
-		parse := parser.ParseHCL
+		parse, check := parser.ParseHCL, tame
 		if path.Ext(name) == ".json" {
-			parse = parser.ParseJSON
+			parse, check = parser.ParseJSON, tameJSON
+		}
+		if size += len(data); size > maxSource {
+			return out, untame(name, 1, "the files up to here have more than 1 MiB")
+		}
+		if err := check(data, name); err != nil {
+			return out, err
 		}
 		file, diags := parse(data, name)
 		if diags.HasErrors() {

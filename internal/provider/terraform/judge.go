@@ -34,8 +34,8 @@ type rule struct {
 
 func variableOf(content *hcl.BodyContent) variable {
 	v := variable{typ: cty.DynamicPseudoType, fallback: exprOf(content.Attributes["default"]), nullable: true}
-	if t := content.Attributes["type"]; t != nil && modest(t.Expr) {
-		if typ, parts, diags := typeexpr.TypeConstraintWithDefaults(t.Expr); !diags.HasErrors() {
+	if t := typeOf(exprOf(content.Attributes["type"])); t != nil && modest(t) {
+		if typ, parts, diags := typeexpr.TypeConstraintWithDefaults(t); !diags.HasErrors() {
 			v.typ, v.parts = typ, parts
 		}
 	}
@@ -47,6 +47,23 @@ func variableOf(content *hcl.BodyContent) variable {
 		v.rules = append(v.rules, rule{exprOf(body.Attributes["condition"]), exprOf(body.Attributes["error_message"]), b.DefRange})
 	}
 	return v
+}
+
+// typeOf is the expression of a type, which is a text in JSON; nil for none, or one that is
+// too deep.
+func typeOf(e hcl.Expression) hcl.Expression {
+	if _, ok := e.(hclsyntax.Expression); ok || e == nil {
+		return e
+	}
+	text := textOf(e)
+	if tame([]byte(text), "") != nil {
+		return nil
+	}
+	parsed, diags := hclsyntax.ParseExpression([]byte(text), e.Range().Filename, e.StartRange().Start)
+	if diags.HasErrors() {
+		return nil
+	}
+	return parsed
 }
 
 // judge says why terraform would refuse a value of the input, and which of its rules a plan
@@ -192,6 +209,9 @@ func (v variable) literalOf(text string) (value cty.Value, ok bool) {
 		return cty.DynamicVal, true
 	case v.typ.IsPrimitiveType():
 		return cty.StringVal(text), true
+	}
+	if tame([]byte(text), "") != nil {
+		return cty.DynamicVal, true
 	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
 	if diags.HasErrors() {
