@@ -109,7 +109,7 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool
 // fallback judges the default of an input: a module may have one that its own rules refuse,
 // so that another value has to be given.
 func (x *resolution) fallback(in *pave.ModuleInput, v variable) {
-	if len(v.rules) == 0 || !modest(v.fallback) {
+	if len(v.rules) == 0 || !verbatim(v.fallback) {
 		return
 	}
 	value, diags := v.fallback.Value(nil)

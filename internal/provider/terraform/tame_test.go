@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -76,5 +77,89 @@ func TestTame(t *testing.T) {
 		"output \"x\" {\n value = <<-X\n" + strings.Repeat("a ${b} {\n", 5000) + "X\n}\n"
 	if err := tame([]byte(text), "main.tf"); err != nil {
 		t.Error(err)
+	}
+}
+
+// nested is a number that is squared again and again, or another step that doubles what
+// there is.
+func nested(first, step string, times int) string {
+	head, tail, last := "", "", first
+	for i := range times {
+		head += fmt.Sprintf("[for a%d in [%s] : ", i, strings.ReplaceAll(step, "?", last))
+		last, tail = fmt.Sprintf("a%d", i), tail+"]"
+	}
+	return head + last + tail
+}
+
+// What takes long to evaluate is not evaluated: a description is not known, a rule is left
+// to a plan.
+func TestHeavy(t *testing.T) {
+	t.Parallel()
+	list := "[" + strings.Repeat("0,", 100) + "0]"
+	loops := `"%{for a in ` + list + `}%{for b in ` + list + `}%{for c in ` + list + `}` + strings.Repeat("x", 600) + `%{endfor}%{endfor}%{endfor}"`
+	square := `"n ${` + nested("1e1200", "?*?", 14) + `[0]}"`
+	long := strings.Repeat("x", 60_000)
+	many := `["` + strings.Repeat(`a","`, 990) + `b"]`
+	for name, c := range map[string]struct{ typ, fallback, condition string }{
+		"loops in a text":          {"string", `""`, loops + ` != var.x`},
+		"squares":                  {"string", `""`, square + ` != var.x`},
+		"doubled texts":            {"string", `"xxxxxxxx"`, nested("var.x", `"${?}${?}"`, 30) + ` != []`},
+		"a loop in a loop":         {"list(string)", many, `alltrue([for a in var.x : alltrue([for b in var.x : can(regex("a+b", a))])])`},
+		"a loop of copies":         {"list(string)", many, `alltrue([for a in var.x : length(join("", concat(` + strings.Repeat("var.x,", 200) + `[]))) > 0])`},
+		"equal lists in a loop":    {"list(string)", many, `alltrue([for a in var.x : ` + strings.Repeat("var.x == var.x && ", 150) + `true])`},
+		"one of two, often":        {"any", many, strings.Repeat("true ? var.x : ", 200) + `[] == []`},
+		"an expression, expanded":  {"string", `"` + long + `"`, `can(regex("((a{30}){30}x?)y", var.x))`},
+		"a number of a text":       {"string", `"9999999"`, `tostring(tonumber("1e${var.x}")) != ""`},
+		"arithmetic of a text":     {"string", `"9999999"`, `tostring("1e${var.x}" + 0) != ""`},
+		"minus a text":             {"string", `"9999999"`, `tostring(-"1e${var.x}") != ""`},
+		"arithmetic of a default":  {"string", `"1e9999999"`, `tostring(var.x + 0) != ""`},
+		"floor of a text":          {"string", `"1e640000000"`, `floor(var.x) > 0`},
+		"a large list":             {"list(string)", `["` + strings.Repeat(`a","`, 20_000) + `b"]`, `length(var.x) > 0`},
+		"a list of anything":       {"list(any)", `[` + strings.Repeat(`1,"a",[],{},`, 4_000) + `]`, `length(var.x) > 0`},
+		"a part's default":         {`list(object({a = optional(list(string), ` + many + `)}))`, `[` + strings.Repeat("{},", 900) + `]`, `length(var.x) > 0`},
+		"a part that is evaluated": {`object({a = optional(string, ` + square + `)})`, `{}`, `var.x.a == ""`},
+		"JSON in a text":           {"string", `"` + strings.Repeat("[", 50_000) + `"`, `jsondecode(var.x) != 1`},
+	} {
+		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte("variable \"x\" {\n type = " + c.typ + "\n default = " + c.fallback +
+			"\n validation {\n condition = " + c.condition + "\n error_message = \"no\"\n }\n}\n")}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		v := found.vars["x"]
+		value, _ := v.fallback.Value(nil)
+		if why, left := v.judge("x", value, true); why != "" || len(left) != 1 {
+			t.Errorf("%s: %q, left is %q", name, why, left)
+		}
+	}
+	for name, text := range map[string]string{"loops": loops, "squares": square} {
+		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte("variable \"x\" {\n description = " + text + "\n default = " + text + "\n sensitive = " + text +
+			"\n validation {\n condition = true\n error_message = " + text + "\n }\n}\n")}})
+		if err != nil || found.Inputs[0].Description != "" || !found.Inputs[0].Sensitive || len(found.Inputs[0].Rules) > 0 {
+			t.Errorf("%s: %+v, %v", name, found.Inputs, err)
+		}
+		resolve(found, pave.KindDatabase, pave.BindRequest{}, nil)
+	}
+	found, err := inspect(fstest.MapFS{"main.tf.json": {Data: []byte(`{"variable":{"x":{"type":"string","default":1e400000000,"validation":[{"condition":"${true}","error_message":"no"}]}}}`)}})
+	if x := resolve(found, pave.KindDatabase, pave.BindRequest{}, nil); err != nil || len(x.wrong) > 0 {
+		t.Error(x.wrong, err)
+	}
+}
+
+// All rules of a module have one measure of fuel.
+func TestFuel(t *testing.T) {
+	t.Parallel()
+	rule := "\n validation {\n condition = alltrue([for a in var.x : can(regex(\"^[a-z]{1,63}$\", a))])\n error_message = \"no\"\n }"
+	many := `["` + strings.Repeat(`a","`, 30) + `b"]`
+	for n, left := range map[int]bool{5: false, 2000: true} {
+		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte("variable \"x\" {\n type = list(string)\n default = " + many + strings.Repeat(rule, n) + "\n}\n")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := found.vars["x"]
+		value, _ := v.fallback.Value(nil)
+		if why, notes := v.judge("x", value, true); why != "" || (len(notes) > n/2) != left || !left && len(notes) > 0 {
+			t.Errorf("%d rules: %q, %d left", n, why, len(notes))
+		}
 	}
 }
