@@ -70,13 +70,13 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, secret bool
 	word, fill := r.Fill[in.Name]
 	usual := usualInputs[in.Name]
 	switch {
+	case set && in.Sensitive:
+		x.wrong = append(x.wrong, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
+			WithHint("--secret %s%s reads it from stdin", inputPrefix, in.Name))
 	case set && secret:
 		x.fault("set", value, "is for an input that is given as a secret", "leave --set %s out; --secret %s%[1]s gives it another value, pave unbind forgets the one it has", in.Name, inputPrefix)
 	case set && fill:
 		x.fault("set", value, "is for an input that pave is to fill with "+word, "--set %s=..., or --fill %[1]s=%[2]s", in.Name, word)
-	case set && in.Sensitive:
-		x.wrong = append(x.wrong, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
-			WithHint("--secret %s%s reads it from stdin", inputPrefix, in.Name))
 	case secret:
 		in.From = "secret"
 		x.secret(in.Name, v, r.Secrets[inputPrefix+in.Name])
