@@ -1,8 +1,10 @@
 package terraform
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,5 +71,31 @@ func TestProtected(t *testing.T) {
 				t.Errorf("not protected: %v, there are %s", err, there())
 			}
 		})
+	}
+}
+
+// What a state gives out is known further on where terraform cannot say it.
+func TestOutputsKept(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{"output": outputScript, "apply": applyScript} {
+		dir := t.TempDir()
+		program := filepath.Join(dir, "terraform")
+		fails := "#!/bin/sh\n[ $1 != output ] || exit 1\n"
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, "module"), 0o700), os.WriteFile(program, []byte(fails), 0o700),
+			os.WriteFile(filepath.Join(dir, outputsFile), []byte("{}"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"{}", "new"} {
+			cmd := exec.Command("/bin/sh", "-c", script)
+			cmd.Dir, cmd.Env = filepath.Join(dir, "module"), append(os.Environ(), "TERRAFORM="+program, "REMOTE=")
+			err := cmd.Run()
+			got, readErr := os.ReadFile(filepath.Join(dir, outputsFile))
+			if (err == nil) != (want == "new") || readErr != nil || strings.TrimSpace(string(got)) != want {
+				t.Errorf("%s: %v, outputs are %q (%v), want %s", name, err, got, readErr, want)
+			}
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n[ $1 != output ] || echo new\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
