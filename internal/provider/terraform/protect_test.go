@@ -38,6 +38,30 @@ func TestGuarded(t *testing.T) {
 	}
 }
 
+// A module that was bound since has not said whether it protects; what never had an address
+// is taken back.
+func TestGuardedUnsaid(t *testing.T) {
+	t.Parallel()
+	r := resource.Resource{Ref: pave.Ref{Kind: pave.KindDatabase, Env: "staging", Service: "shop", Name: "shop"}}
+	o := Order{Module: pave.Module{Outputs: map[string]string{"protected": "protected", "host": "address", "user": "username"}}}
+	for name, c := range map[string]struct {
+		outputs map[string]Output
+		policy  bool
+	}{
+		"nothing yet":          {nil, false},
+		"half way":             {map[string]Output{"username": {Value: "x"}, "address": {}}, false},
+		"of the module before": {map[string]Output{"username": {Value: "x"}, "address": {Value: "db.example.com"}}, true},
+		"null":                 {map[string]Output{"protected": {}, "address": {Value: "db.example.com"}}, true},
+		"false":                {map[string]Output{"protected": {Value: false}, "address": {Value: "db.example.com"}}, false},
+		"an empty text":        {map[string]Output{"protected": {Value: ""}, "address": {Value: "db.example.com"}}, false},
+	} {
+		err := o.Guarded(r, c.outputs)
+		if c.policy != (pave.CodeOf(err) == pave.Policy) || c.policy != (err != nil) || c.policy && !strings.Contains(pave.HintOf(err), "pave heal shop") {
+			t.Errorf("%s: %v (hint %q)", name, err, pave.HintOf(err))
+		}
+	}
+}
+
 // The state has the last word: also where what was written down beside it is lost, and
 // where it is elsewhere, nothing of what is protected is destroyed.
 func TestProtected(t *testing.T) {
