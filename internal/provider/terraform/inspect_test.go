@@ -156,6 +156,11 @@ func TestExplainWay(t *testing.T) {
 func FuzzInspect(f *testing.F) {
 	f.Add(`variable "a" { type = string }`)
 	f.Add(`output "url" { value = "${var.a}" }`)
+	for _, b := range bombs {
+		if b.file == "main.tf" && len(b.text) < 400_000 {
+			f.Add(b.text)
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(text)}})
 		if err == nil {
