@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/pave-platform/pave"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // An interface is what a module asks for and gives out.
@@ -17,6 +18,7 @@ type iface struct {
 	Inputs  []pave.ModuleInput
 	Outputs []pave.ModuleOutput
 	vars    map[string]variable // by input
+	fuel    *fuel
 }
 
 // schema is the part of a module's files that is read. Other blocks are left alone.
@@ -24,12 +26,12 @@ var schema = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "variable", 
 
 // inspect reads variables and outputs from the files of a module's first folder.
 func inspect(files fs.FS) (iface, error) {
-	out := iface{vars: map[string]variable{}}
+	out := iface{vars: map[string]variable{}, fuel: &fuel{left: maxFuel}}
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return out, diskError(err)
 	}
-	parser, found := hclparse.NewParser(), false
+	parser, found, size := hclparse.NewParser(), false, 0
 	for _, e := range entries {
 		name := e.Name()
 		if e.IsDir() || !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") {
@@ -40,9 +42,15 @@ func inspect(files fs.FS) (iface, error) {
 			return out, diskError(err)
 		}
 		found = true
-		parse := parser.ParseHCL
+		parse, check := parser.ParseHCL, tame
 		if path.Ext(name) == ".json" {
-			parse = parser.ParseJSON
+			parse, check = parser.ParseJSON, tameJSON
+		}
+		if size += len(data); size > maxSource {
+			return out, untame(name, 1, "the files up to here have more than 1 MiB")
+		}
+		if err := check(data, name); err != nil {
+			return out, err
 		}
 		file, diags := parse(data, name)
 		if diags.HasErrors() {
@@ -89,7 +97,7 @@ func (i *iface) add(b *hcl.Block, source []byte) {
 	if t := attrs["type"]; t != nil {
 		in.Type = strings.Trim(strings.Join(strings.Fields(string(t.Expr.Range().SliceBytes(source))), " "), `"`)
 	}
-	v := variableOf(content)
+	v := variableOf(content, i.fuel)
 	for _, r := range v.rules {
 		if text := textOf(r.message); text != "" {
 			in.Rules = append(in.Rules, text)
@@ -101,7 +109,7 @@ func (i *iface) add(b *hcl.Block, source []byte) {
 
 // textOf is the text of an expression that needs nothing else to be known.
 func textOf(e hcl.Expression) string {
-	if e == nil || !modest(e) {
+	if !verbatim(e) {
 		return ""
 	}
 	v, diags := e.Value(nil)
@@ -118,10 +126,15 @@ func exprOf(a *hcl.Attribute) hcl.Expression {
 	return a.Expr
 }
 
+// yes reports whether an attribute is true, or is there and cannot be read.
 func yes(a *hcl.Attribute) bool {
-	if a == nil || !modest(a.Expr) {
+	if a == nil || !verbatim(a.Expr) {
 		return a != nil
 	}
 	v, diags := a.Expr.Value(nil)
-	return diags.HasErrors() || v.IsKnown() && !v.IsNull() && v.Type() == cty.Bool && v.True()
+	if diags.HasErrors() {
+		return true
+	}
+	v, err := convert.Convert(v, cty.Bool) // so does terraform
+	return err != nil || v.IsKnown() && !v.IsNull() && v.True()
 }

@@ -58,14 +58,31 @@ func TestRefused(t *testing.T) {
 		"no address":     {`output "id" { value = 1 }`, pave.BindRequest{}, "neither"},
 		"a secret that is shown": {`variable "p" { sensitive = true }` + "\n" + `output "url" { value = 1 }`,
 			pave.BindRequest{Set: map[string]string{"p": "pvcnry_x"}}, "is sensitive"},
+		"a secret in a text that is shown": {`variable "p" { sensitive = "true" }` + "\n" + `output "url" { value = 1 }`,
+			pave.BindRequest{Set: map[string]string{"p": "pvcnry_x"}}, "is sensitive"},
+		"a secret that is bound": {`variable "p" { sensitive = true }` + "\n" + `output "url" { value = 1 }`,
+			pave.BindRequest{Set: map[string]string{"p": "pvcnry_x"}, Secrets: map[string]pave.Secret{inputPrefix + "p": pave.NewSecret("pvcnry_y")}}, "is sensitive"},
+		"a secret that is filled": {`variable "p" { sensitive = true }` + "\n" + `output "url" { value = 1 }`,
+			pave.BindRequest{Set: map[string]string{"p": "pvcnry_x"}, Fill: map[string]string{"p": "name"}}, "is sensitive"},
 	} {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(c.main)}})
 		if err == nil {
-			err = resolve(found, pave.KindDatabase, c.r, nil).unfit()
+			err = resolve(found, pave.KindDatabase, c.r, c.r.Secrets).unfit()
 		}
 		want := strings.Replace(c.want, "neither", "no output of the module is a url or a host", 1)
 		if pave.CodeOf(err) != pave.Invalid || !strings.Contains(err.Error(), want) || pave.HintOf(err) == "" || strings.Contains(err.Error(), "pvcnry") {
 			t.Errorf("%s: %v (hint %q), want %s", name, err, pave.HintOf(err), want)
+		}
+	}
+}
+
+// Whether something is sensitive can be said in a text, too.
+func TestSensitive(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"true": true, `"true"`: true, `"1"`: true, "false": false, `"false"`: false, "null": false, "var.x": true, `"yes"`: true} {
+		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte("variable \"p\" {\n sensitive = " + text + "\n}\noutput \"o\" {\n value = 1\n sensitive = " + text + "\n}\n")}})
+		if err != nil || found.Inputs[0].Sensitive != want || found.Outputs[0].Sensitive != want {
+			t.Errorf("%s: %+v, %v", text, found, err)
 		}
 	}
 }
@@ -143,6 +160,11 @@ func TestExplainWay(t *testing.T) {
 func FuzzInspect(f *testing.F) {
 	f.Add(`variable "a" { type = string }`)
 	f.Add(`output "url" { value = "${var.a}" }`)
+	for _, b := range bombs {
+		if b.file == "main.tf" && len(b.text) < 400_000 {
+			f.Add(b.text)
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		found, err := inspect(fstest.MapFS{"main.tf": {Data: []byte(text)}})
 		if err == nil {

@@ -2,17 +2,18 @@ package terraform
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/pave-platform/pave"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
@@ -24,6 +25,8 @@ type variable struct {
 	fallback hcl.Expression // its default; nil for none
 	nullable bool
 	rules    []rule
+	weight   int   // of its type
+	fuel     *fuel // for all that is judged of its module
 }
 
 // A rule is a validation of a variable.
@@ -32,11 +35,12 @@ type rule struct {
 	at                 hcl.Range
 }
 
-func variableOf(content *hcl.BodyContent) variable {
-	v := variable{typ: cty.DynamicPseudoType, fallback: exprOf(content.Attributes["default"]), nullable: true}
-	if t := content.Attributes["type"]; t != nil && modest(t.Expr) {
-		if typ, parts, diags := typeexpr.TypeConstraintWithDefaults(t.Expr); !diags.HasErrors() {
-			v.typ, v.parts = typ, parts
+func variableOf(content *hcl.BodyContent, f *fuel) variable {
+	v := variable{fuel: f, typ: cty.DynamicPseudoType, fallback: exprOf(content.Attributes["default"]), nullable: true}
+	t := typeOf(exprOf(content.Attributes["type"]))
+	if weight, ok := typelike(t); ok && f.take(weight) {
+		if typ, parts, diags := typeexpr.TypeConstraintWithDefaults(t); !diags.HasErrors() {
+			v.typ, v.parts, v.weight = typ, parts, weight
 		}
 	}
 	if n := content.Attributes["nullable"]; n != nil {
@@ -49,6 +53,23 @@ func variableOf(content *hcl.BodyContent) variable {
 	return v
 }
 
+// typeOf is the expression of a type, which is a text in JSON; nil for none, or one that is
+// too deep.
+func typeOf(e hcl.Expression) hcl.Expression {
+	if _, ok := e.(hclsyntax.Expression); ok || e == nil {
+		return e
+	}
+	text := textOf(e)
+	if tame([]byte(text), "") != nil {
+		return nil
+	}
+	parsed, diags := hclsyntax.ParseExpression([]byte(text), e.Range().Filename, e.StartRange().Start)
+	if diags.HasErrors() {
+		return nil
+	}
+	return parsed
+}
+
 // judge says why terraform would refuse a value of the input, and which of its rules a plan
 // alone can judge. Of a secret value nothing is said.
 func (v variable) judge(name string, value cty.Value, secret bool) (why string, left []string) {
@@ -58,13 +79,7 @@ func (v variable) judge(name string, value cty.Value, secret bool) (why string, 
 		}
 		return "which the module does not take", nil
 	}
-	if v.parts != nil && !value.IsNull() {
-		value = v.parts.Apply(value)
-	}
-	value, err := convert.Convert(value, v.typ)
-	if err == nil && !modestValue(value) {
-		value = cty.DynamicVal
-	}
+	value, err := v.convert(value)
 	if err != nil && secret {
 		return "which is no " + typeName(v.typ), nil
 	}
@@ -72,58 +87,74 @@ func (v variable) judge(name string, value cty.Value, secret bool) (why string, 
 		return fmt.Sprintf("which is no %s: %s", typeName(v.typ), err), nil
 	}
 	for _, r := range v.rules {
-		switch met, known := r.met(name, value); {
-		case !known:
+		switch met := v.eval(r.condition, name, value); {
+		case met == cty.NilVal || met.Type() != cty.Bool:
 			left = append(left, fmt.Sprintf("the rule of input %s at %s:%d is judged by the plan of a service, not here", name, path.Base(r.at.Filename), r.at.Start.Line))
-		case !met:
-			return "which the module refuses: " + r.text(name, value, secret), nil
+		case met.False():
+			return "which the module refuses: " + v.message(r, name, value, secret), nil
 		}
 	}
 	return "", left
 }
 
-// met evaluates a rule that needs nothing but the value. It is not known where a function is
-// another one in terraform, or where it fails.
-func (r rule) met(name string, value cty.Value) (met, known bool) {
-	if !closed(r.condition, name) {
-		return false, false
+// convert is what the input makes of a value. One that is too large is not known.
+func (v variable) convert(value cty.Value) (cty.Value, error) {
+	s, ok := measure(value)
+	cost := s.elements * (1 + v.weight)
+	if v.typ != cty.DynamicPseudoType && v.typ.HasDynamicTypes() {
+		cost += s.elements * s.elements // each is compared to each for what they have in common
 	}
-	out, diags := r.condition.Value(scope(name, value))
-	if diags.HasErrors() || !out.IsKnown() || out.IsNull() || out.Type() != cty.Bool {
-		return false, false
+	if !ok || !v.fuel.take(cost) {
+		return cty.DynamicVal, nil
 	}
-	return out.True(), true
+	if v.parts != nil && !value.IsNull() {
+		value = v.parts.Apply(value)
+	}
+	value, err := convert.Convert(value, v.typ)
+	if err != nil {
+		return value, err
+	}
+	if _, ok := measure(value); !ok {
+		return cty.DynamicVal, nil
+	}
+	return value, nil
 }
 
-// text is the message of a rule. One that tells a secret value is not.
-func (r rule) text(name string, value cty.Value, secret bool) string {
-	otherwise := fmt.Sprintf("the rule at %s:%d", path.Base(r.at.Filename), r.at.Start.Line)
-	if !closed(r.message, name) {
-		return otherwise
+// eval evaluates an expression that needs nothing but the value. It is NilVal where that is
+// not known: where a function is another one in terraform, where it fails, or takes long.
+func (v variable) eval(e hcl.Expression, name string, value cty.Value) cty.Value {
+	node, ok := e.(hclsyntax.Expression)
+	if !ok || !v.fuel.affords(node, value) || !closed(node, name) {
+		return cty.NilVal
 	}
-	in := scope(name, value)
+	all := &hcl.EvalContext{Functions: map[string]function.Function{"can": tryfunc.CanFunc, "try": tryfunc.TryFunc}}
+	for name, fn := range functions {
+		all.Functions[name] = v.fuel.bounded(name, fn)
+	}
+	all.Variables = map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{name: value})}
+	out, diags := node.Value(all)
+	if diags.HasErrors() || !out.IsKnown() || out.IsNull() {
+		return cty.NilVal
+	}
+	return out
+}
+
+// message is that of a rule. One that would tell a secret value is not known.
+func (v variable) message(r rule, name string, value cty.Value, secret bool) string {
 	if secret {
-		in = nil
+		value = cty.DynamicVal
 	}
-	out, diags := r.message.Value(in)
-	if diags.HasErrors() || !out.IsKnown() || out.IsNull() || out.Type() != cty.String {
-		return otherwise
+	out := v.eval(r.message, name, value)
+	if out == cty.NilVal || out.Type() != cty.String {
+		return fmt.Sprintf("the rule at %s:%d", path.Base(r.at.Filename), r.at.Start.Line)
 	}
 	return short(strings.Join(strings.Fields(out.AsString()), " "), 300)
 }
 
-func scope(name string, value cty.Value) *hcl.EvalContext {
-	return &hcl.EvalContext{Variables: map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{name: value})}, Functions: functions}
-}
-
 // closed reports whether an expression needs nothing but the variable itself and functions
 // that are the same here: a call of another one within can() would be false in silence.
-func closed(e hcl.Expression, name string) bool {
-	node, ok := e.(hclsyntax.Expression)
-	if !ok || !modest(e) {
-		return false
-	}
-	for _, t := range node.Variables() {
+func closed(e hclsyntax.Expression, name string) bool {
+	for _, t := range e.Variables() {
 		if t.RootName() != "var" || len(t) < 2 {
 			return false
 		}
@@ -132,43 +163,14 @@ func closed(e hcl.Expression, name string) bool {
 		}
 	}
 	all := true
-	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { // it has none
-		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok {
-			if _, known := functions[call.Name]; !known {
-				all = false
-			}
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics { // it has none
+		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name != "can" && call.Name != "try" {
+			_, known := functions[call.Name]
+			all = all && known
 		}
 		return nil
 	})
 	return all
-}
-
-// modest reports whether an expression holds no number that would be written with thousands
-// of digits: 1e9999999 is short, and takes minutes to become a text.
-func modest(e hcl.Expression) bool {
-	node, ok := e.(hclsyntax.Expression)
-	all := true
-	if ok { // texts of JSON are not evaluated
-		_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { // it has none
-			if l, ok := n.(*hclsyntax.LiteralValueExpr); ok && !modestValue(l.Val) {
-				all = false
-			}
-			return nil
-		})
-	}
-	return all
-}
-
-func modestValue(v cty.Value) bool {
-	err := cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
-		if v.IsKnown() && !v.IsNull() && v.Type() == cty.Number {
-			if e := v.AsBigFloat().MantExp(nil); e > 1<<12 || e < -1<<12 {
-				return false, errors.New("too many digits")
-			}
-		}
-		return true, nil
-	})
-	return err == nil
 }
 
 // valueOf is a value as terraform reads it from a file of JSON.
@@ -193,11 +195,14 @@ func (v variable) literalOf(text string) (value cty.Value, ok bool) {
 	case v.typ.IsPrimitiveType():
 		return cty.StringVal(text), true
 	}
+	if tame([]byte(text), "") != nil {
+		return cty.DynamicVal, true
+	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
 	if diags.HasErrors() {
 		return cty.NilVal, false
 	}
-	if !modest(e) {
+	if !verbatim(e) {
 		return cty.DynamicVal, true
 	}
 	value, diags = e.Value(nil)

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -291,6 +293,7 @@ func TestReview(t *testing.T) {
 		now = c.at
 		b := bound.Binding
 		m := *b.Module
+		d.reviews = reviews{} // some minutes later
 		m.Set = map[string]any{"size": c.size, "node": map[string]any{"cpu": float64(2)}}
 		b.Module = &m
 		said, err := d.Review(t.Context(), b)
@@ -340,6 +343,67 @@ output "host" { value = "x" }`
 		if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) || strings.Contains(fmt.Sprint(err, pave.HintOf(err)), "pvcnry") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// Many who ask for a review have one fetch between them; one who gave up spoils it for none.
+func TestReviewsKept(t *testing.T) {
+	t.Parallel()
+	var fetches, at atomic.Int32
+	d := &Driver{Kind: pave.KindDatabase, Dir: t.TempDir(), Fetch: func(ctx context.Context, _ string) ([]byte, string, error) {
+		fetches.Add(1)
+		if at.Add(1) > 1 {
+			t.Error("two are fetched at the same time")
+		}
+		defer at.Add(-1)
+		if ctx.Err() != nil {
+			return nil, "", pave.Errorf(pave.Unavailable, "given up")
+		}
+		return zipped(t, fstest.MapFS{"main.tf": {Data: []byte(judged)}}), "c0ffee", nil
+	}}
+	bound, err := d.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Provider: "terraform", Source: "https://git.example.com/mods.git"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if said, err := d.Review(gone, bound.Binding); err != nil || !strings.HasPrefix(said, unknownVersion) {
+		t.Errorf("given up: %q, %v", said, err)
+	}
+	fetches.Store(0)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if said, err := d.Review(t.Context(), bound.Binding); err != nil || !strings.Contains(said, "it is the newest") {
+				t.Errorf("%q, %v", said, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := fetches.Load(); n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+	other := bound.Binding
+	m := *other.Module
+	m.Set = map[string]any{"size": float64(4)}
+	other.Module = &m
+	if _, err := d.Review(t.Context(), other); err != nil || fetches.Load() != 2 {
+		t.Errorf("bound anew: %d fetches, %v", fetches.Load(), err)
+	}
+}
+
+// What a repository has now does not end the server of those who look.
+func TestReviewBombs(t *testing.T) {
+	t.Parallel()
+	now := fstest.MapFS{"main.tf": {Data: []byte(judged)}}
+	d := &Driver{Kind: pave.KindDatabase, Dir: t.TempDir(), Fetch: func(context.Context, string) ([]byte, string, error) { return zipped(t, now), "c0ffee", nil }}
+	bound, err := d.Keep(t.Context(), pave.KindDatabase, pave.BindRequest{Provider: "terraform", Source: "https://git.example.com/mods.git"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = fstest.MapFS{"main.tf": {Data: []byte(bombs["parentheses"].text)}}
+	if said, err := d.Review(t.Context(), bound.Binding); err != nil || !strings.Contains(said, "nested too deeply") {
+		t.Errorf("%q, %v", said, err)
 	}
 }
 

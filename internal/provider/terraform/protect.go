@@ -17,11 +17,17 @@ const wordProtected = "protected"
 // Guards reports whether the module can protect what it makes.
 func (o Order) Guards() bool { return o.Module.Outputs[wordProtected] != "" }
 
-// Guarded is Policy where the module protects what it made from being deleted.
+// Guarded is Policy where the module protects what it made from being deleted, and where it
+// has not said yet whether it does, as one that was bound since. What stopped half way on its
+// first time, before it had an address, can be taken back.
 func (o Order) Guarded(r resource.Resource, outputs map[string]Output) error {
-	out := outputs[o.Module.Outputs[wordProtected]]
+	out, said := outputs[o.Module.Outputs[wordProtected]]
 	why := out.text()
 	switch {
+	case (!said || out.Value == nil) && o.whole(outputs):
+		return pave.Errorf(pave.Policy, "whether %s is protected its module has not said, and nothing of it was deleted", r.Ref).
+			WithHint("pave heal %s first, then this again; an output %s of a module is false or an empty text where it protects nothing, never null",
+				r.Ref.Service, o.Module.Outputs[wordProtected])
 	case why == "" || why == "false":
 		return nil
 	case why == "true" || out.Sensitive:
@@ -29,6 +35,16 @@ func (o Order) Guarded(r resource.Resource, outputs map[string]Output) error {
 	}
 	return pave.Errorf(pave.Policy, "%s is protected, and nothing of it was deleted: %s", r.Ref, short(why, 200)).
 		WithHint("an admin binds its module again so that it may be deleted (the README of the module says how); then pave heal %s, then this again", r.Ref.Service)
+}
+
+// whole reports whether what was made has got as far as an address.
+func (o Order) whole(outputs map[string]Output) bool {
+	for _, word := range []string{"url", "host", "endpoint", "role"} {
+		if outputs[o.Module.Outputs[word]].text() != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // guarded is Order.Guarded by what was given out last.

@@ -72,13 +72,13 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, hidden pave
 	word, fill := r.Fill[in.Name]
 	usual := usualInputs[in.Name]
 	switch {
+	case set && in.Sensitive:
+		x.wrong = append(x.wrong, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
+			WithHint("--secret %s%s reads it from stdin", inputPrefix, in.Name))
 	case set && secret:
 		x.fault("set", value, "is for an input that is given as a secret", "leave --set %s out; --secret %s%[1]s gives it another value, pave unbind forgets the one it has", in.Name, inputPrefix)
 	case set && fill:
 		x.fault("set", value, "is for an input that pave is to fill with "+word, "--set %s=..., or --fill %[1]s=%[2]s", in.Name, word)
-	case set && in.Sensitive:
-		x.wrong = append(x.wrong, pave.Errorf(pave.Invalid, "set: input %s is sensitive, and a binding shows what is set", in.Name).
-			WithHint("--secret %s%s reads it from stdin", inputPrefix, in.Name))
 	case secret:
 		in.From = "secret"
 		x.secret(in.Name, v, hidden)
@@ -111,7 +111,7 @@ func (x *resolution) input(in *pave.ModuleInput, r pave.BindRequest, hidden pave
 // fallback judges the default of an input: a module may have one that its own rules refuse,
 // so that another value has to be given.
 func (x *resolution) fallback(in *pave.ModuleInput, v variable) {
-	if len(v.rules) == 0 || !modest(v.fallback) {
+	if len(v.rules) == 0 || !verbatim(v.fallback) {
 		return
 	}
 	value, diags := v.fallback.Value(nil)

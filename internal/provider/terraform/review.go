@@ -33,10 +33,20 @@ func (d *Driver) Review(ctx context.Context, b pave.Binding) (string, error) {
 	if !strings.HasPrefix(r.Source, shipped) && b.Module.Commit == "" { // a folder, which was sent
 		return "what is bound fits it", nil
 	}
+	if b.Module.Commit == "" { // it ships
+		said, _ := d.newest(ctx, b, r, secrets)
+		return said, nil
+	}
+	return d.reviews.of(ctx, b, func() (string, error) { return d.newest(ctx, b, r, secrets) }), nil
+}
+
+// newest holds what is bound against what its source has now. The error is that of its
+// source, and is told.
+func (d *Driver) newest(ctx context.Context, b pave.Binding, r pave.BindRequest, secrets map[string]pave.Secret) (string, error) {
 	from, err := d.bring(ctx, r)
 	switch {
 	case err != nil:
-		return "what is bound fits it; which version its source has now is not known: " + err.Error(), nil
+		return unknownVersion + err.Error(), err
 	case from.digest == b.Module.Digest:
 		return "what is bound fits it, and it is the newest", nil
 	}
@@ -46,6 +56,8 @@ func (d *Driver) Review(ctx context.Context, b pave.Binding) (string, error) {
 	}
 	return "its source has a later version; pave bind takes it, what is bound stays until then", nil
 }
+
+const unknownVersion = "what is bound fits it; which version its source has now is not known: "
 
 // unfit is all that is wrong or missing, in one error.
 func (x resolution) unfit() error {

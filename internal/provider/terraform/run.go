@@ -39,17 +39,21 @@ fi
 umask 077
 ` + listScript + `rm -f ../` + appliedFile + `
 "$TERRAFORM" apply -input=false -no-color -compact-warnings -lock-timeout=` + lockTime + ` ../` + planFile + `
-"$TERRAFORM" output -json -no-color > ../` + outputsFile + `
-touch ../` + appliedFile + `
+` + writeOutputs + `touch ../` + appliedFile + `
 `
 	destroyScript = initScript + `rm -f ../` + appliedFile + `
 "$TERRAFORM" destroy -auto-approve -input=false -no-color -compact-warnings -lock-timeout=` + lockTime + ` -var-file=../` + varsFile + `
 `
 )
 
-// outputScript writes down what the state gives out, wherever it is.
-const outputScript = initScript + `"$TERRAFORM" output -json -no-color > ../` + outputsFile + `
+// outputScript writes down what the state gives out, wherever it is. What was known stays
+// where that fails.
+const (
+	outputScript = initScript + writeOutputs
+	writeOutputs = `"$TERRAFORM" output -json -no-color > ../` + outputsFile + `.new
+mv ../` + outputsFile + `.new ../` + outputsFile + `
 `
+)
 
 // lockTime is how long terraform waits for a state that somebody else has locked.
 const lockTime = "30s"

@@ -38,6 +38,8 @@ type Driver struct {
 	Key     Sealer            // of the copies of states
 	// Fetch brings the module at an address as a zip, and says what commit it is of.
 	Fetch func(ctx context.Context, address string) (archive []byte, commit string, err error)
+
+	reviews reviews
 }
 
 var (
