@@ -48,24 +48,19 @@ func readFile(tree fs.FS) (file, bool, error) {
 		return f, false, pave.Errorf(pave.Invalid, "%s: %w", File, err).WithHint("%s", pave.HintOf(err))
 	}
 	if err := yaml.UnmarshalStrict(data, &f); err != nil {
-		return f, false, pave.Errorf(pave.Invalid, "%s: %s", File, reasonOf(err)).WithHint("for example:\n%s", example)
+		return f, false, pave.Errorf(pave.Invalid, "%s: %s", File, reasonOf(err)).WithHint("known keys are version, steps (name, run, test), run and ready, for example %s", example)
 	}
 	return f, true, f.check()
 }
 
-// example is a whole file, as hints show it.
-const example = `version: 1
-steps:
-  - name: build
-    run: [npm, run, build]
-run: [node, dist/server.js]
-ready: /healthz`
+// example is a whole file, in one line as hints are.
+const example = `{version: 1, steps: [{name: build, run: [npm, run, build]}], run: [node, dist/server.js], ready: /healthz}`
 
 // reasonOf says what is wrong in the words of the file.
 func reasonOf(err error) string {
 	wrong := &json.UnmarshalTypeError{}
 	if !errors.As(err, &wrong) {
-		return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: ")
+		return strings.NewReplacer("error unmarshaling JSON: ", "", "while decoding JSON: ", "", "json: ", "").Replace(err.Error())
 	}
 	want := map[reflect.Kind]string{reflect.Int: "a number", reflect.String: "a text", reflect.Bool: "true or false", reflect.Slice: "a list", reflect.Struct: "keys with values"}
 	return fmt.Sprintf("%s must be %s, not a %s", cmp.Or(wrong.Field, "the file"), cmp.Or(want[wrong.Type.Kind()], wrong.Type.String()), wrong.Value)
