@@ -1,11 +1,14 @@
 package platform
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/pave-platform/pave"
 	"github.com/pave-platform/pave/internal/catalog"
+	"github.com/pave-platform/pave/internal/workflow"
 )
 
 func TestFromOpenAPI(t *testing.T) {
@@ -18,6 +21,23 @@ func TestFromOpenAPI(t *testing.T) {
 		api, ok := fromOpenAPI(fstest.MapFS{"openapi.yaml": {Data: []byte(c.text)}}, "openapi.yaml", catalog.Observation{Name: "shop"})
 		if !ok || api.Err != c.err || (len(api.Facts) == 3) != (c.err == "") {
 			t.Errorf("%s: %v, %+v", name, ok, api)
+		}
+	}
+}
+
+// A rollout within a restore may be over before the repository is back, and does not fail by it.
+func TestCatalogBeforeRepository(t *testing.T) {
+	t.Parallel()
+	p := newLooked(t, map[string]*place{"host": {}})
+	svc := p.add(70000, "shop", "host")
+	p.exec(`UPDATE resources SET state = $1`, string(pave.ResourceAside))
+	input, err := json.Marshal(serviceInput{svc.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for parent, code := range map[string]pave.Code{"run_restore": "", "": pave.NotFound} {
+		if _, err := p.catalogStep(t.Context(), &workflow.Task{Run: pave.Run{ID: "run_1", Parent: parent}, Input: input}); pave.CodeOf(err) != code {
+			t.Errorf("below %q: %v", parent, err)
 		}
 	}
 }
