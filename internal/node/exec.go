@@ -27,6 +27,9 @@ const (
 	// sessionGrace is what a command gets to end that nobody listens to any more.
 	sessionGrace = 2 * time.Second
 	sessionChunk = 32 << 10
+	// sessionLeave is what a caller gets to read how a command ended.
+	sessionLeave = 2 * time.Second
+
 	// sessionBeat is how often an empty frame is sent: a caller who is gone is found by
 	// it even while the command does not read what they sent.
 	sessionBeat = 3 * time.Second
@@ -195,6 +198,13 @@ func (n *Node) attend(p *job.Process, ends *streams, in io.Reader, out *frameWri
 	res := p.Result()
 	readers.Wait()
 	out.end(res)
+	// The connection ends with this call. Who writes to one that has ended loses what they
+	// have not read of it: they get to read how it went, and to leave.
+	select {
+	case <-gone:
+	case <-n.life.Done():
+	case <-time.After(sessionLeave):
+	}
 }
 
 // end says how the command ended; nobody may be there to read it.

@@ -89,6 +89,31 @@ func TestExec(t *testing.T) {
 }
 
 // Commands are bounded in number, and are ended when their caller goes away.
+// A caller who still writes when the command has ended learns all the same how that was.
+func TestExecOfOneWhoWrites(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put(b.workload("wl", "g1"), StateRunning)
+	in, write := io.Pipe()
+	defer write.Close()
+	body, err := b.Exec(t.Context(), Session{"wl", pave.Exec{Command: []string{"sh", "-c", "echo out; exit 7"}}}, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	time.Sleep(500 * time.Millisecond) // it ends
+	go func() {                        // to nobody, where the connection is over
+		for range 2 {
+			_ = pave.WriteFrame(write, pave.FrameStdin, []byte("x"))
+			time.Sleep(100 * time.Millisecond)
+		}
+	}()
+	time.Sleep(300 * time.Millisecond)
+	if out, _, end := heard(t, body); out != "out\n" || end.Code != 7 {
+		t.Errorf("heard %q, %+v", out, end)
+	}
+}
+
 func TestExecBounds(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
