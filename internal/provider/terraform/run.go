@@ -218,7 +218,7 @@ var temporary = []string{"acquiring the state lock", "did not respond", "Request
 // again is what people do once what failed for a while may work: nothing is left of a look.
 func again(what string) string {
 	if what == "look" {
-		return "the same command"
+		return "give the same command again"
 	}
 	return "pave retry"
 }
@@ -227,7 +227,7 @@ func goesOn(again string) string {
 	if again == "pave retry" {
 		return again + " goes on from here"
 	}
-	return "give " + again + " again in a moment"
+	return again + " in a moment"
 }
 
 // explain makes an error of how terraform ended.

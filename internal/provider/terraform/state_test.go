@@ -127,7 +127,7 @@ func TestBackend(t *testing.T) {
 	s.locks[path] = []byte(lock)
 	s.mu.Unlock()
 	_, err = g.Plan(t.Context(), r)
-	if pave.CodeOf(err) != pave.Unavailable || !strings.Contains(fmt.Sprint(err), "locked") || !strings.Contains(fmt.Sprint(err), "id: 5f1c") || !strings.Contains(pave.HintOf(err), "pave retry") {
+	if pave.CodeOf(err) != pave.Unavailable || !strings.Contains(fmt.Sprint(err), "locked") || !strings.Contains(fmt.Sprint(err), "id: 5f1c") || !strings.Contains(pave.HintOf(err), "again once it is free") {
 		t.Errorf("locked: %v, %s", err, pave.HintOf(err))
 	}
 	s.mu.Lock()
